@@ -1,0 +1,34 @@
+package async
+
+import "context"
+
+type jobKey struct{}
+
+// jobContext is what context.WithValue would make, with one allocation less; it is its own value.
+type jobContext struct {
+	context.Context
+	job Job
+}
+
+func (c *jobContext) Value(key any) any {
+	if _, ok := key.(jobKey); ok {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+// NewContext returns a context that carries j to code that may pause it. Start makes none by itself, so that only
+// those who need one pay for it.
+func NewContext(parent context.Context, j Job) context.Context {
+	return &jobContext{parent, j}
+}
+
+// FromContext returns the job in which ctx was made, of nested ones the innermost (ASYNC_get_current_job). ok is false
+// when there is none or it has finished. The caller may be on another goroutine than the job's: see [Job.InJob].
+func FromContext(ctx context.Context) (j Job, ok bool) {
+	c, ok := ctx.Value(jobKey{}).(*jobContext)
+	if !ok || !c.job.alive() {
+		return Job{}, false
+	}
+	return c.job, true
+}

@@ -1,0 +1,163 @@
+package async
+
+// record is one wait fd. A record stays after its deletion until the next reset, so that the application is told.
+type record struct {
+	key, data any
+	cleanup   CleanupFunc
+	fd        FD
+	added     bool // since the last reset
+	deleted   bool // since the last reset
+	closing   bool // its cleanup is being called
+}
+
+// fdList holds a session's wait fds, oldest first: lookups, which want the newest, go from the end. The first has its
+// place in the list itself, since a session uses one engine as a rule, and then needs no allocation.
+type fdList struct {
+	first      record
+	more       []record
+	n          int32
+	numAdded   int32 // records marked added and not deleted
+	numDeleted int32 // records marked deleted
+}
+
+func (l *fdList) at(i int32) *record {
+	if i == 0 {
+		return &l.first
+	}
+	return &l.more[i-1]
+}
+
+// add puts a record first, whether or not its key is there already.
+func (l *fdList) add(key any, fd FD, data any, cleanup CleanupFunc) {
+	if l.n > 0 {
+		l.more = append(l.more, record{})
+	}
+	r := l.at(l.n)
+	r.key, r.data, r.cleanup, r.fd = key, data, cleanup, fd
+	r.added, r.deleted, r.closing = true, false, false
+	l.n++
+	l.numAdded++
+}
+
+// find returns the index of the newest record with that key that is not deleted, or -1.
+func (l *fdList) find(key any) int32 {
+	for i := l.n - 1; i >= 0; i-- {
+		if r := l.at(i); !r.deleted && r.key == key {
+			return i
+		}
+	}
+	return -1
+}
+
+// clear takes the newest record with that key off the list: at once when the application has not been told of it
+// yet, else at the next reset.
+func (l *fdList) clear(key any) bool {
+	i := l.find(key)
+	if i < 0 {
+		return false
+	}
+	r := l.at(i)
+	if r.added {
+		l.numAdded--
+	}
+	if r.added && !r.closing {
+		l.remove(i)
+		return true
+	}
+	r.deleted = true
+	l.numDeleted++
+	return true
+}
+
+// remove closes the gap at i. The caller keeps the counts.
+func (l *fdList) remove(i int32) {
+	for ; i < l.n-1; i++ {
+		*l.at(i) = *l.at(i + 1)
+	}
+	l.truncate(l.n - 1)
+}
+
+// truncate drops what is behind the first n records, and the references in them.
+func (l *fdList) truncate(n int32) {
+	for i := n; i < l.n; i++ {
+		*l.at(i) = record{}
+	}
+	l.n = n
+	l.more = l.more[:max(n-1, 0)]
+}
+
+// reset forgets what was added and drops what was deleted: a paused job is being resumed, so the application has had
+// its chance to look.
+func (l *fdList) reset() {
+	if l.numAdded|l.numDeleted != 0 {
+		l.resetMarks()
+	}
+}
+
+func (l *fdList) resetMarks() {
+	kept := int32(0)
+	for i := range l.n {
+		r := l.at(i)
+		if r.deleted && !r.closing {
+			continue
+		}
+		r.added = false
+		if kept != i {
+			*l.at(kept) = *r
+		}
+		kept++
+	}
+	l.truncate(kept)
+	l.numAdded, l.numDeleted = 0, 0
+}
+
+func (l *fdList) all(dst []FD) []FD {
+	for i := l.n - 1; i >= 0; i-- {
+		if r := l.at(i); !r.deleted {
+			dst = append(dst, r.fd)
+		}
+	}
+	return dst
+}
+
+func (l *fdList) changed(add, del []FD) (added, deleted []FD) {
+	if l.numAdded|l.numDeleted == 0 {
+		return add, del
+	}
+	for i := l.n - 1; i >= 0; i-- {
+		switch r := l.at(i); {
+		case r.deleted:
+			del = append(del, r.fd)
+		case r.added:
+			add = append(add, r.fd)
+		}
+	}
+	return add, del
+}
+
+// cleanUp empties the list from the newest record on, calling the cleanups of those that are not deleted. The record
+// stays on the list during the call, as with OpenSSL: a cleanup may look itself up, clear itself (only a mark here, a
+// double free there), clear others, and set new ones, which then come next.
+func (l *fdList) cleanUp(w *WaitCtx) {
+	for l.n > 0 {
+		r := l.at(l.n - 1)
+		if !r.deleted && r.cleanup != nil {
+			r.closing = true
+			r.cleanup(w, r.key, r.fd, r.data)
+		}
+		l.dropClosed()
+	}
+	*l = fdList{}
+}
+
+// dropClosed removes the record that cleanUp is done with: the newest marked closing, else the newest.
+func (l *fdList) dropClosed() {
+	i := l.n - 1
+	for j := i; j >= 0; j-- {
+		if l.at(j).closing {
+			i = j
+			break
+		}
+	}
+	l.remove(i)
+}

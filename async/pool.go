@@ -1,0 +1,187 @@
+package async
+
+import (
+	"cmp"
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"asynccrypto/internal/gid"
+)
+
+// Pool is a bounded set of coroutines on which jobs run (what ASYNC_init_thread makes for a thread, as a value). Any
+// goroutine may use it, as may several at once, and a job may be resumed by another goroutine than the one that
+// started it.
+//
+// A coroutine is tied to the thread-lock state in which it was made: a Pool is used either only by goroutines that
+// are not locked to a thread, or only by one that is (runtime.LockOSThread), at one depth of locking. Mixing them is
+// fatal: the runtime ends the process. Package initialization runs locked; a Pool may be made there, since coroutines
+// are made on first use, but not used.
+//
+// Keep the Pool as long as its jobs, and Close it. When it is dropped instead, the garbage collector closes it; a job
+// that is paused and dropped keeps its goroutine until then.
+type Pool struct{ p *pool }
+
+// pool is what the stacks of paused jobs lead to. It is alive as long as one of them is, so it can't be what tells
+// that the application has dropped the pool: that is its shell, the Pool.
+type pool struct {
+	idle  atomic.Uint64           // the stack of idle coroutines, see idle.go
+	flags atomic.Uint32           // poolClosed, poolWaited
+	all   atomic.Pointer[[]*coro] // every coroutine, at its index-1; only grows
+
+	started atomic.Uint64 // jobs that have paused so far, for Close's order
+	max     int
+	init    int
+	locked  bool // it is used under runtime.LockOSThread
+
+	mu      sync.Mutex // held to grow, to close and to change the waiters
+	waiters waiterList
+}
+
+const (
+	poolClosed = 1 << iota
+	poolWaited // waiters is not empty
+)
+
+// NewPool returns a pool of at most max coroutines, or without a limit if max is 0. The first Start makes init of them
+// at once (ASYNC_init_thread). It is an error if either is negative or init exceeds max, which as in OpenSSL makes
+// (0, n) an error too. Coroutines are reused and kept until Close: each costs about 3 KB.
+func NewPool(max, init int) (*Pool, error) {
+	if max < 0 || init < 0 || init > max || max > idleIndex {
+		return nil, errors.New("async: NewPool(max, init) needs 0 <= init <= max")
+	}
+	p := &pool{max: max, init: init}
+	p.all.Store(new([]*coro))
+	shell := &Pool{p}
+	runtime.AddCleanup(shell, (*pool).drop, p)
+	return shell, nil
+}
+
+// IsCapable reports whether jobs can run here (ASYNC_is_capable). They can wherever Go runs.
+func IsCapable() bool { return true }
+
+// Start runs fn as a job until it pauses or ends (ASYNC_start_job without a job). w is the job's session; nil will do
+// for jobs that need neither fds nor a callback. A job may start others, and they may pause.
+//
+// With Paused the Job is the handle to resume; with any other outcome it is zero. With Finished the error is fn's own.
+// NoJobs and ErrNoJobs mean that the pool is at its limit: see Notify. Failed goes with ErrClosed, with a *PanicError
+// if fn panicked, or with ErrCanceled if it was cancelled while it ran and unwound.
+func (sh *Pool) Start(w *WaitCtx, fn Func) (Job, Outcome, error) {
+	p := sh.p
+	if p == nil {
+		return Job{}, Failed, ErrClosed
+	}
+	if fn == nil {
+		return Job{}, Failed, errNilFunc
+	}
+	c := p.pop()
+	if c == nil {
+		c = p.grow()
+	}
+	// Looked at after c was taken, so that a Close which this look misses finds c taken, and cancels the job.
+	if p.flags.Load()&poolClosed != 0 {
+		if c != nil {
+			p.push(c)
+			p.freed()
+		}
+		return Job{}, Failed, ErrClosed
+	}
+	if c == nil {
+		return Job{}, NoJobs, ErrNoJobs
+	}
+	if c.next == nil {
+		c.spawn()
+	}
+	c.fn, c.w = fn, w
+	gen := c.word.Load()
+	c.next()
+	out, err := c.settle(gen)
+	runtime.KeepAlive(sh)
+	if out != Paused {
+		return Job{}, out, err
+	}
+	return Job{c, gen}, Paused, nil
+}
+
+// grow makes a coroutine, the first time init of them, or returns nil at the limit.
+func (p *pool) grow() *coro {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := *p.all.Load()
+	if p.max > 0 && len(all) >= p.max {
+		return p.pop() // one may have come back since
+	}
+	if len(all) == 0 {
+		p.locked = gid.Locked()
+	}
+	old := len(all)
+	for range max(1, p.init-old) {
+		c := &coro{pool: p, index: uint32(len(all) + 1)}
+		c.word.Store(generation)
+		all = append(all, c)
+	}
+	p.all.Store(&all) // who holds the old slice reads its old length only
+	for _, c := range all[old+1:] {
+		c.spawn()
+		p.push(c)
+	}
+	return all[old]
+}
+
+// Close closes the pool: it cancels the paused jobs, the newest first, on the caller's goroutine (see [Job.Cancel]),
+// and lets the coroutines go. A job that is running is told at its next Pause. Those
+// waiting in Notify are told. Called again it does nothing. The error joins the *PanicErrors of jobs that panicked
+// while they were cancelled.
+func (sh *Pool) Close() error {
+	if sh.p == nil {
+		return nil
+	}
+	err := sh.p.close()
+	runtime.KeepAlive(sh)
+	return err
+}
+
+// drop is Close for a pool that nobody can reach any more. It runs on a goroutine of the runtime's, which may not
+// switch to a coroutine that was made under runtime.LockOSThread.
+func (p *pool) drop() {
+	if !p.locked {
+		p.close()
+	}
+}
+
+func (p *pool) close() error {
+	p.mu.Lock()
+	old := p.flags.Or(poolClosed)
+	all := slices.Clone(*p.all.Load())
+	p.mu.Unlock()
+	if old&poolClosed != 0 {
+		return nil
+	}
+	p.freed()
+	// The jobs that run just now are told at their next pause. A cancelled coroutine that is idle is not used again.
+	slices.SortFunc(all, func(a, b *coro) int { return cmp.Compare(b.started.Load(), a.started.Load()) })
+	var errs []error
+	for _, c := range all {
+		err := Job{c, c.word.Load() &^ flagBits}.Cancel()
+		if err != nil && err != ErrStale {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// freed is called when a coroutine has become idle and the pool is closed or has waiters.
+func (p *pool) freed() {
+	if p.flags.Load()&poolClosed != 0 {
+		for c := p.pop(); c != nil; c = p.pop() {
+			if c.stop != nil {
+				c.stop()
+			}
+		}
+		p.tellAll()
+		return
+	}
+	p.tellNext()
+}

@@ -1,0 +1,5 @@
+package main
+
+import _ "asynccrypto/async"
+
+func main() {}
