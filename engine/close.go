@@ -1,0 +1,71 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+var errOwnWorker = errors.New("closed from its own operation or callback, for which it would wait")
+
+// Close is Shutdown without a deadline: it returns when the last operation has ended.
+func (e *Engine) Close() error { return e.Shutdown(context.Background()) }
+
+// Shutdown closes the engine. From now on Do and signers get ErrClosed; what was accepted before, in line or in flight,
+// is completed, and its waiters are woken as ever. It returns when nothing is left and the workers have ended.
+//
+// If ctx is done first, every waiter left gets an error that wraps ErrClosed, what has not begun never will, and
+// Shutdown returns an error that wraps ctx's and says how many operations hang in the handler; Stats counts them as
+// InFlight until they end. It may be called again, also by several goroutines. From one of the engine's own operations or
+// callbacks it returns an error and does nothing.
+func (e *Engine) Shutdown(ctx context.Context) error {
+	if e.onWorker() {
+		return fmt.Errorf("engine %q: %w", e.name, errOwnWorker)
+	}
+	e.mu.Lock()
+	e.closed = true
+	e.work.Broadcast()
+	e.checkDrained()
+	e.mu.Unlock()
+	select {
+	case <-e.drained:
+		return nil
+	case <-ctx.Done():
+	}
+	hung := e.giveUp(fmt.Errorf("%w before the operation was done", ErrClosed))
+	if hung == 0 {
+		<-e.drained // all workers are on their way out
+		return nil
+	}
+	return fmt.Errorf("engine %q: operations still running: %d: %w", e.name, hung, ctx.Err())
+}
+
+// giveUp answers everybody with err and returns how many operations are in the handler's hands, or how many handlers
+// have completed theirs but not returned.
+func (e *Engine) giveUp(err error) (hung int) {
+	e.mu.Lock()
+	hung = max(e.taken.n, e.busy)
+	var left []*Request
+	for _, l := range []*list{&e.waiting, &e.queued, &e.taken} {
+		for r := l.head; r != nil; r = r.next {
+			left = append(left, r)
+		}
+	}
+	e.mu.Unlock()
+	for _, r := range left {
+		r.expire(err)
+	}
+	return hung
+}
+
+// checkDrained tells Shutdown when nothing is left. mu is held.
+func (e *Engine) checkDrained() {
+	if !e.closed || e.waiting.n+e.queued.n+e.taken.n+len(e.workers)+e.starts > 0 {
+		return
+	}
+	select {
+	case <-e.drained:
+	default:
+		close(e.drained)
+	}
+}

@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"asynccrypto/async"
+)
+
+// ErrClosed is the error of Do, and of every signer, on an engine or a signer that is closed. The status of the job's
+// WaitCtx is then StatusErr.
+var ErrClosed = errors.New("engine: closed")
+
+// Handler does the operations of a batch of 1 to MaxBatch requests. It runs on one of the engine's workers. It completes
+// each request once, by Complete or Run, before it returns or later, from any goroutine. What it neither completed nor
+// passed on when it panics is completed with a *PanicError. The slice is the engine's again when it returns.
+type Handler func(batch []*Request)
+
+// Config describes an engine to New.
+type Config struct {
+	Name     string  // for errors and figures, lower case
+	Handler  Handler // the only thing that makes one engine differ from the other
+	Workers  int     // goroutines that run the Handler; 0 means GOMAXPROCS
+	MaxBatch int     // requests that the Handler takes at once; 0 means 1
+	// Depth bounds the requests that are queued or in flight; 0 means 16 batches for each worker. Beyond it requests
+	// wait in line, with StatusEAGAIN. Since each is a paused job or a blocked goroutine, bounding those bounds the line.
+	Depth int
+	// Nice, on Linux, is added to the workers' niceness: they run on threads of their own at that lower priority, so
+	// that the rest of the program runs first when processors are short. The threads end with the engine.
+	Nice int
+}
+
+// Engine is a bounded queue of operations, the workers that run them, and the waking of who waits for them. Make it
+// with New, or with a constructor such as workers.New. Any goroutine may use it.
+type Engine struct {
+	name     string
+	handler  Handler
+	maxBatch int
+	depth    int
+	nice     int
+
+	mu      sync.Mutex
+	work    sync.Cond // there is something to take, or the engine is closed
+	waiting list      // beyond depth, with StatusEAGAIN
+	queued  list
+	taken   list // by the handler, and not completed
+	closed  bool
+	workers map[uintptr]bool // the running workers' goroutines, by gid.Get
+	starts  int              // workers that are about to be among them
+	busy    int              // workers in the handler
+	drained chan struct{}    // closed when the engine is, and nothing is left
+	counts  Stats
+}
+
+// New returns an engine with its workers started. Close it when it is no longer needed.
+func New(c Config) (*Engine, error) {
+	if c.Handler == nil {
+		return nil, fmt.Errorf("engine %q: no Handler", c.Name)
+	}
+	if c.Workers < 0 || c.MaxBatch < 0 || c.Depth < 0 {
+		return nil, fmt.Errorf("engine %q: Workers, MaxBatch and Depth can't be negative", c.Name)
+	}
+	if c.Workers == 0 {
+		c.Workers = runtime.GOMAXPROCS(0)
+	}
+	if c.MaxBatch == 0 {
+		c.MaxBatch = 1
+	}
+	if c.Depth == 0 {
+		c.Depth = 16 * c.Workers * c.MaxBatch
+	}
+	e := &Engine{
+		name:     c.Name,
+		handler:  c.Handler,
+		maxBatch: c.MaxBatch,
+		depth:    c.Depth,
+		nice:     c.Nice,
+		workers:  make(map[uintptr]bool, c.Workers),
+		starts:   c.Workers,
+		drained:  make(chan struct{}),
+	}
+	e.work.L = &e.mu
+	e.counts.BatchSizes = make([]uint64, c.MaxBatch)
+	started := make(chan error, c.Workers)
+	for range c.Workers {
+		go e.worker(started)
+	}
+	var err error
+	for range c.Workers {
+		err = errors.Join(err, <-started)
+	}
+	if err != nil {
+		e.Close()
+		return nil, fmt.Errorf("engine %q: %w", c.Name, err)
+	}
+	return e, nil
+}
+
+// Name returns Config.Name.
+func (e *Engine) Name() string { return e.name }
+
+// Do runs op to its end and returns its error. On the goroutine of a job that ctx carries (async.NewContext) it pauses
+// that job; on any other, and where pausing is blocked, it blocks.
+//
+// When the engine is full, op waits in line with the others, first in, first out; nobody needs to try again. A wait, of
+// whatever length, ends in one wake. When ctx is done first, Do returns its error; when the job is cancelled,
+// async.ErrCanceled. The operation is then abandoned: it may still be running, so the caller must not touch op again.
+// A closed engine gives ErrClosed at once, an operation that panics a *PanicError.
+//
+// On one of the engine's own workers, that is inside another operation, op is run there and then: it would wait for a
+// place that its caller holds.
+func (e *Engine) Do(ctx context.Context, op Op) error {
+	if op == nil {
+		return fmt.Errorf("engine %q: no operation", e.name)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	job, ok := async.FromContext(ctx)
+	switch {
+	case ok && job.InJob() && job.Err() == async.ErrCanceled:
+		return job.Pause() // ErrCanceled, the second time it unwinds
+	case ok && job.InJob():
+		return e.doInJob(ctx, job, op)
+	case e.onWorker():
+		return runRecovered(op)
+	}
+	return e.doBlocking(ctx, op)
+}
+
+// doInJob pauses job until op is done. Fds, status and callback are the job's to touch while it runs, see WaitCtx.
+func (e *Engine) doInJob(ctx context.Context, job async.Job, op Op) error {
+	r := &Request{e: e, op: op, w: job.WaitCtx()}
+	if err := r.attach(); err != nil {
+		r.setStatus(async.StatusErr)
+		return err
+	}
+	status, err := e.submit(r)
+	r.setStatus(status)
+	if err != nil {
+		return err
+	}
+	if ctx.Done() != nil {
+		stop := context.AfterFunc(ctx, func() { r.expire(ctx.Err()) })
+		defer stop()
+	}
+	for !r.settled() {
+		if err := job.Pause(); err != nil {
+			if r.abandon() && !r.expired.Load() {
+				r.wipe()
+			}
+			return err
+		}
+	}
+	return r.consume()
+}
+
+// doBlocking waits on the caller's goroutine.
+func (e *Engine) doBlocking(ctx context.Context, op Op) error {
+	r := &Request{e: e, op: op, ready: make(chan struct{})}
+	if _, err := e.submit(r); err != nil {
+		return err
+	}
+	select {
+	case <-r.ready:
+	case <-ctx.Done():
+		if !r.abandon() {
+			return ctx.Err()
+		}
+		<-r.ready // it was done at the same moment
+	}
+	return r.consume()
+}

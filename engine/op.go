@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"fmt"
+	"io"
+	"runtime/debug"
+)
+
+// Op is an operation, with its input and its output. From Do on until it has ended it belongs to the engine; after Do
+// has returned nil or the operation's own error, to the caller again.
+type Op interface {
+	// Run does the operation in the ordinary way, blocking. Handlers call it for operations they know nothing better
+	// for.
+	Run() error
+}
+
+// Wiper is an Op that holds secrets. The engine calls Wipe when the operation has ended after its caller abandoned it:
+// nobody else will have the output.
+type Wiper interface {
+	Op
+	Wipe()
+}
+
+// Func makes an operation of any blocking function: a key agreement, a call to an HSM or a key service, a password hash.
+// What it captures belongs to the engine until Do returns, and longer if it was abandoned.
+type Func func() error
+
+// Run calls f.
+func (f Func) Run() error { return f() }
+
+// SignOp is what a signer submits.
+type SignOp struct {
+	Key     crypto.Signer
+	Message bool              // Digest is the message itself, for a crypto.MessageSigner
+	Rand    io.Reader         // the caller's
+	Digest  []byte            // the engine's copy
+	Opts    crypto.SignerOpts // a copy where it is one of the standard library's
+	// Signature is the result.
+	Signature []byte
+}
+
+// Run signs with Key.
+func (o *SignOp) Run() (err error) {
+	if o.Message {
+		o.Signature, err = o.Key.(crypto.MessageSigner).SignMessage(o.Rand, o.Digest, o.Opts)
+	} else {
+		o.Signature, err = o.Key.Sign(o.Rand, o.Digest, o.Opts)
+	}
+	return err
+}
+
+// Wipe forgets the message and the signature.
+func (o *SignOp) Wipe() { clear(o.Digest); clear(o.Signature) }
+
+func newSignOp(key crypto.Signer, message bool, rand io.Reader, digest []byte, opts crypto.SignerOpts) *SignOp {
+	switch o := opts.(type) { // what a caller might change while an abandoned operation still reads it
+	case *rsa.PSSOptions:
+		if o != nil {
+			opts = new(*o)
+		}
+	case *ed25519.Options:
+		if o != nil {
+			opts = new(*o)
+		}
+	}
+	return &SignOp{Key: key, Message: message, Rand: rand, Digest: bytes.Clone(digest), Opts: opts}
+}
+
+// DecryptOp is what a decrypter submits.
+type DecryptOp struct {
+	Key        crypto.Decrypter
+	Rand       io.Reader            // the caller's
+	Ciphertext []byte               // the engine's copy
+	Opts       crypto.DecrypterOpts // a copy where it is one of the standard library's
+	// Plaintext is the result.
+	Plaintext []byte
+}
+
+// Run decrypts with Key.
+func (o *DecryptOp) Run() (err error) {
+	o.Plaintext, err = o.Key.Decrypt(o.Rand, o.Ciphertext, o.Opts)
+	return err
+}
+
+// Wipe forgets the plaintext.
+func (o *DecryptOp) Wipe() { clear(o.Plaintext) }
+
+func newDecryptOp(key crypto.Decrypter, rand io.Reader, ciphertext []byte, opts crypto.DecrypterOpts) *DecryptOp {
+	switch o := opts.(type) {
+	case *rsa.OAEPOptions:
+		if o != nil {
+			c := *o
+			c.Label = bytes.Clone(o.Label)
+			opts = &c
+		}
+	case *rsa.PKCS1v15DecryptOptions:
+		if o != nil {
+			opts = new(*o)
+		}
+	}
+	return &DecryptOp{Key: key, Rand: rand, Ciphertext: bytes.Clone(ciphertext), Opts: opts}
+}
+
+// PanicError is the error of an operation that panicked or called runtime.Goexit, and of one whose handler or callback
+// did. The engine goes on.
+type PanicError struct {
+	Value any    // what was passed to panic, or "runtime.Goexit"
+	Stack []byte // as debug.Stack formats it; it is not part of the message
+
+	exited bool // the goroutine is ending
+}
+
+// Error returns the panic's value, on one line, without the stack.
+func (e *PanicError) Error() string { return fmt.Sprintf("engine: panic in an operation: %v", e.Value) }
+
+// Unwrap returns the panic's value when it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// guard calls f and passes the panic of f, if it panics or exits its goroutine, to failed. A goroutine that exits can't
+// be kept from it.
+func guard(f func(), failed func(*PanicError)) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		p := &PanicError{Value: recover(), Stack: debug.Stack()}
+		if p.Value == nil {
+			p.Value, p.exited = "runtime.Goexit", true
+		}
+		failed(p)
+	}()
+	f()
+	returned = true
+}
+
+// runRecovered runs op; a panic is its error.
+func runRecovered(op Op) (err error) {
+	guard(func() { err = op.Run() }, func(p *PanicError) { err = p })
+	return err
+}

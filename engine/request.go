@@ -1,0 +1,133 @@
+package engine
+
+import (
+	"sync/atomic"
+
+	"asynccrypto/async"
+)
+
+// Request is one operation on its way through an engine.
+//
+// Two sides decide its fate by compare-and-swap on state: who answers it (a handler, or the deadline of its context)
+// and who waits for it (who may give it up). The loser leaves everything as it is. A request is pending until one of
+// them has acted:
+//
+//	pending -> answering -> answered -> waking -> woken   the handler's side
+//	any of these         -> over                          the waiter's side: consumed or abandoned
+type Request struct {
+	e  *Engine
+	op Op
+
+	state   atomic.Uint32
+	ended   atomic.Bool // Complete was called
+	err     error       // valid from answered on
+	expired atomic.Bool // answered by a deadline: the operation may still run
+	wakeErr atomic.Pointer[PanicError]
+
+	ready chan struct{}  // a goroutine waits: closed to wake it
+	w     *async.WaitCtx // a job waits: its session, may be nil
+	n     *notifier      // the session's wait fd, if it has one
+
+	signaled bool // n counts this request; n's mutex guards it
+
+	list       *list // the one it is on; the engine's mutex guards this and the next two
+	prev, next *Request
+}
+
+const (
+	pending uint32 = iota
+	answering
+	answered
+	waking
+	woken
+	over
+)
+
+// Op returns the operation as it was given to Do. Type-switch on it: *SignOp and *DecryptOp are those of signers and
+// decrypters.
+func (r *Request) Op() Op { return r.op }
+
+// Abandoned reports whether nobody waits for the result any more, so that a slow handler can skip the work. The request
+// must be completed all the same.
+func (r *Request) Abandoned() bool { return r.state.Load() == over || r.expired.Load() }
+
+// Run does the operation the ordinary way on the calling goroutine and completes the request; a panic is its error.
+func (r *Request) Run() {
+	var err error
+	guard(func() { err = r.op.Run() }, func(p *PanicError) {
+		r.Complete(p) // here, because a goroutine that is exiting never gets to the line below
+	})
+	r.Complete(err)
+}
+
+// Complete ends the request: err is what Do returns, nil for success, and the operation is the caller's of Do again. Then
+// who waits is woken, once: a job by the callback that is set on its session at this moment, else by its wait fd, else
+// not at all (the application polls by resuming). Any goroutine may call it, also after the handler has returned.
+// Only the first call counts.
+func (r *Request) Complete(err error) {
+	if r.ended.Swap(true) {
+		return
+	}
+	// Accounted for before anyone is woken, so that who is woken finds it in Stats.
+	won := r.state.CompareAndSwap(pending, answering)
+	r.e.completed(r, err, won)
+	if !won || !r.answer(err) {
+		r.wipe()
+	}
+}
+
+// expire answers with err if the operation has not ended by now.
+func (r *Request) expire(err error) {
+	if r.e.expired(r) {
+		r.answer(err)
+	}
+}
+
+// answer publishes the result and wakes. It is false when the waiter gave up meanwhile.
+func (r *Request) answer(err error) bool {
+	r.err = err
+	if !r.state.CompareAndSwap(answering, answered) {
+		return false
+	}
+	switch {
+	case r.ready != nil:
+		close(r.ready)
+	case r.state.CompareAndSwap(answered, waking): // else the job was resumed early, and has seen it
+		r.wakeJob()
+		r.state.CompareAndSwap(waking, woken)
+	}
+	return true
+}
+
+// settled reports whether the result is there.
+func (r *Request) settled() bool { return r.state.Load() >= answered }
+
+// consume takes the result. From here on nobody is woken for it.
+func (r *Request) consume() error {
+	r.state.Store(over)
+	r.n.forget(r)
+	if p := r.wakeErr.Load(); p != nil {
+		return p
+	}
+	return r.err
+}
+
+// abandon gives the request up; it wakes nobody any more. It is true when an answer was there already.
+func (r *Request) abandon() bool {
+	switch r.state.Swap(over) {
+	case pending:
+		r.e.abandoned(r)
+		return false
+	case answering:
+		return false
+	}
+	r.n.forget(r)
+	return true
+}
+
+// wipe is called when the operation has ended and nobody wants its result.
+func (r *Request) wipe() {
+	if op, ok := r.op.(Wiper); ok {
+		op.Wipe()
+	}
+}

@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+)
+
+// Signer is a private key whose operations an engine does. It implements crypto.Decrypter and crypto.MessageSigner
+// exactly when the key it was made from does, and so does what WithContext returns. The errors are the key's own, or
+// those of Do. Any goroutine may use it.
+//
+// A call copies its input, for the operation may outlive the call when it is abandoned. The reader of random bytes can't
+// be copied; an abandoned operation may still read from it.
+type Signer interface {
+	crypto.Signer
+	// WithContext returns the same key bound to ctx. If ctx carries a job (async.NewContext), operations pause that job;
+	// otherwise they block, and return ctx's error when it is done first. A plain crypto.Signer has no context,
+	// so the Signer itself always blocks, in a job too.
+	WithContext(ctx context.Context) crypto.Signer
+	// Close makes every later operation fail with ErrClosed, also through WithContext. The key stays its owner's.
+	Close() error
+}
+
+// Decrypter is the same for a private key that decrypts. One that also signs is better wrapped by Engine.Signer: its
+// result decrypts too.
+type Decrypter interface {
+	crypto.Decrypter
+	WithContext(ctx context.Context) crypto.Decrypter // see Signer
+	Close() error                                     // see Signer
+}
+
+// Signer wraps a private key. It is an error if key is nil or a Signer of e already.
+func (e *Engine) Signer(key crypto.Signer) (Signer, error) {
+	if err := e.checkKey(key); err != nil {
+		return nil, err
+	}
+	return newSigner(&boundKey{e: e, ctx: context.Background(), signer: key, closed: new(atomic.Bool)}), nil
+}
+
+// Decrypter wraps a private key that decrypts. It is an error if key is nil or wrapped by e already.
+func (e *Engine) Decrypter(key crypto.Decrypter) (Decrypter, error) {
+	if err := e.checkKey(key); err != nil {
+		return nil, err
+	}
+	return decrypter{&boundKey{e: e, ctx: context.Background(), decrypter: key, closed: new(atomic.Bool)}}, nil
+}
+
+func (e *Engine) checkKey(key any) error {
+	if key == nil {
+		return fmt.Errorf("engine %q: no key", e.name)
+	}
+	if k, ok := key.(interface{ engine() *Engine }); ok && k.engine() == e {
+		return fmt.Errorf("engine %q: %w", e.name, errWrapped)
+	}
+	return nil
+}
+
+var errWrapped = errors.New("the key is this engine's already")
+
+// boundKey is a key, bound to an engine and a context. The types around it differ in what they let a caller see.
+type boundKey struct {
+	e         *Engine
+	ctx       context.Context
+	signer    crypto.Signer
+	decrypter crypto.Decrypter // set alone by Engine.Decrypter
+	closed    *atomic.Bool     // shared by all that WithContext made
+}
+
+func (k *boundKey) engine() *Engine { return k.e }
+
+// Close implements Signer and Decrypter.
+func (k *boundKey) Close() error {
+	k.closed.Store(true)
+	return nil
+}
+
+func (k *boundKey) with(ctx context.Context) *boundKey {
+	bound := *k
+	bound.ctx = ctx
+	return &bound
+}
+
+func (k *boundKey) do(op Op) error {
+	if k.closed.Load() {
+		return ErrClosed
+	}
+	return k.e.Do(k.ctx, op)
+}
+
+func (k *boundKey) sign(message bool, rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	op := newSignOp(k.signer, message, rand, digest, opts)
+	if err := k.do(op); err != nil {
+		return nil, err
+	}
+	return op.Signature, nil
+}
+
+func (k *boundKey) decrypt(rand io.Reader, ciphertext []byte, opts crypto.DecrypterOpts) ([]byte, error) {
+	key := k.decrypter
+	if key == nil {
+		key = k.signer.(crypto.Decrypter)
+	}
+	op := newDecryptOp(key, rand, ciphertext, opts)
+	if err := k.do(op); err != nil {
+		return nil, err
+	}
+	return op.Plaintext, nil
+}

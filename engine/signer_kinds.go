@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"context"
+	"crypto"
+	"io"
+)
+
+// What a private key can do shows in its method set, so there is a type for each combination.
+
+type signer struct{ *boundKey }
+
+func (s signer) Public() crypto.PublicKey { return s.signer.Public() }
+
+func (s signer) WithContext(ctx context.Context) crypto.Signer { return newSigner(s.with(ctx)) }
+
+func (s signer) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	return s.sign(false, rand, digest, opts)
+}
+
+type messageSigner struct{ signer }
+
+func (s messageSigner) SignMessage(rand io.Reader, msg []byte, opts crypto.SignerOpts) ([]byte, error) {
+	return s.sign(true, rand, msg, opts)
+}
+
+type signerDecrypter struct{ signer }
+
+func (s signerDecrypter) Decrypt(rand io.Reader, msg []byte, opts crypto.DecrypterOpts) ([]byte, error) {
+	return s.decrypt(rand, msg, opts)
+}
+
+type messageSignerDecrypter struct{ messageSigner }
+
+func (s messageSignerDecrypter) Decrypt(rand io.Reader, msg []byte, opts crypto.DecrypterOpts) ([]byte, error) {
+	return s.decrypt(rand, msg, opts)
+}
+
+// newSigner gives k the methods that its key has.
+func newSigner(k *boundKey) Signer {
+	_, message := k.signer.(crypto.MessageSigner)
+	_, decrypts := k.signer.(crypto.Decrypter)
+	switch {
+	case message && decrypts:
+		return messageSignerDecrypter{messageSigner{signer{k}}}
+	case message:
+		return messageSigner{signer{k}}
+	case decrypts:
+		return signerDecrypter{signer{k}}
+	}
+	return signer{k}
+}
+
+type decrypter struct{ *boundKey }
+
+func (d decrypter) Public() crypto.PublicKey { return d.decrypter.Public() }
+
+func (d decrypter) WithContext(ctx context.Context) crypto.Decrypter { return decrypter{d.with(ctx)} }
+
+func (d decrypter) Decrypt(rand io.Reader, msg []byte, opts crypto.DecrypterOpts) ([]byte, error) {
+	return d.decrypt(rand, msg, opts)
+}

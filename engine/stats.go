@@ -1,0 +1,40 @@
+package engine
+
+// Stats are an engine's figures since it was made. At any moment
+//
+//	Submitted = Completed + Failed + Dropped + InFlight + Queued + Waiting
+type Stats struct {
+	Submitted uint64 // operations accepted by Do
+	Completed uint64 // ended without an error
+	Failed    uint64 // ended with one, whether the key's, a panic's or a deadline's
+	Dropped   uint64 // ended, or never begun, with nobody waiting any more
+	EAGAINs   uint64 // of those submitted, the ones that met a full engine
+	InFlight  int    // now in the handler's hands, whether or not somebody still waits
+	Queued    int    // now waiting for a worker
+	Waiting   int    // now waiting for room, with StatusEAGAIN
+	// BatchSizes[i] counts the batches of i+1 requests. Its length is Config.MaxBatch. It is the caller's.
+	BatchSizes []uint64
+}
+
+// MeanBatch returns the mean size of the batches so far, 0 when there were none.
+func (s Stats) MeanBatch() float64 {
+	var batches, requests uint64
+	for i, n := range s.BatchSizes {
+		batches += n
+		requests += n * uint64(i+1)
+	}
+	if batches == 0 {
+		return 0
+	}
+	return float64(requests) / float64(batches)
+}
+
+// Stats returns the figures of this moment.
+func (e *Engine) Stats() Stats {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.counts
+	s.InFlight, s.Queued, s.Waiting = e.taken.n, e.queued.n, e.waiting.n
+	s.BatchSizes = append([]uint64(nil), s.BatchSizes...)
+	return s
+}
