@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+)
+
+const usageText = `usage: go run ./bench [sub-benchmark] [flags]
+
+Measures this project beside libcrypto in one run, in turns, and prints medians, ratios and their spread.
+A ratio is ours divided by libcrypto's, of two measurements a moment apart: below 1 is faster, or smaller.
+
+sub-benchmarks:
+%s
+flags:
+  -rounds N   measure everything N times (default 15; 3 with -quick)
+  -quick      3 short rounds: a first idea, not a figure to quote
+  -json       every round and the summary as one JSON object
+
+libcrypto's side needs a C compiler and OpenSSL's headers (Debian: apt install gcc libssl-dev); without them our side is
+measured alone. CC, CFLAGS and LDFLAGS are honoured, for an OpenSSL in a place of its own:
+
+  $ go run ./bench -quick
+  $ CFLAGS=-I/opt/openssl/include LDFLAGS="-L/opt/openssl/lib -Wl,-rpath,/opt/openssl/lib" go run ./bench
+  $ go run ./bench -json -rounds 31 > before.json
+`
+
+// stdio is where a sub-benchmark writes: its report, and what its user should see meanwhile.
+type stdio struct {
+	out, err io.Writer
+}
+
+// command is a sub-benchmark. It gets the arguments after its name and parses its own flags.
+type command struct {
+	name, about string
+	run         func(ctx context.Context, args []string, std stdio) error
+}
+
+// commands lists the sub-benchmarks; the first is the one that runs when none is named.
+var commands = []command{
+	{"facility", "jobs and wait contexts: nanoseconds an operation, memory of a paused job (the default)", facility},
+}
+
+// usageError is a mistake in the arguments: exit status 2.
+type usageError string
+
+func (e usageError) Error() string { return string(e) + "; go run ./bench -h lists what there is" }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	status := run(ctx, os.Args[1:], stdio{os.Stdout, os.Stderr})
+	stop()
+	os.Exit(status)
+}
+
+// run is main without the process: it returns the exit status.
+func run(ctx context.Context, args []string, std stdio) int {
+	cmd := commands[0]
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		named, ok := find(args[0])
+		if !ok {
+			return report(std, usageError(fmt.Sprintf("no sub-benchmark %q", args[0])))
+		}
+		cmd, args = named, args[1:]
+	}
+	err := cmd.run(ctx, args, std)
+	if err != nil && ctx.Err() != nil {
+		err = errors.New("interrupted, nothing is reported")
+	}
+	return report(std, err)
+}
+
+func find(name string) (command, bool) {
+	for _, c := range commands {
+		if c.name == name {
+			return c, true
+		}
+	}
+	return command{}, false
+}
+
+// report turns what a sub-benchmark returned into a line for the user and an exit status.
+func report(std stdio, err error) int {
+	if err == nil {
+		return 0
+	}
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(std.out, usage())
+		return 0
+	}
+	fmt.Fprintln(std.err, "bench:", err)
+	if _, ok := errors.AsType[usageError](err); ok {
+		return 2
+	}
+	return 1
+}
+
+func usage() string {
+	var list strings.Builder
+	for _, c := range commands {
+		fmt.Fprintf(&list, "  %-11s %s\n", c.name, c.about)
+	}
+	return fmt.Sprintf(usageText, list.String())
+}
+
+// parseFlags parses a sub-benchmark's flags; it takes no other arguments.
+func parseFlags(fs *flag.FlagSet, args []string) error {
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
+	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return err
+	} else if err != nil {
+		return usageError(fs.Name() + ": " + err.Error())
+	}
+	if fs.NArg() > 0 {
+		return usageError(fmt.Sprintf("%s: unexpected argument %q", fs.Name(), fs.Arg(0)))
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"os/exec"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// choosePin picks the CPU that the measured processes run on: the last we may use, for interrupts prefer the first ones.
+// It tries it as well: where changing the affinity is forbidden, the error says so and nothing is pinned.
+func choosePin() (int, error) {
+	var allowed unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
+		return noPin, fmt.Errorf("reading the allowed cpus: %w", err)
+	}
+	cpu := noPin
+	for i := range len(allowed) * 64 {
+		if allowed.IsSet(i) {
+			cpu = i
+		}
+	}
+	if err := pinned(cpu, func() error { return nil }); err != nil {
+		return noPin, err
+	}
+	return cpu, nil
+}
+
+// startOn starts the process on one CPU.
+func startOn(cpu int, cmd *exec.Cmd) error {
+	if cpu == noPin {
+		return cmd.Start()
+	}
+	return pinned(cpu, cmd.Start)
+}
+
+// pinned calls f on a thread that may run on one CPU only. A child process inherits that from the thread that forks it,
+// so it is in force before the child's first instruction: the Go runtime in it counts one CPU and makes one P.
+func pinned(cpu int, f func() error) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &before); err != nil {
+		return fmt.Errorf("reading the allowed cpus: %w", err)
+	}
+	one.Set(cpu)
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		return fmt.Errorf("pinning to cpu %d: %w", cpu, err)
+	}
+	defer unix.SchedSetaffinity(0, &before)
+	return f()
+}
