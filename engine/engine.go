@@ -147,7 +147,7 @@ func (e *Engine) doInJob(ctx context.Context, job async.Job, op Op) error {
 		stop := context.AfterFunc(ctx, func() { r.expire(ctx.Err()) })
 		defer stop()
 	}
-	for !r.settled() {
+	for paused := false; !r.settled(paused); paused = true {
 		if err := job.Pause(); err != nil {
 			if r.abandon() && !r.expired.Load() {
 				r.wipe()

@@ -99,8 +99,11 @@ func (r *Request) answer(err error) bool {
 	return true
 }
 
-// settled reports whether the result is there.
-func (r *Request) settled() bool { return r.state.Load() >= answered }
+// settled reports whether the job may take the result. A job that has not paused yet may not when the wake has begun: it
+// pauses, so that an application that counts its paused jobs is never woken for one that isn't.
+func (r *Request) settled(paused bool) bool {
+	return r.state.CompareAndSwap(answered, over) || paused && r.state.Load() >= answered
+}
 
 // consume takes the result. From here on nobody is woken for it.
 func (r *Request) consume() error {
