@@ -83,7 +83,7 @@ func facility(ctx context.Context, args []string, std stdio) error {
 func facilityPlan(args []string) (plan, error) {
 	p := plan{measures: facilityMeasures, time: 100 * time.Millisecond}
 	fs := flag.NewFlagSet("facility", flag.ContinueOnError)
-	fs.IntVar(&p.rounds, "rounds", 15, "")
+	fs.IntVar(&p.rounds, "rounds", 21, "")
 	quick := fs.Bool("quick", false, "")
 	fs.BoolVar(&p.json, "json", false, "")
 	if err := parseFlags(fs, args); err != nil {

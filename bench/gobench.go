@@ -15,7 +15,7 @@ func buildBenchmarks(ctx context.Context, dir, pkg string) (string, error) {
 	if _, err := output(ctx, noPin, "go", "test", "-c", "-o", bin, pkg); errors.Is(err, exec.ErrNotFound) {
 		return "", fmt.Errorf("our side is measured with go test: %w; put the go command in PATH", err)
 	} else if err != nil {
-		return "", fmt.Errorf("compiling the benchmarks of %s: %w; run it inside the project's checkout", pkg, err)
+		return "", fmt.Errorf("compiling the benchmarks of %s, which needs the project's checkout around it: %w", pkg, err)
 	}
 	return bin, nil
 }

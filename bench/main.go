@@ -19,7 +19,7 @@ A ratio is ours divided by libcrypto's, of two measurements a moment apart: belo
 sub-benchmarks:
 %s
 flags:
-  -rounds N   measure everything N times (default 15; 3 with -quick)
+  -rounds N   measure everything N times (default 21; 3 with -quick)
   -quick      3 short rounds: a first idea, not a figure to quote
   -json       every round and the summary as one JSON object
 

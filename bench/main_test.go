@@ -40,7 +40,7 @@ func TestHelp(t *testing.T) {
 
 func TestPlan(t *testing.T) {
 	for args, want := range map[string]plan{
-		"":                        {rounds: 15, time: 100 * time.Millisecond},
+		"":                        {rounds: 21, time: 100 * time.Millisecond},
 		"-quick":                  {rounds: 3, time: 20 * time.Millisecond},
 		"-rounds 5 -quick -json":  {rounds: 5, time: 20 * time.Millisecond, json: true},
 		"-quick -rounds 15":       {rounds: 15, time: 20 * time.Millisecond},

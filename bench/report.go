@@ -23,7 +23,7 @@ func (f *findings) writeText(w io.Writer) error {
 	} else {
 		fmt.Fprintf(&b, "beside %s\n", m.Libcrypto)
 	}
-	fmt.Fprintf(&b, "%d rounds; medians; the ratio is ours / libcrypto, pair by pair; allocs/op: libcrypto, ours\n\n", f.Rounds)
+	fmt.Fprintf(&b, "rounds: %d; medians; the ratio is ours / libcrypto, pair by pair; allocs/op: libcrypto, ours\n\n", f.Rounds)
 
 	const line = "%-28s %10s %9s %7s %-15s %7s %5s  %-17s %s\n"
 	fmt.Fprintf(&b, line, "", "libcrypto", "ours", "ratio", "least..most", "at most", "aim", "target", "allocs/op")

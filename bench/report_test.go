@@ -37,7 +37,7 @@ func TestWriteText(t *testing.T) {
 	}
 	want := `Some CPU, 2 cores, linux/amd64, go1.26.0, 2026-01-31; pinned to cpu 1
 beside OpenSSL 3.0.0
-2 rounds; medians; the ratio is ours / libcrypto, pair by pair; allocs/op: libcrypto, ours
+rounds: 2; medians; the ratio is ours / libcrypto, pair by pair; allocs/op: libcrypto, ours
 
                               libcrypto      ours   ratio least..most     at most   aim  target            allocs/op
 pause and resume                 100 ns   82.0 ns   0.820 0.800..0.840       0.95  0.85  met, and the aim  0, 0
