@@ -1,0 +1,101 @@
+package difftest
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// mismatch is a script on which the two sides differ.
+type mismatch struct {
+	steps        []Step
+	ours, theirs []byte
+}
+
+// comparer runs a script on both sides. The error is not a difference, but what kept it from finding out.
+type comparer func(steps []Step) (*mismatch, error)
+
+// shrink looks for a shorter script with a difference, by delta debugging: it leaves out ever smaller parts. Any part
+// of a script is a script once it is normalized.
+func (d *mismatch) shrink(compare comparer, limit time.Duration) error {
+	end := time.Now().Add(limit)
+	for size := len(d.steps) / 2; size > 0; {
+		smaller := false
+		for at := 0; at < len(d.steps) && time.Now().Before(end); {
+			rest := slices.Concat(d.steps[:at], d.steps[min(at+size, len(d.steps)):])
+			steps, _ := normalize(rest)
+			if len(steps) >= len(d.steps) {
+				at += size
+				continue
+			}
+			found, err := compare(steps)
+			if err != nil {
+				return err
+			}
+			if found == nil {
+				at += size
+				continue
+			}
+			*d, smaller = *found, true
+		}
+		if !smaller {
+			size /= 2
+		} else {
+			size = min(size, len(d.steps)/2)
+		}
+	}
+	return nil
+}
+
+const (
+	linesBefore = 12
+	linesAfter  = 4
+)
+
+// String shows the script and both traces around the first line that differs.
+func (d *mismatch) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "a script of %d steps on which async and the library differ:\n", len(d.steps))
+	for i, s := range d.steps {
+		if i == 60 {
+			fmt.Fprintf(&b, "  ... and %d more\n", len(d.steps)-i)
+			break
+		}
+		fmt.Fprintf(&b, "  %3d %v\n", i, s)
+	}
+	ours, theirs := lines(d.ours), lines(d.theirs)
+	at := 0
+	for at < len(ours) && at < len(theirs) && ours[at] == theirs[at] {
+		at++
+	}
+	b.WriteString("traces (step, who has control, results; ~ cleanup, > body, * callback, = the end of what began above):\n")
+	from := max(at-linesBefore, 0)
+	for _, line := range ours[from:at] {
+		fmt.Fprintf(&b, "  both    %s\n", d.annotated(line))
+	}
+	for _, line := range ours[at:min(at+linesAfter, len(ours))] {
+		fmt.Fprintf(&b, "  async   %s\n", d.annotated(line))
+	}
+	for _, line := range theirs[at:min(at+linesAfter, len(theirs))] {
+		fmt.Fprintf(&b, "  library %s\n", d.annotated(line))
+	}
+	return b.String()
+}
+
+func lines(trace []byte) (list []string) {
+	for line := range bytes.Lines(trace) {
+		list = append(list, strings.TrimRight(string(line), "\n"))
+	}
+	return list
+}
+
+// annotated puts the step beside its line.
+func (d *mismatch) annotated(line string) string {
+	var at int
+	if _, err := fmt.Sscan(line, &at); err != nil || at >= len(d.steps) {
+		return line
+	}
+	return fmt.Sprintf("%-30s  %v", line, d.steps[at])
+}

@@ -1,0 +1,91 @@
+package difftest
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Count names something that scripts met.
+type Count int
+
+const (
+	Scripts Count = iota
+	Steps
+	EqualKeys           // set with a key that was there
+	Uncovered           // clear brought an older record with the key to light
+	ClearInStretch      // clear of what was added since the last reset
+	ClearLater          // clear of what was added before
+	ClearMisses         // clear of no record
+	ClearThenSet        // the fd is in both lists
+	Lists               // all, or what changed
+	Cleanups            // called
+	CleanupClears       // a cleanup cleared a record of its context
+	CleanupClearsItself // its own
+	DeletedAtFree       // records whose cleanup must not be called
+	CallbackCalls
+	CallbackUnset
+	NoCallback
+	OddStatuses // not one of the four
+	Starts
+	Pauses
+	Resumes
+	Finishes
+	ReuseAfterFinish // a job on a context on which one has finished
+	ToldAgain        // with fds that were added in its last stretch
+	TwoJobsOnCtx     // at once
+	NoWaitCtx        // a job without
+	NoJobs
+	InitFails
+	BlockedPauses
+	NestedBlocks
+	UnblocksTooMany
+	PausesOutside
+	BlocksOutside // or unblocks
+	numCounts
+)
+
+var countNames = [numCounts]string{
+	"scripts", "steps", "equal keys", "uncovered by clear", "clear in the stretch", "clear later", "clear of nothing",
+	"clear then set", "lists", "cleanups", "a cleanup that clears", "a cleanup that clears itself",
+	"deleted when freed", "callbacks called", "callbacks unset", "no callback", "odd statuses", "starts", "pauses",
+	"resumes", "finishes", "reuse after finish", "told again", "two jobs on a context", "jobs without context",
+	"no jobs", "init beyond max", "blocked pauses", "nested blocks", "unblocks too many", "pauses outside",
+	"blocks outside",
+}
+
+// Counts is what scripts met.
+type Counts [numCounts]int
+
+func (c *Counts) add(d Counts) {
+	for i, n := range d {
+		c[i] += n
+	}
+}
+
+// short names what was met too seldom: what sets OpenSSL's semantics apart less than a thousand times in a million
+// steps, all else less than fifty times.
+func (c *Counts) short() error {
+	var few []string
+	for i := EqualKeys; i < numCounts; i++ {
+		least := 50
+		switch i {
+		case EqualKeys, ClearInStretch, ClearThenSet, CleanupClears, ReuseAfterFinish, BlockedPauses:
+			least = 1000
+		}
+		if c[i] < c[Steps]*least/1_000_000 {
+			few = append(few, fmt.Sprintf("%s: %d", countNames[i], c[i]))
+		}
+	}
+	if few == nil {
+		return nil
+	}
+	return fmt.Errorf("in %d steps too few of: %s", c[Steps], strings.Join(few, ", "))
+}
+
+func (c Counts) String() string {
+	var b strings.Builder
+	for i, n := range c {
+		fmt.Fprintf(&b, "%9d %s\n", n, countNames[i])
+	}
+	return b.String()
+}

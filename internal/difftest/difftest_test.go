@@ -1,0 +1,98 @@
+package difftest
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"testing"
+	"time"
+)
+
+var (
+	flagLib   = flag.String("lib", "", "the `library` to compare with (default $DIFFTEST_LIB, else libcrypto.so.3)")
+	flagSeed  = flag.Uint64("seed", 0, "the seed of the first script, the others have the next ones; 0 draws one")
+	flagSteps = flag.Int("steps", 0, "how many steps to run in total (default 150,000, with CI=true 1,100,000)")
+)
+
+const scriptSteps = 300
+
+var inCI = os.Getenv("CI") == "true"
+
+func library() string {
+	for _, name := range []string{*flagLib, os.Getenv("DIFFTEST_LIB")} {
+		if name != "" {
+			return name
+		}
+	}
+	return "libcrypto.so.3"
+}
+
+func totalSteps() int {
+	switch {
+	case *flagSteps > 0:
+		return *flagSteps
+	case inCI:
+		return 1_100_000 // a million without TestDirect's tenth
+	}
+	return 150_000
+}
+
+func firstSeed() uint64 {
+	if *flagSeed != 0 {
+		return *flagSeed
+	}
+	return uint64(time.Now().UnixNano()) / 1000 % 1_000_000_000
+}
+
+// skipMissing skips the test when something is not there on this machine, save in CI, where all has to be.
+func skipMissing(t testing.TB, err error) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	if errors.Is(err, errMissing) && !inCI {
+		t.Skip("not compared with OpenSSL: ", err)
+	}
+	t.Fatal(err)
+}
+
+// compareMany runs random scripts until they have that many steps.
+func compareMany(t *testing.T, compare comparer, steps int, outside bool) {
+	t.Helper()
+	seed := firstSeed()
+	t.Logf("%s, scripts from -seed %d on", library(), seed)
+	var counts Counts
+	for began := time.Now(); counts[Steps] < steps; seed++ {
+		script, met := newScript(seed, scriptSteps, outside)
+		counts.add(met)
+		d, err := compare(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d != nil {
+			if err := d.shrink(compare, 10*time.Second); err != nil {
+				t.Error("shrinking: ", err)
+			}
+			t.Fatalf("-seed %d -steps 1 makes this again after %v:\n%v", seed, time.Since(began).Round(time.Millisecond), d)
+		}
+	}
+	t.Logf("compared:\n%v", counts)
+	if err := counts.short(); err != nil && steps >= scriptSteps*100 {
+		t.Error(err)
+	}
+}
+
+func newInterp(t testing.TB) *interp {
+	t.Helper()
+	program, err := compileInterp(t.TempDir())
+	skipMissing(t, err)
+	p, err := startInterp(program, library())
+	skipMissing(t, err)
+	t.Cleanup(p.stop)
+	return p
+}
+
+// TestInterpreted compares with the library through the C program.
+func TestInterpreted(t *testing.T) {
+	compareMany(t, newInterp(t).compare, totalSteps()*10/11, false)
+}

@@ -1,0 +1,154 @@
+package difftest
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+)
+
+// Op is what a step does. The numbers are those of testdata/interp.c.
+type Op uint8
+
+const (
+	OpNew         Op = iota // Ctx
+	OpFree                  // Ctx; the cleanups that act take the next steps
+	OpSet                   // Ctx, Key, Value: the fd, Data, Variant: the cleanup
+	OpGet                   // Ctx, Key
+	OpClear                 // Ctx, Key
+	OpAll                   // Ctx
+	OpChanged               // Ctx, Variant: which lists
+	OpSetCallback           // Ctx, Variant: which, 0 for none, Data: its argument
+	OpCallback              // Ctx; gets the callback and calls it
+	OpSetStatus             // Ctx, Value
+	OpStatus                // Ctx
+	OpInit                  // Value: max, Data: init
+	OpCleanup               //
+	OpStart                 // Key: the job, Ctx or noCtx, Variant: the body, Value: what bodyNumber returns
+	OpResume                // Key: the job
+	OpPause                 //
+	OpBlock                 // Key: a job that must not mind, if it is paused
+	OpUnblock               // as OpBlock
+	OpCurrent               //
+	OpWaitCtx               // Key: a paused job
+	OpCapable               //
+	OpReturn                // Value; from the cleanup or the body that has control
+	numOps
+)
+
+var opNames = [numOps]string{
+	"new", "free", "set", "get", "clear", "all", "changed", "setcallback", "callback", "setstatus", "status", "init",
+	"cleanup", "start", "resume", "pause", "block", "unblock", "current", "waitctx", "capable", "return",
+}
+
+const (
+	numCtxs = 4
+	numJobs = 5
+	numKeys = 4 // few, so that they are often equal; key 0 is NULL, and nil
+	noCtx   = numCtxs
+)
+
+// Variants of OpSet: the cleanup.
+const (
+	cleanupNone  = iota
+	cleanupPlain // leaves a trace
+	cleanupActs  // and takes steps
+	numCleanups
+)
+
+// Variants of OpStart: the body.
+const (
+	bodySteps   = iota // takes steps
+	bodyPause          // pauses once: ASYNC_pause_job itself, called by the library
+	bodyCapable        // ASYNC_is_capable
+	bodyNumber         // returns Value, which it gets as an argument
+	numBodies
+)
+
+// Variants of OpChanged: which lists are asked for, as bits. The counts always are.
+const (
+	listAdded = 1 << iota
+	listDeleted
+	numLists
+)
+
+const numCallbacks = 4 // with none
+
+// Step is one call.
+type Step struct {
+	Op                Op
+	Ctx, Key, Variant uint8
+	Value, Data       int32
+}
+
+const stepSize = 12 // as struct step in testdata/interp.c
+
+func (s Step) appendTo(b []byte) []byte {
+	b = append(b, byte(s.Op), s.Ctx, s.Key, s.Variant)
+	b = binary.LittleEndian.AppendUint32(b, uint32(s.Value))
+	return binary.LittleEndian.AppendUint32(b, uint32(s.Data))
+}
+
+// stepFrom makes a step of any stepSize bytes, for fuzzing.
+func stepFrom(b []byte) Step {
+	s := Step{
+		Op: Op(b[0]) % numOps, Ctx: b[1] % numCtxs, Key: b[2], Variant: b[3],
+		Value: int32(binary.LittleEndian.Uint32(b[4:])), Data: int32(binary.LittleEndian.Uint32(b[8:])),
+	}
+	keys, variants := uint8(1), uint8(1)
+	switch s.Op {
+	case OpSet:
+		keys, variants = numKeys, numCleanups
+	case OpGet, OpClear:
+		keys = numKeys
+	case OpChanged:
+		variants = numLists
+	case OpSetCallback:
+		variants = numCallbacks
+	case OpInit:
+		s.Value, s.Data = s.Value&7, s.Data&7
+	case OpStart:
+		s.Ctx = b[1] % (numCtxs + 1)
+		keys, variants = numJobs, numBodies
+	case OpResume, OpBlock, OpUnblock, OpWaitCtx:
+		keys = numJobs
+	}
+	s.Key %= keys
+	s.Variant %= variants
+	return s
+}
+
+// String is for people who read a mismatch.
+func (s Step) String() string {
+	var b strings.Builder
+	b.WriteString(opNames[s.Op])
+	switch s.Op {
+	case OpSet:
+		fmt.Fprintf(&b, " ctx%d key%d fd %d data %d", s.Ctx, s.Key, s.Value, s.Data)
+		b.WriteString([...]string{"", ", plain cleanup", ", acting cleanup"}[s.Variant])
+	case OpGet, OpClear:
+		fmt.Fprintf(&b, " ctx%d key%d", s.Ctx, s.Key)
+	case OpChanged:
+		fmt.Fprintf(&b, " ctx%d lists %02b", s.Ctx, s.Variant)
+	case OpSetCallback:
+		fmt.Fprintf(&b, " ctx%d function %d arg %d", s.Ctx, s.Variant, s.Data)
+	case OpSetStatus:
+		fmt.Fprintf(&b, " ctx%d %d", s.Ctx, s.Value)
+	case OpNew, OpFree, OpAll, OpCallback, OpStatus:
+		fmt.Fprintf(&b, " ctx%d", s.Ctx)
+	case OpInit:
+		fmt.Fprintf(&b, " max %d init %d", s.Value, s.Data)
+	case OpStart:
+		fmt.Fprintf(&b, " job%d", s.Key)
+		if s.Ctx == noCtx {
+			b.WriteString(" without ctx")
+		} else {
+			fmt.Fprintf(&b, " on ctx%d", s.Ctx)
+		}
+		b.WriteString([...]string{"", ", which pauses once", ", which calls is_capable", ", which returns a number"}[s.Variant])
+	case OpResume, OpWaitCtx:
+		fmt.Fprintf(&b, " job%d", s.Key)
+	case OpReturn:
+		fmt.Fprintf(&b, " %d", s.Value)
+	}
+	return b.String()
+}
