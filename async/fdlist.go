@@ -7,7 +7,7 @@ type record struct {
 	fd        FD
 	added     bool // since the last reset
 	deleted   bool // since the last reset
-	closing   bool // its cleanup is being called
+	closing   bool // its cleanup has been called
 }
 
 // fdList holds a session's wait fds, oldest first: lookups, which want the newest, go from the end. The first has its
@@ -29,40 +29,50 @@ func (l *fdList) at(i int32) *record {
 
 // add puts a record first, whether or not its key is there already.
 func (l *fdList) add(key any, fd FD, data any, cleanup CleanupFunc) {
+	r := &l.first
 	if l.n > 0 {
-		l.more = append(l.more, record{})
+		r = l.extend()
 	}
-	r := l.at(l.n)
 	r.key, r.data, r.cleanup, r.fd = key, data, cleanup, fd
 	r.added, r.deleted, r.closing = true, false, false
 	l.n++
 	l.numAdded++
 }
 
-// find returns the index of the newest record with that key that is not deleted, or -1.
-func (l *fdList) find(key any) int32 {
+// extend returns a zero record at the end of more. Those between length and capacity are zero: pop sees to it.
+func (l *fdList) extend() *record {
+	n := len(l.more)
+	if n < cap(l.more) {
+		l.more = l.more[:n+1]
+	} else {
+		l.more = append(l.more, record{})
+	}
+	return &l.more[n]
+}
+
+// find returns the newest record with that key that is not deleted, and its index, or nil.
+func (l *fdList) find(key any) (*record, int32) {
 	for i := l.n - 1; i >= 0; i-- {
 		if r := l.at(i); !r.deleted && r.key == key {
-			return i
+			return r, i
 		}
 	}
-	return -1
+	return nil, -1
 }
 
 // clear takes the newest record with that key off the list: at once when the application has not been told of it
 // yet, else at the next reset.
 func (l *fdList) clear(key any) bool {
-	i := l.find(key)
-	if i < 0 {
+	r, i := l.find(key)
+	if r == nil {
 		return false
 	}
-	r := l.at(i)
 	if r.added {
 		l.numAdded--
-	}
-	if r.added && !r.closing {
-		l.remove(i)
-		return true
+		if !r.closing {
+			l.remove(i)
+			return true
+		}
 	}
 	r.deleted = true
 	l.numDeleted++
@@ -74,16 +84,16 @@ func (l *fdList) remove(i int32) {
 	for ; i < l.n-1; i++ {
 		*l.at(i) = *l.at(i + 1)
 	}
-	l.truncate(l.n - 1)
+	l.pop()
 }
 
-// truncate drops what is behind the first n records, and the references in them.
-func (l *fdList) truncate(n int32) {
-	for i := n; i < l.n; i++ {
-		*l.at(i) = record{}
+// pop drops the newest record, and the references in it.
+func (l *fdList) pop() {
+	l.n--
+	*l.at(l.n) = record{}
+	if l.n > 0 {
+		l.more = l.more[:l.n-1]
 	}
-	l.n = n
-	l.more = l.more[:max(n-1, 0)]
 }
 
 // reset forgets what was added and drops what was deleted: a paused job is being resumed, so the application has had
@@ -107,7 +117,9 @@ func (l *fdList) resetMarks() {
 		}
 		kept++
 	}
-	l.truncate(kept)
+	for l.n > kept {
+		l.pop()
+	}
 	l.numAdded, l.numDeleted = 0, 0
 }
 
@@ -141,7 +153,7 @@ func (l *fdList) changed(add, del []FD) (added, deleted []FD) {
 func (l *fdList) cleanUp(w *WaitCtx) {
 	for l.n > 0 {
 		r := l.at(l.n - 1)
-		if !r.deleted && r.cleanup != nil {
+		if !r.deleted && !r.closing && r.cleanup != nil { // closing: its cleanup panicked in an earlier Close
 			r.closing = true
 			r.cleanup(w, r.key, r.fd, r.data)
 		}

@@ -47,8 +47,7 @@ func (w *WaitCtx) SetWaitFD(key any, fd FD, data any, cleanup CleanupFunc) {
 
 // FD returns the newest record with that key (ASYNC_WAIT_CTX_get_fd); without one it returns InvalidFD, nil, false.
 func (w *WaitCtx) FD(key any) (fd FD, data any, ok bool) {
-	if i := w.fds.find(key); i >= 0 {
-		r := w.fds.at(i)
+	if r, _ := w.fds.find(key); r != nil {
 		return r.fd, r.data, true
 	}
 	return InvalidFD, nil, false
@@ -123,12 +122,14 @@ func (w *WaitCtx) closeUsed() {
 		return
 	}
 	w.closing = true
-	for c := w.jobs; c != nil; c = w.jobs {
-		c.unlink() // a job that is running stays off the list
-		Job{c, c.word.Load() &^ flagBits}.cancelPaused()
+	defer func() { w.closing = false }() // also when a cleanup panics: the next Close goes on after it
+	for w.jobs != nil || w.fds.n > 0 {   // a cleanup may have started a job, and that have paused
+		for c := w.jobs; c != nil; c = w.jobs {
+			c.unlink() // a job that is running stays off the list
+			Job{c, c.word.Load() &^ flagBits}.cancelPaused()
+		}
+		w.fds.cleanUp(w)
 	}
-	w.fds.cleanUp(w)
 	w.unsetCallback() // by then a job or a cleanup may have set one
 	w.status = StatusUnsupported
-	w.closing = false
 }
