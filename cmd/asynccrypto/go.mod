@@ -7,4 +7,9 @@ require (
 	golang.org/x/sys v0.49.0
 )
 
+require (
+	github.com/rogpeppe/go-internal v1.16.0 // indirect
+	golang.org/x/term v0.47.0 // indirect
+)
+
 replace asynccrypto => ../..

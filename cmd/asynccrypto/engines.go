@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+
+	"asynccrypto/engine"
+	"asynccrypto/engine/workers"
+)
+
+// engineKind is an engine that this command knows. A further one is a further element of engineKinds, and nothing else:
+// speed, sign and engines all go by this table.
+type engineKind struct {
+	name string
+	open func() (*engine.Engine, error)
+	// supported reports whether the engine can run on this machine, and if not, why not.
+	supported func() (ok bool, why string)
+	// does says what it does where it runs, one sentence to a line.
+	does func() []string
+	// gain says what to expect of it beside direct calls, for the first screen of speed.
+	gain string
+}
+
+// engineKinds lists the engines, the best first: the default is the first that this machine supports.
+var engineKinds = []engineKind{
+	{
+		name:      "workers",
+		open:      func() (*engine.Engine, error) { return workers.New(workers.Options{}) },
+		supported: func() (bool, string) { return true, "" },
+		does: func() []string {
+			return []string{
+				fmt.Sprintf("any operation, each by the Go standard library, %s at a time", count(runtime.GOMAXPROCS(0), "operation")),
+				"no gain in speed over calling the library directly: what it gives is a bounded queue,",
+				"and a caller that goes on with other work meanwhile",
+			}
+		},
+		gain: "computes with the same standard library as the direct calls: there is no gain in speed here,\n" +
+			"and a small loss. What it gives is a bounded queue, and one goroutine that drives many jobs.",
+	},
+}
+
+// chooseEngine returns the engine of that name, or the default for the empty name.
+func chooseEngine(name string) (*engineKind, error) {
+	var names []string
+	for i := range engineKinds {
+		k := &engineKinds[i]
+		ok, why := k.supported()
+		switch {
+		case name == "" && ok:
+			return k, nil
+		case name == k.name && !ok:
+			return nil, usagef("engine %q can't run on this machine: %s", name, why)
+		case name == k.name:
+			return k, nil
+		}
+		names = append(names, k.name)
+	}
+	if name == "" {
+		return nil, fmt.Errorf("no engine can run on this machine")
+	}
+	return nil, usagef("unknown engine %q; there is %s", name, strings.Join(names, ", "))
+}
