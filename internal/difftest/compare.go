@@ -49,6 +49,8 @@ func (d *mismatch) shrink(compare comparer, limit time.Duration) error {
 	return nil
 }
 
+const differ = "async and the library differ"
+
 const (
 	linesBefore = 12
 	linesAfter  = 4
@@ -57,7 +59,7 @@ const (
 // String shows the script and both traces around the first line that differs.
 func (d *mismatch) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "a script of %d steps on which async and the library differ:\n", len(d.steps))
+	fmt.Fprintf(&b, "a script of %d steps on which %s:\n", len(d.steps), differ)
 	for i, s := range d.steps {
 		if i == 60 {
 			fmt.Fprintf(&b, "  ... and %d more\n", len(d.steps)-i)

@@ -1,17 +1,20 @@
 package difftest
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 )
 
 var (
-	flagLib   = flag.String("lib", "", "the `library` to compare with (default $DIFFTEST_LIB, else libcrypto.so.3)")
-	flagSeed  = flag.Uint64("seed", 0, "the seed of the first script, the others have the next ones; 0 draws one")
-	flagSteps = flag.Int("steps", 0, "how many steps to run in total (default 150,000, with CI=true 1,100,000)")
+	flagLib    = flag.String("lib", "", "the `library` to compare with (default $DIFFTEST_LIB, else libcrypto.so.3)")
+	flagSeed   = flag.Uint64("seed", 0, "the seed of the first script, the others have the next ones; 0 draws one")
+	flagSteps  = flag.Int("steps", 0, "how many steps to run in total (default 150,000, with CI=true 1,100,000)")
+	flagShrink = flag.Duration("shrink", 10*time.Second, "how long to look for a shorter script that differs")
 )
 
 const scriptSteps = 300
@@ -70,14 +73,14 @@ func compareMany(t *testing.T, compare comparer, steps int, outside bool) {
 			t.Fatal(err)
 		}
 		if d != nil {
-			if err := d.shrink(compare, 10*time.Second); err != nil {
+			if err := d.shrink(compare, *flagShrink); err != nil {
 				t.Error("shrinking: ", err)
 			}
 			t.Fatalf("-seed %d -steps 1 makes this again after %v:\n%v", seed, time.Since(began).Round(time.Millisecond), d)
 		}
 	}
 	t.Logf("compared:\n%v", counts)
-	if err := counts.short(); err != nil && steps >= scriptSteps*100 {
+	if err := counts.short(); err != nil && !outside && steps >= 100_000 {
 		t.Error(err)
 	}
 }
@@ -95,4 +98,19 @@ func newInterp(t testing.TB) *interp {
 // TestInterpreted compares with the library through the C program.
 func TestInterpreted(t *testing.T) {
 	compareMany(t, newInterp(t).compare, totalSteps()*10/11, false)
+}
+
+// TestDirect compares with the library in this process, loaded without cgo.
+func TestDirect(t *testing.T) {
+	makeSide, err := openDirect(library())
+	skipMissing(t, err)
+	runtime.LockOSThread() // jobs belong to a thread, and so do then the pools of async
+	defer runtime.UnlockOSThread()
+	compareMany(t, func(steps []Step) (*mismatch, error) {
+		ours, theirs := runOn(steps, newGoSide), runOn(steps, makeSide)
+		if bytes.Equal(ours, theirs) {
+			return nil, nil
+		}
+		return &mismatch{steps, ours, theirs}, nil
+	}, totalSteps()/11, true)
 }

@@ -4,7 +4,7 @@ go 1.26.0
 
 require (
 	asynccrypto v0.0.0
-	golang.org/x/sys v0.49.0
+	github.com/ebitengine/purego v0.11.1
 )
 
 replace asynccrypto => ../..
