@@ -2,36 +2,124 @@ package async_test
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
 	"testing"
+	"time"
 
 	"asynccrypto/async"
 )
 
-func TestPauseResume(t *testing.T) {
-	pool := newPool(t, 1)
-	var w async.WaitCtx
-	boom := errors.New("boom")
-	job, out, err := pool.Start(&w, func(j async.Job) error {
-		if j.WaitCtx() != &w || !j.InJob() {
-			t.Error("not in the job that was started")
+// childEnv names the one of children that this process is to run instead of the tests.
+const childEnv = "ASYNC_TEST_CHILD"
+
+// children run in processes of their own: what may end the process, and what only a fresh one can measure.
+var children = map[string]func() error{
+	"locked":      lockedChild,
+	"locked drop": lockedDropChild,
+	"bubble drop": bubbleDropChild,
+	"memory":      memoryChild,
+}
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(childEnv); name != "" {
+		if err := children[name](); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
 		}
-		for range 3 {
-			if err := j.Pause(); err != nil {
-				t.Error(err)
-			}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// runChild runs one of children and returns what it printed.
+func runChild(tb testing.TB, name string) string {
+	tb.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), childEnv+"="+name)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		tb.Fatalf("child %q: %v\n%s", name, err, out)
+	}
+	return string(out)
+}
+
+// newPool is the pool of every test and benchmark here.
+func newPool(tb testing.TB, max int) *async.Pool {
+	tb.Helper()
+	p, err := async.NewPool(max, 0)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			tb.Error(err)
 		}
-		return boom
 	})
-	for range 3 {
-		if out != async.Paused || err != nil {
-			t.Fatal(out, err)
+	return p
+}
+
+// startPaused starts a job that must pause.
+func startPaused(tb testing.TB, p *async.Pool, w *async.WaitCtx, fn async.Func) async.Job {
+	tb.Helper()
+	j, out, err := p.Start(w, fn)
+	if out != async.Paused || err != nil {
+		tb.Fatalf("Start: %v, %v; want it to pause", out, err)
+	}
+	return j
+}
+
+// want checks what Start, without the handle, or Resume returned. The error must be the same, or be found in it.
+func want(tb testing.TB, out async.Outcome, err error, wantOut async.Outcome, wantErr error) {
+	tb.Helper()
+	if out != wantOut || (wantErr == nil) != (err == nil) || !errors.Is(err, wantErr) {
+		tb.Fatalf("got %v, %v; want %v, %v", out, err, wantOut, wantErr)
+	}
+}
+
+// pauseForever is a job that goes on until it is cancelled.
+func pauseForever(j async.Job) error {
+	for {
+		if err := j.Pause(); err != nil {
+			return err
 		}
-		out, err = job.Resume()
 	}
-	if out != async.Finished || err != boom {
-		t.Fatal(out, err)
+}
+
+// wantFDs compares lists; nil and empty are the same.
+func wantFDs(tb testing.TB, what string, got []async.FD, want ...async.FD) {
+	tb.Helper()
+	if !slices.Equal(got, want) {
+		tb.Errorf("%s: %v, want %v", what, got, want)
 	}
-	if out, err := job.Resume(); out != async.Failed || err != async.ErrStale {
-		t.Fatal(out, err)
+}
+
+// wantChanged checks both lists of ChangedFDs.
+func wantChanged(tb testing.TB, w *async.WaitCtx, added, deleted []async.FD) {
+	tb.Helper()
+	a, d := w.ChangedFDs(nil, nil)
+	wantFDs(tb, "added", a, added...)
+	wantFDs(tb, "deleted", d, deleted...)
+}
+
+// fds spares the tests a type name.
+func fds(list ...async.FD) []async.FD { return list }
+
+// wantGoroutines waits until there are no more than n goroutines. Those that end do so on their own time, hence the
+// wait; one that is left behind fails the test.
+func wantGoroutines(tb testing.TB, n int) {
+	tb.Helper()
+	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > n; runtime.Gosched() {
+		if time.Now().After(end) {
+			buf := make([]byte, 1<<20)
+			tb.Fatalf("%d goroutines, want %d:\n%s", runtime.NumGoroutine(), n, buf[:runtime.Stack(buf, true)])
+		}
 	}
 }

@@ -7,25 +7,11 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"asynccrypto/async"
 )
-
-// newPool is the pool of every test and benchmark here.
-func newPool(tb testing.TB, max int) *async.Pool {
-	tb.Helper()
-	p, err := async.NewPool(max, 0)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
-	return p
-}
 
 func BenchmarkPauseResume(b *testing.B) {
 	pool := newPool(b, 8)
@@ -110,50 +96,95 @@ func BenchmarkWaitCtxNewClose(b *testing.B) {
 	}
 }
 
-func BenchmarkPausedJobMemory(b *testing.B) {
-	const jobs = 100_000
-	if runtime.GOOS != "linux" {
-		b.Skip("reads /proc/self/status")
-	}
+// heldCtx keeps the compiler from putting a context on the stack.
+var heldCtx *async.WaitCtx
+
+// What a context costs that is allocated anew for each session instead of being part of something that is reused.
+func BenchmarkHeapWaitCtx(b *testing.B) {
+	b.ReportAllocs()
 	for b.Loop() {
-		pool := newPool(b, 0)
-		ws := make([]async.WaitCtx, jobs)
-		handles := make([]async.Job, jobs)
-		runtime.GC()
-		before := rss(b)
-		for i := range handles {
-			var out async.Outcome
-			var err error
-			handles[i], out, err = pool.Start(&ws[i], func(j async.Job) error {
-				ctx := async.NewContext(context.Background(), j)
-				j, _ = async.FromContext(ctx)
-				return j.Pause()
-			})
-			if out != async.Paused {
-				b.Fatal(out, err)
-			}
-		}
-		b.ReportMetric(float64(rss(b)-before)/jobs, "RSS-B/job")
-		for _, j := range handles {
-			if out, err := j.Resume(); out != async.Finished || err != nil {
-				b.Fatal(out, err)
-			}
-		}
-		pool.Close()
+		heldCtx = async.NewWaitCtx()
+		heldCtx.Close()
 	}
 }
 
-// rss is what the process has in memory.
-func rss(tb testing.TB) int {
+// And one that a sync.Pool keeps.
+func BenchmarkPooledWaitCtx(b *testing.B) {
+	ctxs := sync.Pool{New: func() any { return async.NewWaitCtx() }}
+	b.ReportAllocs()
+	for b.Loop() {
+		heldCtx = ctxs.Get().(*async.WaitCtx)
+		heldCtx.Close()
+		ctxs.Put(heldCtx)
+	}
+}
+
+// pausedJobs is how many jobs BenchmarkPausedJobMemory pauses at once.
+const pausedJobs = 100_000
+
+// BenchmarkPausedJobMemory measures in a fresh process each time: the runtime reuses the descriptors and stacks of
+// dead goroutines, so a second round in the same process would get some of its memory for nothing.
+func BenchmarkPausedJobMemory(b *testing.B) {
+	if runtime.GOOS != "linux" {
+		b.Skip("reads VmRSS from /proc/self/status, which only Linux has")
+	}
+	var sum float64
+	for b.Loop() {
+		perJob, err := strconv.ParseFloat(strings.TrimSpace(runChild(b, "memory")), 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		sum += perJob
+	}
+	b.ReportMetric(sum/float64(b.N), "RSS-B/job")
+	b.ReportMetric(0, "ns/op") // the time of a process, of no interest
+}
+
+// memoryChild prints how much memory a paused job takes, with a context in the job, its handle and its WaitCtx.
+func memoryChild() error {
+	pool, err := async.NewPool(0, 0)
+	if err != nil {
+		return err
+	}
+	ws := make([]async.WaitCtx, pausedJobs)
+	handles := make([]async.Job, pausedJobs)
+	runtime.GC()
+	before, err := rss()
+	if err != nil {
+		return err
+	}
+	for i := range handles {
+		var out async.Outcome
+		handles[i], out, err = pool.Start(&ws[i], func(j async.Job) error {
+			ctx := async.NewContext(context.Background(), j)
+			j, _ = async.FromContext(ctx)
+			return j.Pause()
+		})
+		if out != async.Paused {
+			return fmt.Errorf("job %d: %v, %v", i, out, err)
+		}
+	}
+	after, err := rss()
+	if err != nil {
+		return err
+	}
+	fmt.Println(float64(after-before) / pausedJobs)
+	for i, j := range handles {
+		if out, err := j.Resume(); out != async.Finished || err != nil {
+			return fmt.Errorf("job %d: %v, %v", i, out, err)
+		}
+	}
+	return pool.Close()
+}
+
+// rss is what the process has in memory, in bytes.
+func rss() (int, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
-		tb.Fatal(err)
+		return 0, err
 	}
 	_, after, _ := strings.Cut(string(status), "VmRSS:")
 	line, _, _ := strings.Cut(after, "\n")
 	kb, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(line), "kB")))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return kb << 10
+	return kb << 10, err
 }

@@ -26,7 +26,7 @@ type coro struct {
 	next  func() (struct{}, bool) // switches to the coroutine
 	yield func(struct{}) bool     // switches back
 	stop  func()                  // ends the coroutine when it is idle
-	g     uintptr                 // its goroutine, see package gid
+	g     atomic.Uintptr          // its goroutine, see package gid; other goroutines read it too, to be refused
 
 	fn      Func // nil once the job has ended: how next's caller tells a pause from the end
 	w       *WaitCtx
@@ -57,24 +57,39 @@ const (
 func (c *coro) spawn() {
 	c.exiting = false
 	next, stop := iter.Pull(func(yield func(struct{}) bool) {
-		c.yield, c.g = yield, gid.Get()
-		for c.serve() {
-			yield(struct{}{}) // with a fault for finish to report
+		c.yield = yield
+		c.g.Store(gid.Get())
+		panicked := false
+		defer func() {
+			if panicked {
+				// Still, so the loop below was not reached: a deferred function of the job's panicked while Goexit
+				// ran it. serve has recovered the panic, but nothing can recover Goexit, see there.
+				c.exiting = true
+				yield(struct{}{})
+			}
+		}()
+		for c.serve(&panicked) {
+			panicked = false
+			if !yield(struct{}{}) { // with a fault for finish to report
+				return
+			}
 		}
 	})
 	c.next, c.stop = next, stop
 }
 
-// serve runs jobs until the coroutine is stopped (false) or one panics (true). The recovery is set up once for many
-// jobs.
-func (c *coro) serve() (again bool) {
+// serve runs jobs until the coroutine is stopped (false) or one panics (true, in panicked too). The recovery is set up
+// once for many jobs.
+func (c *coro) serve(panicked *bool) (again bool) {
 	defer func() {
 		if c.fn == nil {
 			return
 		}
 		// fn has not returned, yet we are here: a panic, or runtime.Goexit, which recover doesn't see.
 		value := recover()
-		if again = value != nil; !again {
+		again = value != nil
+		*panicked = again
+		if !again {
 			value = ErrGoexit
 			c.exiting = true
 		}
@@ -82,7 +97,7 @@ func (c *coro) serve() (again bool) {
 		c.fn = nil
 		if c.exiting {
 			// Goexit can't be undone, but it can be kept waiting: the resumer gets an error instead of being
-			// unwound as well, which is what iter.Pull would do. discard lets it go on.
+			// unwound as well, which is what iter.Pull would do. discard lets it go on; c is another goroutine's then.
 			c.yield(struct{}{})
 		}
 	}()
@@ -144,9 +159,9 @@ func (c *coro) faultError() error {
 	c.fault = nil
 	if c.exiting {
 		c.discard()
-		if c.told {
-			return ErrCanceled // it was Pause that unwound the job
-		}
+	}
+	if c.told && fault.Value == error(ErrGoexit) {
+		return ErrCanceled // it was Pause that unwound the job
 	}
 	return fault
 }
@@ -158,7 +173,8 @@ func (c *coro) discard() {
 	if !c.pool.locked {
 		go c.stop()
 	}
-	c.next, c.stop, c.yield, c.g = nil, nil, nil, 0
+	c.next, c.stop, c.yield = nil, nil, nil
+	c.g.Store(0)
 }
 
 // link puts a job that is about to pause for the first time where Close finds it.

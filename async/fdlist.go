@@ -153,23 +153,22 @@ func (l *fdList) changed(add, del []FD) (added, deleted []FD) {
 func (l *fdList) cleanUp(w *WaitCtx) {
 	for l.n > 0 {
 		r := l.at(l.n - 1)
-		if !r.deleted && !r.closing && r.cleanup != nil { // closing: its cleanup panicked in an earlier Close
-			r.closing = true
-			r.cleanup(w, r.key, r.fd, r.data)
+		if r.deleted || r.closing || r.cleanup == nil { // closing: its cleanup panicked in an earlier Close
+			l.pop()
+			continue
 		}
+		r.closing = true
+		r.cleanup(w, r.key, r.fd, r.data)
 		l.dropClosed()
 	}
 	*l = fdList{}
 }
 
-// dropClosed removes the record that cleanUp is done with: the newest marked closing, else the newest.
+// dropClosed removes the record whose cleanup was called last. Only those that it set are newer.
 func (l *fdList) dropClosed() {
 	i := l.n - 1
-	for j := i; j >= 0; j-- {
-		if l.at(j).closing {
-			i = j
-			break
-		}
+	for !l.at(i).closing {
+		i--
 	}
 	l.remove(i)
 }

@@ -63,7 +63,7 @@ func (j Job) kick() error {
 // return: it unwinds the job, running its deferred functions, as runtime.Goexit does.
 func (j Job) Pause() error {
 	c := j.c
-	if c != nil && c.word.Load() == j.gen && gid.Get() == c.g && c.blocked == 0 {
+	if c != nil && c.word.Load() == j.gen && gid.Get() == c.g.Load() && c.blocked == 0 {
 		c.yield(struct{}{})
 		if c.word.Load() == j.gen {
 			return nil
@@ -82,7 +82,7 @@ func (j Job) pauseRarely() error {
 	switch {
 	case word&^flagBits != j.gen:
 		return ErrStale
-	case c.g != gid.Get():
+	case c.g.Load() != gid.Get():
 		return ErrNotInJob
 	case c.blocked != 0:
 		return nil
@@ -154,7 +154,7 @@ func (j Job) UnblockPause() {
 }
 
 // inside reports whether the caller is the job's own goroutine.
-func (j Job) inside() bool { return j.alive() && j.c.g == gid.Get() }
+func (j Job) inside() bool { return j.alive() && j.c.g.Load() == gid.Get() }
 
 func (j Job) alive() bool { return j.c != nil && j.c.word.Load()&^flagBits == j.gen }
 

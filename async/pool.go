@@ -17,12 +17,17 @@ import (
 //
 // A coroutine is tied to the thread-lock state in which it was made: a Pool is used either only by goroutines that
 // are not locked to a thread, or only by one that is (runtime.LockOSThread), at one depth of locking. Mixing them is
-// fatal: the runtime ends the process. Package initialization runs locked; a Pool may be made there, since coroutines
-// are made on first use, but not used.
+// fatal: the runtime ends the process. So a job that locks itself to a thread must unlock before it pauses or returns.
+// Package initialization runs locked; a Pool may be made there, since coroutines are made on first use, but not used.
+// Bubbles of testing/synctest are alike: use a Pool in the one where it first started a job, and close it there.
 //
-// Keep the Pool as long as its jobs, and Close it. When it is dropped instead, the garbage collector closes it; a job
-// that is paused and dropped keeps its goroutine until then.
-type Pool struct{ p *pool }
+// Keep the Pool as long as its jobs, and Close it. When it is dropped instead, the garbage collector closes it, unless
+// it was used under runtime.LockOSThread or in a bubble; a job that is paused and dropped keeps its goroutine until
+// then, and for ever if it refers to its own Pool.
+type Pool struct {
+	_ noCopy // a copy would be closed with the original
+	p *pool
+}
 
 // pool is what the stacks of paused jobs lead to. It is alive as long as one of them is, so it can't be what tells
 // that the application has dropped the pool: that is its shell, the Pool.
@@ -35,6 +40,7 @@ type pool struct {
 	max     int
 	init    int
 	locked  bool // it is used under runtime.LockOSThread
+	bubbled bool // it is used in a testing/synctest bubble
 
 	mu      sync.Mutex // held to grow, to close and to change the waiters
 	waiters waiterList
@@ -49,12 +55,12 @@ const (
 // at once (ASYNC_init_thread). It is an error if either is negative or init exceeds max, which as in OpenSSL makes
 // (0, n) an error too. Coroutines are reused and kept until Close: each costs about 3 KB.
 func NewPool(max, init int) (*Pool, error) {
-	if max < 0 || init < 0 || init > max || max > idleIndex {
+	if max < 0 || init < 0 || init > max || uint64(max) > idleIndex {
 		return nil, errors.New("async: NewPool(max, init) needs 0 <= init <= max")
 	}
 	p := &pool{max: max, init: init}
 	p.all.Store(new([]*coro))
-	shell := &Pool{p}
+	shell := &Pool{p: p}
 	runtime.AddCleanup(shell, (*pool).drop, p)
 	return shell, nil
 }
@@ -114,7 +120,7 @@ func (p *pool) grow() *coro {
 		return p.pop() // one may have come back since
 	}
 	if len(all) == 0 {
-		p.locked = gid.Locked()
+		p.locked, p.bubbled = gid.Locked(), gid.InBubble()
 	}
 	old := len(all)
 	for range max(1, p.init-old) {
@@ -144,10 +150,11 @@ func (sh *Pool) Close() error {
 }
 
 // drop is Close for a pool that nobody can reach any more. It runs on a goroutine of the runtime's, which may not
-// switch to a coroutine that was made under runtime.LockOSThread.
+// switch to a coroutine that was made under runtime.LockOSThread or in a bubble, and which other cleanups wait for, so
+// that it is no place for the deferred functions of jobs.
 func (p *pool) drop() {
-	if !p.locked {
-		p.close()
+	if !p.locked && !p.bubbled {
+		go p.close()
 	}
 }
 

@@ -30,3 +30,6 @@ func fromStack() uintptr {
 // Locked reports whether the calling goroutine is locked to its thread, by runtime.LockOSThread or because an init
 // function is running. The runtime tells nobody but the reader of a stack trace. It costs about a microsecond.
 func Locked() bool { return bytes.Contains(header(), []byte("locked to thread")) }
+
+// InBubble reports whether the calling goroutine is in a bubble of package testing/synctest. It costs as much as Locked.
+func InBubble() bool { return bytes.Contains(header(), []byte("synctest bubble")) }
