@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -31,12 +32,12 @@ var engineKinds = []engineKind{
 		does: func() []string {
 			return []string{
 				fmt.Sprintf("any operation, each by the Go standard library, %s at a time", count(runtime.GOMAXPROCS(0), "operation")),
-				"no gain in speed over calling the library directly: what it gives is a bounded queue,",
-				"and a caller that goes on with other work meanwhile",
+				"no gain in speed over calling the library directly, with AVX-512 IFMA or without: what it",
+				"gives is a bounded queue, and a caller that goes on with other work meanwhile",
 			}
 		},
-		gain: "computes with the same standard library as the direct calls: there is no gain in speed here,\n" +
-			"and a small loss. What it gives is a bounded queue, and one goroutine that drives many jobs.",
+		gain: "computes with the same standard library as the direct calls, and without AVX-512 IFMA:\n" +
+			"there is no gain in speed here. It gives a bounded queue, and one goroutine that drives many jobs.",
 	},
 }
 
@@ -57,7 +58,40 @@ func chooseEngine(name string) (*engineKind, error) {
 		names = append(names, k.name)
 	}
 	if name == "" {
-		return nil, fmt.Errorf("no engine can run on this machine")
+		return nil, errors.New("no engine can run on this machine")
 	}
 	return nil, usagef("unknown engine %q; there is %s", name, strings.Join(names, ", "))
+}
+
+func enginesCommand(args []string, std stdio) error {
+	rest, err := parseFlags(newFlags("engines"), args)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return usagef("unexpected argument %q", rest[0])
+	}
+	def, _ := chooseEngine("")
+	const line = "%-9s %-5s %s\n"
+	fmt.Fprintf(std.out, line, "engine", "here", "what it does on this machine")
+	for i := range engineKinds {
+		k := &engineKinds[i]
+		here, what := "yes", k.does
+		if ok, why := k.supported(); !ok {
+			here, what = "no", func() []string { return []string{why} }
+		}
+		name := k.name
+		for _, text := range what() {
+			fmt.Fprintf(std.out, line, name, here, text)
+			name, here = "", ""
+		}
+		if k == def {
+			fmt.Fprintf(std.out, line, "", "", "speed and sign use it unless told otherwise")
+		}
+	}
+	fmt.Fprintf(std.out, "\nwhat this machine has:\n")
+	for _, f := range machineFacts() {
+		fmt.Fprintf(std.out, "%s\n", f)
+	}
+	return nil
 }

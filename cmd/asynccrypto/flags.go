@@ -81,7 +81,9 @@ func (c *jobCounts) Set(list string) error {
 // seconds is the value of -seconds; 0 means that it was not given.
 type seconds time.Duration
 
-func (s *seconds) String() string { return strconv.FormatFloat(time.Duration(*s).Seconds(), 'g', -1, 64) }
+func (s *seconds) String() string {
+	return strconv.FormatFloat(time.Duration(*s).Seconds(), 'g', -1, 64)
+}
 
 // Set parses a number of seconds, a fraction too.
 func (s *seconds) Set(text string) error {

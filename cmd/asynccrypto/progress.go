@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -51,4 +52,30 @@ func (p *progress) clear() {
 func (p *progress) println(w io.Writer, line string) {
 	p.clear()
 	fmt.Fprintln(w, line)
+}
+
+// every shows what line returns again and again until stop is called, which removes it.
+func (p *progress) every(interval time.Duration, line func() string) (stop func()) {
+	if p.w == nil {
+		return func() {}
+	}
+	done := make(chan struct{})
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		tick := time.NewTicker(interval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				p.show("%s", line())
+			case <-done:
+				return
+			}
+		}
+	})
+	return func() {
+		close(done)
+		ended.Wait()
+		p.clear()
+	}
 }

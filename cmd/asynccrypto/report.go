@@ -24,14 +24,19 @@ func (r *report) writeText(w io.Writer) error {
 	fmt.Fprintf(&b, "The engine %q %s\n", r.kind.name, r.kind.gain)
 	fmt.Fprintf(&b, "%s\n\n", r.verified())
 	r.table(&b)
-	fmt.Fprintf(&b, "\n%s\n", speedNext)
+	if cores := r.groups[0][0].cores; r.groups[0][1].jobs < cores {
+		fmt.Fprintf(&b, "\nAn operation takes one core: fewer jobs than %d leave cores idle, which the direct calls keep busy.\n", cores)
+	}
+	fmt.Fprintf(&b, "\n%s", speedNext)
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
-const speedNext = `Try next: asynccrypto speed -plot speed.svg rsa2048    how rate and latency go with the number of jobs
-          asynccrypto speed -key your-key.pem          your own key
-          asynccrypto sign -key your-key.pem FILE...   sign files with jobs`
+const speedNext = `Try next:
+  asynccrypto speed -plot speed.svg rsa2048    how rate and latency go with the number of jobs
+  asynccrypto speed -key KEY.pem               a key of yours
+  asynccrypto sign -key KEY.pem FILE...        sign files, thousands at once
+`
 
 // verified says how many results were verified.
 func (r *report) verified() string {
@@ -42,7 +47,10 @@ func (r *report) verified() string {
 			done += s.done()
 		}
 	}
-	return fmt.Sprintf("Verified off the clock: %s results of %s, chosen at random; none was wrong.",
+	if uint64(verified) == done {
+		return fmt.Sprintf("Verified, off the clock: all %s results; none was wrong.", thousands(float64(done)))
+	}
+	return fmt.Sprintf("Verified, off the clock: %s of %s results, chosen at random; none was wrong.",
 		thousands(float64(verified)), thousands(float64(done)))
 }
 

@@ -39,13 +39,7 @@ func decimals(f float64) int {
 
 // shortDuration formats d with three significant digits.
 func shortDuration(d time.Duration) string {
-	f, unit := float64(d), "ns"
-	for _, next := range []string{"us", "ms", "s"} {
-		if f < 999.5 {
-			break
-		}
-		f, unit = f/1000, next
-	}
+	f, unit := inUnit(d)
 	digits := 0
 	if unit != "ns" {
 		switch {
@@ -56,4 +50,21 @@ func shortDuration(d time.Duration) string {
 		}
 	}
 	return fmt.Sprintf("%.*f %s", digits, f, unit)
+}
+
+// wholeDuration formats d without a point, for the powers of ten on an axis.
+func wholeDuration(d time.Duration) string {
+	f, unit := inUnit(d)
+	return fmt.Sprintf("%.0f %s", f, unit)
+}
+
+func inUnit(d time.Duration) (f float64, unit string) {
+	f, unit = float64(d), "ns"
+	for _, next := range []string{"us", "ms", "s"} {
+		if f < 999.5 {
+			break
+		}
+		f, unit = f/1000, next
+	}
+	return f, unit
 }
