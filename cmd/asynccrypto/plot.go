@@ -127,7 +127,7 @@ func (p *panel) scale() (low, high float64, ticks []float64) {
 	step := niceStep(most / 4)
 	for t := 0.0; ; t += step {
 		ticks = append(ticks, t)
-		if t >= most {
+		if t > 0 && t >= most {
 			return 0, t, ticks
 		}
 	}

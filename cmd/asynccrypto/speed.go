@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"asynccrypto/engine"
@@ -79,11 +80,11 @@ func speedCommand(args []string, std stdio) error {
 
 // speedOperations returns what is to be measured: the operations of the user's key, or of fresh ones.
 func speedOperations(keyFile string, names []string, p *progress) ([]*operation, error) {
-	chosen, err := chooseAlgorithms(names)
-	if err != nil {
-		return nil, err
-	}
 	if keyFile == "" {
+		chosen, err := chooseAlgorithms(names)
+		if err != nil {
+			return nil, err
+		}
 		p.show("generating keys for %s", count(len(chosen), "algorithm"))
 		return generateKeys(chosen)
 	}
@@ -91,12 +92,12 @@ func speedOperations(keyFile string, names []string, p *progress) ([]*operation,
 	if err != nil {
 		return nil, err
 	}
-	if name := keyAlgorithm(key); len(names) > 1 || len(names) == 1 && names[0] != name {
-		return nil, usagef("key %s is for %s; leave out the names of algorithms", keyFile, name)
-	}
 	ops, err := operationsOf(key)
 	if err != nil {
 		return nil, usagef("key %s: %w", keyFile, err)
+	}
+	if name := ops[0].algorithm; len(names) > 1 || len(names) == 1 && names[0] != name {
+		return nil, usagef("key %s is for %s, not %s; leave out the names of algorithms", keyFile, name, strings.Join(names, " "))
 	}
 	return ops, nil
 }
