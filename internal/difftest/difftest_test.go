@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 )
@@ -13,11 +14,11 @@ import (
 var (
 	flagLib    = flag.String("lib", "", "the `library` to compare with (default $DIFFTEST_LIB, else libcrypto.so.3)")
 	flagSeed   = flag.Uint64("seed", 0, "the seed of the first script, the others have the next ones; 0 draws one")
-	flagSteps  = flag.Int("steps", 0, "how many steps to run in total (default 150,000, with CI=true 1,100,000)")
+	flagSteps  = flag.Int("steps", 0, "how many steps to run in total (default 200,000, with CI=true 1,000,000)")
 	flagShrink = flag.Duration("shrink", 10*time.Second, "how long to look for a shorter script that differs")
 )
 
-const scriptSteps = 300
+const scriptSteps = 300 // short enough to shrink, long enough for contexts to grow
 
 var inCI = os.Getenv("CI") == "true"
 
@@ -30,14 +31,15 @@ func library() string {
 	return "libcrypto.so.3"
 }
 
+// totalSteps is for TestInterpreted. TestDirect, where fewer things can happen, has a quarter of it.
 func totalSteps() int {
 	switch {
 	case *flagSteps > 0:
 		return *flagSteps
 	case inCI:
-		return 1_100_000 // a million without TestDirect's tenth
+		return 1_000_000
 	}
-	return 150_000
+	return 200_000
 }
 
 func firstSeed() uint64 {
@@ -97,7 +99,7 @@ func newInterp(t testing.TB) *interp {
 
 // TestInterpreted compares with the library through the C program.
 func TestInterpreted(t *testing.T) {
-	compareMany(t, newInterp(t).compare, totalSteps()*10/11, false)
+	compareMany(t, newInterp(t).compare, totalSteps(), false)
 }
 
 // TestDirect compares with the library in this process, loaded without cgo.
@@ -112,5 +114,32 @@ func TestDirect(t *testing.T) {
 			return nil, nil
 		}
 		return &mismatch{steps, ours, theirs}, nil
-	}, totalSteps()/11, true)
+	}, (totalSteps()+3)/4, true)
+}
+
+// FuzzInterpreted lets the coverage of async choose the steps.
+func FuzzInterpreted(f *testing.F) {
+	p := newInterp(f)
+	for seed := range uint64(8) {
+		script, _ := newScript(seed, 40, false)
+		var b []byte
+		for _, s := range script {
+			b = s.appendTo(b)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var raw []Step
+		for part := range slices.Chunk(b[:min(len(b), scriptSteps*stepSize)], stepSize) {
+			if len(part) == stepSize {
+				raw = append(raw, stepFrom(part))
+			}
+		}
+		script, _ := normalize(raw)
+		if d, err := p.compare(script); err != nil {
+			t.Fatal(err)
+		} else if d != nil {
+			t.Fatal(d)
+		}
+	})
 }

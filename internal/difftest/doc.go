@@ -20,7 +20,11 @@
 // WaitCtx.Close unsets the callback before it calls the cleanups, so they do not ask for it.
 //
 // The library is libcrypto.so.3 unless the flag -lib or the variable DIFFTEST_LIB names another one that exports
-// the same functions. A run takes the flags -seed and -steps, as in
+// the same functions. A run takes the flags -seed and -steps, and -mutants to check that changes to async would be caught
+// (mutants_test.go), as in
 //
-//	go test ./internal/difftest -steps 1000000 -seed 7
+//	go test -v ./internal/difftest -steps 1000000 -seed 7 -mutants
+//
+// It skips what this machine lacks a library or a compiler for. With CI=true it runs a million steps and the mutants,
+// and lacking something is a failure.
 package difftest

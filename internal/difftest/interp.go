@@ -66,6 +66,8 @@ func startInterp(program, library string) (*interp, error) {
 
 func (p *interp) start() (err error) {
 	p.cmd = exec.Command(p.program, p.library)
+	// glibc then overwrites what is freed, so that a script does not pass by luck that the library does not define.
+	p.cmd.Env = append(os.Environ(), "MALLOC_PERTURB_=165")
 	p.stderr = new(bytes.Buffer)
 	p.cmd.Stderr = p.stderr
 	if p.in, err = p.cmd.StdinPipe(); err != nil {

@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// side is one implementation of the facility, on the contexts and jobs that steps name. An outcome's numbers are
-// OpenSSL's. What the machine has to hear of goes through the hooks it gives to newSide functions.
+// side is one implementation of the facility, on the contexts and jobs that steps name. It calls the machine's body,
+// cleaned and called when its own bodies, cleanups and callbacks are called.
 type side interface {
 	create(ctx uint8) bool
 	free(ctx uint8)
@@ -33,7 +33,7 @@ type side interface {
 	close() // after the script, whatever state that left
 }
 
-// ended is how a stretch of a job ended. odd tells of a handle or a result that was not as it should be.
+// ended is how a stretch of a job ended; the outcome's numbers are OpenSSL's. odd tells of a handle or a result that was not as it should be.
 type ended struct {
 	outcome, ret int32
 	odd          string

@@ -7,10 +7,12 @@
  * cleanup. So a script is a flat list, and any part of it is a script as well.
  */
 #include <dlfcn.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #if defined(__has_include)
 # if __has_include(<openssl/async.h>)
@@ -74,6 +76,7 @@ struct step {
 };
 
 #define UNTOUCHED 0x5aa55aa5
+#define SECONDS 10 /* for a script, which takes a thousandth of one */
 
 static struct step *steps;
 static uint32_t count, pc;
@@ -453,12 +456,37 @@ static int load(const char *name)
 
 static int write_all(const void *p, size_t n) { return fwrite(p, 1, n, stdout) == n && fflush(stdout) == 0; }
 
+/* died sends the trace as far as it went: its end shows where the library crashed or hung. */
+static void died(int sig)
+{
+    uint32_t n;
+
+    word("died of signal"), num(sig), end();
+    n = used;
+    if (write(STDOUT_FILENO, &n, sizeof(n)) == sizeof(n) && write(STDOUT_FILENO, trace, used) == (ssize_t)used)
+        _exit(3);
+    _exit(4);
+}
+
+static void catch_crashes(void)
+{
+    static char stack[1 << 16];
+    stack_t alt = { .ss_sp = stack, .ss_size = sizeof(stack) };
+    struct sigaction act = { .sa_handler = died, .sa_flags = SA_ONSTACK | SA_RESETHAND };
+    const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGALRM };
+
+    sigaltstack(&alt, NULL);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+        sigaction(signals[i], &act, NULL);
+}
+
 int main(int argc, char **argv)
 {
     uint32_t n = 0;
 
     if (argc != 2 || !load(argv[1]))
         return 2;
+    catch_crashes();
     if (!write_all(&n, sizeof(n))) /* an empty trace: ready */
         return 1;
     while (fread(&count, sizeof(count), 1, stdin) == 1) {
@@ -466,8 +494,10 @@ int main(int argc, char **argv)
             || fread(steps, sizeof(*steps), count, stdin) != count)
             return 1;
         used = pc = 0;
+        alarm(SECONDS);
         while (pc < count)
             run();
+        alarm(0);
         n = used;
         if (!write_all(&n, sizeof(n)) || !write_all(trace, used))
             return 1;
