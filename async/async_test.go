@@ -43,7 +43,7 @@ func runChild(tb testing.TB, name string) string {
 		tb.Fatal(err)
 	}
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), childEnv+"="+name)
+	cmd.Env = append(os.Environ(), childEnv+"="+name, "GORACE=atexit_sleep_ms=0") // else a second each
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		tb.Fatalf("child %q: %v\n%s", name, err, out)
