@@ -31,6 +31,10 @@ type series struct {
 
 	batches  []uint64 // how many batches of i+1 operations the engine has taken for this series
 	verified int
+
+	// What the process computed in the rounds, and what all cores could have: less than that, in the direct calls, tells
+	// that other programs had a part of the cores.
+	computed, possible time.Duration
 }
 
 // tally is what one goroutine has counted.
@@ -171,8 +175,14 @@ func measureRounds(all []*series, total time.Duration) error {
 			if left <= 0 {
 				continue
 			}
+			start := time.Now()
+			cpu, ok := cpuTime()
 			if err := s.round(min(left, total/rounds)); err != nil {
 				return fmt.Errorf("%s: %w", s, err)
+			}
+			if after, _ := cpuTime(); ok {
+				s.computed += after - cpu
+				s.possible += time.Duration(s.cores) * time.Since(start)
 			}
 		}
 	}

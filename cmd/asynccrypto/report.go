@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // report is what speed found: for each operation the direct calls, then the series with jobs.
@@ -22,7 +23,11 @@ func (r *report) writeText(w io.Writer) error {
 	}
 	fmt.Fprintf(&b, "\n%s\n", r.headline())
 	fmt.Fprintf(&b, "The engine %q %s\n", r.kind.name, r.kind.gain)
-	fmt.Fprintf(&b, "%s\n\n", r.verified())
+	fmt.Fprintf(&b, "%s\n", r.verified())
+	if w := r.disturbed(); w != "" {
+		fmt.Fprintf(&b, "%s\n", w)
+	}
+	b.WriteString("\n")
 	r.table(&b)
 	if cores := r.groups[0][0].cores; r.groups[0][1].jobs < cores {
 		fmt.Fprintf(&b, "\nAn operation takes one core: fewer jobs than %d leave cores idle, which the direct calls keep busy.\n", cores)
@@ -52,6 +57,21 @@ func (r *report) verified() string {
 	}
 	return fmt.Sprintf("Verified, off the clock: %s of %s results, chosen at random; none was wrong.",
 		thousands(float64(verified)), thousands(float64(done)))
+}
+
+// disturbed returns a warning if other programs took so much of the cores that the figures say little. The direct calls
+// always have something to compute.
+func (r *report) disturbed() string {
+	var computed, possible time.Duration
+	for _, group := range r.groups {
+		computed += group[0].computed
+		possible += group[0].possible
+	}
+	if possible == 0 || float64(computed) > 0.9*float64(possible) {
+		return ""
+	}
+	return fmt.Sprintf("Beware: the direct calls had only %.0f%% of the cores, as other programs ran. Repeat it when they don't.",
+		100*computed.Seconds()/possible.Seconds())
 }
 
 // headline compares the two ways for RSA-2048 signatures, or for the first operation if these were not measured.

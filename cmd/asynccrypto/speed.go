@@ -73,6 +73,9 @@ func speedCommand(args []string, std stdio) error {
 	}
 	if o.json {
 		fmt.Fprintf(std.err, "asynccrypto speed: %s\n", r.verified()) // stdout is the array's alone
+		if w := r.disturbed(); w != "" {
+			fmt.Fprintf(std.err, "asynccrypto speed: %s\n", w)
+		}
 		return r.writeJSON(std.out)
 	}
 	return r.writeText(std.out)
