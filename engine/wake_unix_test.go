@@ -96,3 +96,17 @@ func TestNoFDLeft(t *testing.T) {
 	s.start(pool, m.Engine, &nop{})
 	s.want(t, async.Paused, nil)
 }
+
+// awaitReadable waits for fd as an event loop would.
+func awaitReadable(t testing.TB, fd async.FD) {
+	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(p, -1)
+		if n == 1 {
+			return
+		}
+		if err != nil && err != unix.EINTR {
+			t.Fatal(err)
+		}
+	}
+}

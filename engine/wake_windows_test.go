@@ -17,3 +17,10 @@ func readable(t *testing.T, fd async.FD) bool {
 	}
 	return ev == windows.WAIT_OBJECT_0
 }
+
+// awaitReadable waits for fd as an event loop would.
+func awaitReadable(t testing.TB, fd async.FD) {
+	if _, err := windows.WaitForSingleObject(windows.Handle(fd), windows.INFINITE); err != nil {
+		t.Fatal(err)
+	}
+}
