@@ -101,7 +101,8 @@ func (j Job) pauseRarely() error {
 // Cancel ends a job. A paused one is resumed on the caller's goroutine and runs to its end before Cancel returns: its
 // Pause returns ErrCanceled, and if it pauses once more it is unwound; either way its deferred functions run and its
 // place in the pool is free again. A running one is told at its next Pause, and Cancel returns nil at once. Any
-// goroutine may call it. The error is ErrStale when the job is over, or a *PanicError when it panicked on its way out.
+// goroutine may call it, but as with Resume the WaitCtx is the job's meanwhile, so nobody may be using that. The error is
+// ErrStale when the job is over, or a *PanicError when it panicked on its way out.
 func (j Job) Cancel() error {
 	if j.c == nil {
 		return ErrStale

@@ -177,7 +177,7 @@ func TestContext(t *testing.T) {
 			t.Error("the parent's values are lost")
 		}
 		inner, out, err := pool.Start(nil, func(inner async.Job) error {
-			kept = async.NewContext(context.WithValue(ctx, "k", 1), inner)
+			kept = async.NewContext(context.WithValue(ctx, key{}, "another"), inner)
 			derived, cancel := context.WithCancel(kept)
 			defer cancel()
 			if j, ok := async.FromContext(derived); j != inner || !ok {

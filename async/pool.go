@@ -136,10 +136,10 @@ func (p *pool) grow() *coro {
 	return all[old]
 }
 
-// Close closes the pool: it cancels the paused jobs, the newest first, on the caller's goroutine (see [Job.Cancel]),
-// and lets the coroutines go. A job that is running is told at its next Pause. Those
-// waiting in Notify are told. Called again it does nothing. The error joins the *PanicErrors of jobs that panicked
-// while they were cancelled.
+// Close closes the pool: it cancels the paused jobs, the newest first (counted from their first pauses), on the caller's
+// goroutine, see [Job.Cancel], and lets the coroutines go. A job that is running is told at its next Pause. Those
+// waiting in Notify are told. Called again it does nothing. The error joins the *PanicErrors of jobs that panicked while
+// they were cancelled.
 func (sh *Pool) Close() error {
 	if sh.p == nil {
 		return nil
