@@ -8,6 +8,24 @@ import "golang.org/x/sys/cpu"
 // 64-byte boundaries; dst may be an input. d is a number of digits that digitsFor returns.
 
 //go:noescape
+func mul20(dst, a, b, mod, scratch *vec)
+
+//go:noescape
+func sqr20(dst, a, mod, scratch *vec, n int)
+
+//go:noescape
+func mul30(dst, a, b, mod, scratch *vec)
+
+//go:noescape
+func sqr30(dst, a, mod, scratch *vec, n int)
+
+//go:noescape
+func mul40(dst, a, b, mod, scratch *vec)
+
+//go:noescape
+func sqr40(dst, a, mod, scratch *vec, n int)
+
+//go:noescape
 func mulLoop(dst, a, b, mod, acc *vec, d int)
 
 //go:noescape
@@ -37,7 +55,16 @@ func (f *field) mul(dst, a, b []vec) {
 		mulTwin(f.layout, dst, a, b, f.mod)
 		return
 	}
-	mulLoop(&dst[0], &a[0], &b[0], &f.mod[0], &f.scratch[0], d)
+	switch d {
+	case 20:
+		mul20(&dst[0], &a[0], &b[0], &f.mod[0], &f.scratch[0])
+	case 30:
+		mul30(&dst[0], &a[0], &b[0], &f.mod[0], &f.scratch[0])
+	case 40:
+		mul40(&dst[0], &a[0], &b[0], &f.mod[0], &f.scratch[0])
+	default:
+		mulLoop(&dst[0], &a[0], &b[0], &f.mod[0], &f.scratch[0], d)
+	}
 }
 
 func (f *field) sqr(dst, a []vec, n int) {
@@ -47,9 +74,18 @@ func (f *field) sqr(dst, a []vec, n int) {
 		sqrTwin(f.layout, dst, a, f.mod, n)
 		return
 	}
-	for range n {
-		mulLoop(&dst[0], &a[0], &a[0], &f.mod[0], &f.scratch[0], d)
-		a = dst
+	switch d {
+	case 20:
+		sqr20(&dst[0], &a[0], &f.mod[0], &f.scratch[0], n)
+	case 30:
+		sqr30(&dst[0], &a[0], &f.mod[0], &f.scratch[0], n)
+	case 40:
+		sqr40(&dst[0], &a[0], &f.mod[0], &f.scratch[0], n)
+	default:
+		for range n {
+			mulLoop(&dst[0], &a[0], &a[0], &f.mod[0], &f.scratch[0], d)
+			a = dst
+		}
 	}
 }
 

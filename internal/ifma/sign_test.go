@@ -121,4 +121,3 @@ func TestSignAsCryptoRSA(t *testing.T) {
 		}
 	})
 }
-
