@@ -155,26 +155,3 @@ func compare(t *testing.T, what string, got, want []vec) {
 		}
 	}
 }
-
-func BenchmarkKernel(b *testing.B) {
-	r := rand.New(rand.NewPCG(1, 2))
-	for _, width := range widths {
-		f, _ := testField(b, width, r)
-		x, y := newVecs(f.d), newVecs(f.d)
-		for i := range x {
-			for l := range lanes {
-				x[i][l], y[i][l] = r.Uint64()&digitMask, r.Uint64()&digitMask
-			}
-		}
-		b.Run(fmt.Sprintf("mul%d", width), func(b *testing.B) {
-			for range b.N {
-				f.mul(x, x, y)
-			}
-		})
-		b.Run(fmt.Sprintf("sqr%d", width), func(b *testing.B) {
-			for range b.N / 5 {
-				f.sqr(x, x, 5)
-			}
-		})
-	}
-}
