@@ -83,14 +83,22 @@ func BenchmarkKernel(b *testing.B) {
 					f.mul(x, x, y)
 				}
 			}},
+			{"window", func() {
+				if f.d > 40 {
+					b.Skip("only for verification")
+				}
+				for range calls {
+					f.window(x, x, y, tab, &idx[0])
+				}
+			}},
 			{"sqr", func() {
 				for range calls / windowBits {
 					f.sqr(x, x, windowBits)
 				}
 			}},
-			{"select", func() {
+			{"lookup", func() {
 				for range calls {
-					selectVecs(y, tab, &idx[0])
+					f.lookup(y, tab, &idx[0])
 				}
 			}},
 		} {

@@ -18,8 +18,8 @@ type exponentiation struct {
 func (x *exponentiation) run(f *field, one []vec) {
 	x.fill(f, one)
 	n := windows(f.bits())
-	x.lookup(0)
-	copy(x.acc, x.entry)
+	x.index(0)
+	f.lookup(x.acc, x.table, &x.idx[0])
 	for i := 1; i < n; i++ {
 		x.window(f, i)
 	}
@@ -53,17 +53,17 @@ func (x *exponentiation) setEntry(j int, v []vec) {
 //
 //go:noinline
 func (x *exponentiation) window(f *field, i int) {
-	x.lookup(i)
-	f.sqr(x.acc, x.acc, windowBits)
+	x.index(i)
+	f.window(x.acc, x.acc, x.entry, x.table, &x.idx[0])
 	f.mul(x.acc, x.acc, x.entry)
 	if x.hook != nil {
 		x.hook(stepWindow, i)
 	}
 }
 
-func (x *exponentiation) lookup(i int) {
+// index gathers window i of the lanes.
+func (x *exponentiation) index(i int) {
 	for l := range lanes {
 		x.idx[0][l] = uint64(x.exp[l][i])
 	}
-	selectVecs(x.entry, x.table, &x.idx[0])
 }

@@ -8,7 +8,7 @@ type field struct {
 }
 
 // scratchFor returns the words that kernels for d digits use as they like.
-func scratchFor(d int) int { return 2*d + 10 }
+func scratchFor(d int) int { return 2*d + 11 }
 
 // setLane gives lane l its modulus, prepared by layout.prepare.
 func (f *field) setLane(l int, prepared []uint64) { setDigits(f.mod, l, prepared) }

@@ -77,11 +77,17 @@ func (y layout) reduceTwin(t []uint64, mod []vec, l int) {
 }
 
 // selectTwin copies entry idx[l] of a table of 32 numbers of d digits into each lane l of dst. Digit i of entry j is
-// at table[32*i+j].
+// at table[tableSize*i+j].
 func selectTwin(dst, table []vec, idx *vec) {
 	for i := range dst {
 		for l := range lanes {
-			dst[i][l] = table[32*i+int(idx[l]&31)][l]
+			dst[i][l] = table[tableSize*i+int(idx[l])][l]
 		}
 	}
+}
+
+// windowTwin squares a five times and does the lookup.
+func windowTwin(y layout, dst, a, mod, entry, table []vec, idx *vec) {
+	sqrTwin(y, dst, a, mod, windowBits)
+	selectTwin(entry, table, idx)
 }

@@ -12,15 +12,15 @@ import (
 // An accumulator gets four numbers below 2^52 in each row and a carry, so after the 80 rows of the widest modulus it is
 // still below 2^61.
 func loopMul() {
-	TEXT("mulLoop", NOSPLIT, "func(dst, a, b, mod, acc *[8]uint64, d int)")
-	Doc("mulLoop sets dst = a·b/R mod n for d digits, d a multiple of ten. acc is scratch of d+1 words.")
+	TEXT("mulLoop", NOSPLIT, "func(dst, a, b, mod, scratch *[8]uint64, d int)")
+	Doc("mulLoop sets dst = a·b/R mod n for d digits, d a multiple of ten. scratch is d+1 words.")
 	Pragma("noescape")
 	dst, a, b, mod, acc, d := RDI, RSI, RDX, RBX, R8, RCX
 	Load(Param("dst"), dst)
 	Load(Param("a"), a)
 	Load(Param("b"), b)
 	Load(Param("mod"), mod)
-	Load(Param("acc"), acc)
+	Load(Param("scratch"), acc)
 	Load(Param("d"), d)
 	n := R9
 	LEAQ(Mem{Base: mod, Disp: 64}, n)

@@ -8,8 +8,9 @@ func main() {
 	declareDigitMask()
 	for _, d := range []int{20, 30, 40} {
 		unrolledMul(d)
-		unrolledSqr(d)
+		unrolledWindow(d)
 	}
+	unrolledSqr(40) // for the verification of RSA-2048
 	loopMul()
 	selectKernel()
 	Generate()

@@ -23,8 +23,8 @@ func unrolledMul(d int) {
 	Load(Param("b"), b)
 	Load(Param("mod"), mod)
 	Load(Param("scratch"), t)
-	product(a, b, t, d, false)
-	reduction(dst, mod, t, d)
+	product(a, b, t, d, false, nil)
+	reduction(dst, mod, t, d, nil)
 	VZEROUPPER()
 	RET()
 }
@@ -41,23 +41,7 @@ func unrolledSqr(d int) {
 	Load(Param("scratch"), t)
 	Load(Param("n"), n)
 	Label("again")
-	product(a, a, t, d, true)
-	for i := 0; i < d; i += block {
-		win := zregRange(0, 20)
-		loadA(a, i)
-		for c, r := range win {
-			if d > block && 2*i+c >= block && 2*i+c < 2*d-block {
-				load(at(t, 2*i+c), r)
-			} else {
-				zero(r)
-			}
-		}
-		sqrBlock(win)
-		for c, r := range win {
-			store(r, at(t, 2*i+c))
-		}
-	}
-	reduction(dst, mod, t, d)
+	square(dst, a, mod, t, d, nil)
 	MOVQ(dst, a)
 	DECQ(n)
 	JNZ(LabelRef("again"))
@@ -65,8 +49,60 @@ func unrolledSqr(d int) {
 	RET()
 }
 
+// unrolledWindow generates five squarings for d digits with the lookup of the next factor among them: a fifth of its
+// digits in each squaring, in slots that the multiply-adds leave empty.
+func unrolledWindow(d int) {
+	TEXT(fmt.Sprintf("window%d", d), NOSPLIT, "func(dst, a, mod, scratch, entry, table, idx *[8]uint64)")
+	Doc(fmt.Sprintf("window%d squares a modulo n five times over, for %d digits, and copies entry idx[l] of the table", d, d),
+		fmt.Sprintf("into lane l of entry. Digit i of entry j is at table[32*i+j]. scratch is %d words.", 2*d+block+1))
+	Pragma("noescape")
+	dst, a, mod, t, n := RDI, RSI, RBX, R8, RCX
+	l := &lookup{entry: R9, table: R10, masks: R11, digits: d / 5, blocks: lookupBlocks(d)}
+	Load(Param("dst"), dst)
+	Load(Param("a"), a)
+	Load(Param("mod"), mod)
+	Load(Param("scratch"), t)
+	Load(Param("entry"), l.entry)
+	Load(Param("table"), l.table)
+	Load(Param("idx"), R12)
+	LEAQ(at(t, 2*d+block), l.masks)
+	oneHot(l.masks, R12)
+	MOVQ(U32(5), n)
+	Label("again")
+	square(dst, a, mod, t, d, l)
+	MOVQ(dst, a)
+	ADDQ(U32(64*l.digits), l.entry)
+	ADDQ(U32(64*32*l.digits), l.table)
+	DECQ(n)
+	JNZ(LabelRef("again"))
+	VZEROUPPER()
+	RET()
+}
+
+// square sets dst = a²/R, with a part of a lookup if there is one.
+func square(dst, a, mod, t Register, d int, l *lookup) {
+	product(a, a, t, d, true, l)
+	for i := 0; i < d; i += block {
+		win := zregRange(0, 20)
+		x := loadA(a, i)
+		for c, r := range win {
+			if 2*i+c >= block && 2*i+c < 2*d-block {
+				load(at(t, 2*i+c), r)
+			} else {
+				zero(r)
+			}
+		}
+		sqrBlock(win, x, l.filler())
+		for c, r := range win {
+			store(r, at(t, 2*i+c))
+		}
+	}
+	reduction(dst, mod, t, d, l)
+	l.done()
+}
+
 // product sets the 2d columns at t to a·b, or, above the diagonal only, to the products of different blocks of a.
-func product(a, b, t Register, d int, above bool) {
+func product(a, b, t Register, d int, above bool, l *lookup) {
 	touched := 0 // columns that have a value
 	for i := 0; i < d; i += block {
 		win := zregRange(0, 20)
@@ -84,8 +120,8 @@ func product(a, b, t Register, d int, above bool) {
 					zero(r)
 				}
 			}
-			loadA(a, j)
-			mulBlock(win, b, i, block)
+			x := loadA(a, j)
+			mulBlock(win, x, b, i, block, l.filler())
 			n := block
 			if j+block == d {
 				n = 2 * block
@@ -102,7 +138,7 @@ func product(a, b, t Register, d int, above bool) {
 }
 
 // reduction divides the 2d columns at t by R, modulo mod.
-func reduction(dst, mod, t Register, d int) {
+func reduction(dst, mod, t Register, d int, l *lookup) {
 	m := 2 * d // where in t the folded digits lie
 	for i := 0; i < d; i += block {
 		last := i+block == d
@@ -110,14 +146,14 @@ func reduction(dst, mod, t Register, d int) {
 		for c, r := range win {
 			load(at(t, i+c), r)
 		}
-		loadA(mod, offFold(d))
+		f := loadA(mod, offFold(d))
 		if !last {
 			top := at(t, i+20)
-			win = foldBlock(win, block, t, m, &top)
+			win = foldBlock(win, f, block, t, m, &top)
 			store(win[10], at(t, i+10))
 			win = append(append([]VecPhysical(nil), win[11:21]...), win[1:11]...)
 		} else {
-			win = foldBlock(win, block-1, t, m, nil)
+			win = foldBlock(win, f, block-1, t, m, nil)
 			// Column 9 goes the classical way.
 			zero(tmp0)
 			VPMADD52LUQ(at(mod, 0), win[9], tmp0)
@@ -137,9 +173,9 @@ func reduction(dst, mod, t Register, d int) {
 					zero(r)
 				}
 			}
-			loadA(mod, offFold(d)+j)
+			f := loadA(mod, offFold(d)+j)
 			if !last {
-				mulBlock(win, t, m, block)
+				mulBlock(win, f, t, m, block, l.filler())
 				n := block
 				if j+block == d {
 					n = 2 * block
@@ -150,7 +186,7 @@ func reduction(dst, mod, t Register, d int) {
 					}
 				}
 			} else {
-				mulBlock(win, t, m, block-1)
+				mulBlock(win, f, t, m, block-1, nothing) // tmp1 has the carry
 				n := block
 				if j+block == d {
 					n = 2*block - 1
