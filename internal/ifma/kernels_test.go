@@ -73,7 +73,9 @@ func operand(r *rand.Rand, n, limit *big.Int) *big.Int {
 	return x
 }
 
-func setBig(dst []vec, l int, x *big.Int) { setBytes(dst, l, x.Bytes()) }
+func setBig(dst []vec, l int, x *big.Int) {
+	setBytes(dst, l, x.FillBytes(make([]byte, (x.BitLen()+63)/64*8)))
+}
 
 func getBig(src []vec, l int) *big.Int {
 	x := new(big.Int)

@@ -1,6 +1,9 @@
 package ifma
 
-import "unsafe"
+import (
+	"encoding/binary"
+	"unsafe"
+)
 
 const (
 	lanes     = 8
@@ -40,47 +43,36 @@ func digitsFor(bits int) int {
 	return 0
 }
 
-// setBytes writes the big-endian number b into lane l of dst; digits beyond b become 0. b must fit.
+// setBytes writes the big-endian number b into lane l of dst; digits beyond b become 0. b must fit, and its length must be
+// a multiple of eight.
 func setBytes(dst []vec, l int, b []byte) {
-	var acc uint64
-	bits, d := 0, 0
-	for i := len(b) - 1; i >= 0; i-- {
-		acc |= uint64(b[i]) << bits
-		bits += 8
-		if bits >= digitBits {
-			dst[d][l] = acc & digitMask
-			acc >>= digitBits
-			bits -= digitBits
-			d++
+	word := func(i int) uint64 {
+		end := len(b) - 8*i
+		if end < 8 {
+			return 0
 		}
+		return binary.BigEndian.Uint64(b[end-8 : end])
 	}
-	if d < len(dst) {
-		dst[d][l] = acc
-		d++
-	}
-	for ; d < len(dst); d++ {
-		dst[d][l] = 0
+	for i := range dst {
+		pos := i * digitBits
+		// Shifts by 64 give 0.
+		dst[i][l] = (word(pos/64)>>(pos%64) | word(pos/64+1)<<(64-pos%64)) & digitMask
 	}
 }
 
-// bytesOf writes lane l of src into b, big-endian, keeping as many low bytes as b holds.
+// bytesOf writes lane l of src into b, big-endian, keeping as many low bytes as b holds, a multiple of eight.
 func bytesOf(b []byte, src []vec, l int) {
-	var acc uint64
-	bits, d := 0, 0
-	for i := len(b) - 1; i >= 0; i-- {
-		if bits < 8 {
-			// At most 7 + 52 bits: nothing is lost.
-			var next uint64
-			if d < len(src) {
-				next = src[d][l]
-			}
-			acc |= next << bits
-			bits += digitBits
-			d++
+	digit := func(i int) uint64 {
+		if i >= len(src) {
+			return 0
 		}
-		b[i] = byte(acc)
-		acc >>= 8
-		bits -= 8
+		return src[i][l]
+	}
+	for i := range len(b) / 8 {
+		d, s := i*64/digitBits, i*64%digitBits
+		// A word reaches over two or three digits.
+		x := digit(d)>>s | digit(d+1)<<(digitBits-s) | digit(d+2)<<(2*digitBits-s)
+		binary.BigEndian.PutUint64(b[len(b)-8*i-8:], x)
 	}
 }
 

@@ -21,6 +21,7 @@ func (w *Workspace) Sign(keys *[MaxBatch]*Key, in, out *[MaxBatch][]byte, n int)
 	defer w.wipe()
 	w.x.hook = w.hook
 	w.load(keys, in, out, n)
+	w.at(stepLoad, 0)
 	if n <= MaxPacked {
 		w.packed(keys)
 	} else {
@@ -28,6 +29,12 @@ func (w *Workspace) Sign(keys *[MaxBatch]*Key, in, out *[MaxBatch][]byte, n int)
 	}
 	w.at(stepHalves, 0)
 	recombine(&w.p, w.s, w.mp, w.mq, w.qd, w.qinv, w.h, w.t)
+	for l := range n {
+		if w.live[l] {
+			// Anew, because a signature of anything else than in[l] must not pass either.
+			setBytes(w.m, l, in[l])
+		}
+	}
 	w.at(stepRecombine, 0)
 
 	w.v.power(&w.n, w.s, w.one, &w.e)

@@ -31,7 +31,8 @@ type Workspace struct {
 type step int
 
 const (
-	stepTable     step = iota // powers are filled; w.x.table
+	stepLoad      step = iota // everything is loaded but the fields of the primes
+	stepTable                 // powers are filled; w.x.table
 	stepWindow                // window i is done; w.x.acc and the rest
 	stepHalves                // mp and mq stand
 	stepRecombine             // s stands
