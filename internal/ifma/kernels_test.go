@@ -148,7 +148,7 @@ func TestMulAndSquare(t *testing.T) {
 	})
 }
 
-func compare(t *testing.T, what string, got, want []vec) {
+func compare(t testing.TB, what string, got, want []vec) {
 	t.Helper()
 	for i := range want {
 		if got[i] != want[i] {
