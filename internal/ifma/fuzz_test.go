@@ -1,0 +1,119 @@
+package ifma
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// Each kernel against its twin. The twins don't reduce what they are given, so they agree on any digits at all, also
+// on those that no caller produces.
+
+// fuzzInput makes numbers of d digits in all lanes out of bytes: one byte, the way to fill a digit, at a time.
+type fuzzInput struct {
+	b []byte
+	r *rand.Rand
+}
+
+func newFuzzInput(b []byte) *fuzzInput {
+	var seed [32]byte
+	copy(seed[:], b)
+	return &fuzzInput{b, rand.New(rand.NewChaCha8(seed))}
+}
+
+func (in *fuzzInput) digit() uint64 {
+	c := byte(in.r.Uint32())
+	if len(in.b) > 0 {
+		c, in.b = in.b[0], in.b[1:]
+	}
+	switch c % 8 {
+	case 0, 1:
+		return 0
+	case 2, 3:
+		return digitMask
+	case 4:
+		return uint64(c) / 8
+	case 5:
+		return digitMask - uint64(c)/8
+	}
+	return in.r.Uint64() & digitMask
+}
+
+func (in *fuzzInput) vecs(d int) []vec {
+	v := newVecs(d)
+	for i := range v {
+		for l := range lanes {
+			v[i][l] = in.digit()
+		}
+	}
+	return v
+}
+
+// field has arbitrary digits where prepared constants belong: the kernels can't know.
+func (in *fuzzInput) field(width int) *field {
+	y := layoutFor(digitsFor(width))
+	return &field{layout: y, mod: in.vecs(y.size()), scratch: in.vecs(scratchFor(y.d))}
+}
+
+func seeds(f *testing.F) {
+	for w := range widths {
+		for _, s := range []string{"", "\x00", "\x02\x02\x02\x02", "\x06\x00\x07\x02", "\x04\x0c\x14", "\x05\x0d\x15\xff"} {
+			f.Add(byte(w), []byte(s))
+		}
+		ones := make([]byte, 80*lanes*9)
+		for i := range ones {
+			ones[i] = 2
+		}
+		f.Add(byte(w), ones)
+	}
+	if support() != "" {
+		f.Log("no kernels: the twins are compared with themselves")
+		allowTwin = true
+		f.Cleanup(func() { allowTwin = false })
+	}
+}
+
+func FuzzMul(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, w byte, b []byte) {
+		in := newFuzzInput(b)
+		x := in.field(widths[int(w)%len(widths)])
+		a, c, want := in.vecs(x.d), in.vecs(x.d), newVecs(x.d)
+		mulTwin(x.layout, want, a, c, x.mod)
+		x.mul(c, a, c)
+		compare(t, "mul", c, want)
+	})
+}
+
+func FuzzSquare(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, w byte, b []byte) {
+		in := newFuzzInput(b)
+		x := in.field(widths[int(w)%len(widths)])
+		n := 1 + int(w)/len(widths)%3
+		a, want := in.vecs(x.d), newVecs(x.d)
+		sqrTwin(x.layout, want, a, x.mod, n)
+		x.sqr(a, a, n)
+		compare(t, "sqr", a, want)
+	})
+}
+
+func FuzzWindow(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, w byte, b []byte) {
+		in := newFuzzInput(b)
+		x := in.field(widths[int(w)%3])
+		idx, table := in.vecs(1), in.vecs(x.d*tableSize)
+		for l := range lanes {
+			idx[0][l] %= tableSize
+		}
+		a, entry := in.vecs(x.d), in.vecs(x.d)
+		want, wantEntry := newVecs(x.d), newVecs(x.d)
+		windowTwin(x.layout, want, a, x.mod, wantEntry, table, &idx[0])
+		x.window(a, a, entry, table, &idx[0])
+		compare(t, "window", a, want)
+		compare(t, "window's entry", entry, wantEntry)
+		clear(entry)
+		x.lookup(entry, table, &idx[0])
+		compare(t, "lookup", entry, wantEntry)
+	})
+}

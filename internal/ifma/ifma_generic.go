@@ -1,0 +1,93 @@
+package ifma
+
+import "math/bits"
+
+// The twins: what each kernel computes, one lane after another, as plainly as it can be said. A kernel and its twin
+// agree in every bit, for every input. Tests compare them; see allowTwin for why nothing else uses these.
+
+// mulTwin sets dst = a·b/R mod n, below 4n when a and b are.
+func mulTwin(y layout, dst, a, b, mod []vec) {
+	t := make([]uint64, 2*y.d+1)
+	for l := range lanes {
+		clear(t)
+		for i := range y.d {
+			addMul(t[i:], b[i][l], a, l)
+		}
+		y.reduceTwin(t, mod, l)
+		for i := range y.d {
+			dst[i][l] = t[i]
+		}
+	}
+}
+
+// sqrTwin sets dst = a^(2^n)/R^(2^n-1) mod n.
+func sqrTwin(y layout, dst, a, mod []vec, n int) {
+	copy(dst[:y.d], a)
+	for range n {
+		mulTwin(y, dst, dst, dst, mod)
+	}
+}
+
+// addMul adds x times lane l of a to t.
+func addMul(t []uint64, x uint64, a []vec, l int) {
+	var c uint64
+	for j := range a {
+		if j >= len(t) {
+			return
+		}
+		hi, lo := bits.Mul64(x, a[j][l])
+		var k uint64
+		lo, k = bits.Add64(lo, t[j], 0)
+		hi += k
+		lo, k = bits.Add64(lo, c, 0)
+		hi += k
+		t[j], c = lo&digitMask, hi<<12|lo>>digitBits
+	}
+	for j := len(a); j < len(t); j++ {
+		c += t[j]
+		t[j], c = c&digitMask, c>>digitBits
+	}
+}
+
+// reduceTwin divides t by R modulo lane l of mod.
+func (y layout) reduceTwin(t []uint64, mod []vec, l int) {
+	left := y.d
+	down := func(b int) {
+		copy(t, t[b:])
+		clear(t[len(t)-b:])
+		left -= b
+	}
+	low := make([]uint64, y.d)
+	for i, b := range y.folds {
+		for {
+			copy(low, t[:b])
+			down(b)
+			for j, x := range low[:b] {
+				addMul(t[j:], x, mod[y.fold(i):][:y.d], l)
+			}
+			if b != 1 || left == 1 {
+				break
+			}
+		}
+	}
+	for left > 0 {
+		addMul(t, t[0]*mod[offK][l]&digitMask, mod[offN:][:y.d], l)
+		down(1)
+	}
+}
+
+// selectTwin copies entry idx[l] of a table of 32 numbers of d digits into each lane l of dst. Digit i of entry j is
+// at table[tableSize*i+j].
+func selectTwin(dst, table []vec, idx *vec) {
+	for i := range dst {
+		for l := range lanes {
+			dst[i][l] = table[tableSize*i+int(idx[l])][l]
+		}
+	}
+}
+
+// windowTwin squares a five times and does the lookup.
+func windowTwin(y layout, dst, a, mod, entry, table []vec, idx *vec) {
+	sqrTwin(y, dst, a, mod, windowBits)
+	selectTwin(entry, table, idx)
+}

@@ -1,0 +1,167 @@
+package ifma
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+)
+
+// Key is an RSA private key with two primes of equal length, prepared for the lanes. It holds secrets: Wipe it.
+// Between NewKey and Wipe it is only read, so any number of workspaces may use it at once.
+type Key struct {
+	size int    // bytes of the modulus
+	e    uint32 // public exponent
+	mem  []uint64
+	n    []uint64 // layout of the full width
+	p, q []uint64 // layouts of half the width
+	qinv []uint64 // 1/q mod p
+	dp   []byte   // windows of the exponents, the most significant first
+	dq   []byte
+}
+
+// windowBits is the width of the exponents' windows.
+const windowBits = 5
+
+func windows(bits int) int { return (bits + windowBits - 1) / windowBits }
+
+// ErrKeySize is returned by NewKey for a key that is sound, for all it knows, but not of a shape that the lanes take:
+// compute with it elsewhere.
+var ErrKeySize = errors.New("ifma: key size not supported")
+
+// NewKey prepares a key. All numbers are big-endian. It takes a modulus n of exactly 2048, 3072 or 4096 bits, primes p
+// and q of exactly half as many, an odd public exponent from 3 to 2^32-1, and copies everything. Other sizes get an
+// error that wraps ErrKeySize; values that don't belong together (n = p·q, e·dp = 1 mod p-1, e·dq = 1 mod q-1, q·qinv = 1
+// mod p) get another error. It doesn't test whether p and q are prime.
+//
+// Preparing takes milliseconds, and the same time for all keys of a size.
+func NewKey(n []byte, e int, p, q, dp, dq, qinv []byte) (*Key, error) {
+	if !usable() {
+		return nil, ErrUnsupported
+	}
+	size := len(trim(n))
+	switch size {
+	case 256, 384, 512:
+	default:
+		return nil, fmt.Errorf("%w: modulus of %d bytes", ErrKeySize, size)
+	}
+	if e < 3 || e&1 == 0 || uint64(e) > 1<<32-1 {
+		return nil, fmt.Errorf("%w: public exponent %d", ErrKeySize, e)
+	}
+	half := size / 2
+	for _, v := range []*[]byte{&p, &q, &dp, &dq, &qinv} {
+		// Only what is beyond half the modulus is looked at: it is nothing, or the key is refused. How many zeros a
+		// shorter number begins with stays untold.
+		if extra := len(*v) - half; extra > 0 {
+			if len(trim((*v)[:extra])) != 0 {
+				return nil, fmt.Errorf("%w: primes of different lengths", ErrKeySize)
+			}
+			*v = (*v)[extra:]
+		}
+	}
+	hw := half / 8
+	var (
+		nw    = words(trim(n), 2*hw)
+		pw    = words(p, hw)
+		qw    = words(q, hw)
+		dpw   = words(dp, hw)
+		dqw   = words(dq, hw)
+		qinvw = words(qinv, hw)
+	)
+	defer wipe(pw, qw, dpw, dqw, qinvw)
+	if nw[2*hw-1]>>63 == 0 || pw[hw-1]>>63 == 0 || qw[hw-1]>>63 == 0 {
+		return nil, fmt.Errorf("%w: top bit not set", ErrKeySize)
+	}
+	if pw[0]&qw[0]&1 == 0 {
+		return nil, errors.New("ifma: even prime")
+	}
+	prod := mulWords(pw, qw)
+	ok := equalWords(prod, nw)
+	ok &= lessWords(qinvw, pw)
+	prod = mulWords(qw, qinvw)
+	ok &= isOneMod(prod, pw)
+	ok &= isInverse(dpw, uint64(e), pw)
+	ok &= isInverse(dqw, uint64(e), qw)
+	clear(prod)
+	if ok == 0 {
+		return nil, errors.New("ifma: the values of the key don't belong together")
+	}
+
+	full, part := layoutFor(digitsFor(size*8)), layoutFor(digitsFor(half*8))
+	k := &Key{size: size, e: uint32(e)}
+	k.mem = make([]uint64, full.size()+2*part.size()+part.d)
+	mem := k.mem
+	take := func(n int) []uint64 {
+		s := mem[:n:n]
+		mem = mem[n:]
+		return s
+	}
+	k.n, k.p, k.q, k.qinv = take(full.size()), take(part.size()), take(part.size()), take(part.d)
+	full.prepare(k.n, nw)
+	part.prepare(k.p, pw)
+	part.prepare(k.q, qw)
+	toDigits(k.qinv, qinvw)
+	k.dp, k.dq = split(dpw, half*8), split(dqw, half*8)
+	return k, nil
+}
+
+// Size returns the bytes of the modulus: the length of messages and signatures.
+func (k *Key) Size() int { return k.size }
+
+// Wipe overwrites the key, which must not be in use by a workspace and can't be used afterwards.
+func (k *Key) Wipe() {
+	clear(k.mem)
+	clear(k.dp)
+	clear(k.dq)
+	k.size = 0
+}
+
+// trim drops leading zero bytes.
+func trim(b []byte) []byte {
+	for len(b) > 0 && b[0] == 0 {
+		b = b[1:]
+	}
+	return b
+}
+
+func wipe(s ...[]uint64) {
+	for _, x := range s {
+		clear(x)
+	}
+}
+
+// split cuts an exponent into windows, the most significant first.
+func split(x []uint64, bits int) []byte {
+	w := make([]byte, windows(bits))
+	for i := range w {
+		w[len(w)-1-i] = byte(bitsOf(x, i*windowBits, windowBits))
+	}
+	return w
+}
+
+// isOneMod returns 1 if x mod n is 1.
+func isOneMod(x, n []uint64) uint64 {
+	r := mod(x, n)
+	r[0] ^= 1
+	zero := make([]uint64, len(r))
+	ok := equalWords(r, zero)
+	clear(r)
+	return ok
+}
+
+// isInverse returns 1 if d < p and e·d = 1 mod p-1.
+func isInverse(d []uint64, e uint64, p []uint64) uint64 {
+	p1 := append([]uint64(nil), p...)
+	p1[0] &^= 1 // p is odd
+	prod := make([]uint64, len(d)+1)
+	var c uint64
+	for i := range d {
+		hi, lo := bits.Mul64(d[i], e)
+		var k uint64
+		prod[i], k = bits.Add64(lo, c, 0)
+		c = hi + k
+	}
+	prod[len(d)] = c
+	ok := lessWords(d, p) & isOneMod(prod, p1)
+	wipe(p1, prod)
+	return ok
+}

@@ -1,0 +1,36 @@
+package ifma
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// TestGenerated shows that the assembly is what the generator writes. The generator needs a module that may not be at
+// hand, so this is for CI.
+func TestGenerated(t *testing.T) {
+	if os.Getenv("CI") != "true" {
+		t.Skip("only where CI=true: needs the generator's modules")
+	}
+	out := filepath.Join(t.TempDir(), "kernels_amd64.s")
+	cmd := exec.Command("go", "run", ".", "-out", out)
+	cmd.Dir = "_asm"
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOOS=", "GOARCH=", "GOFLAGS=-mod=readonly")
+	if msg, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, msg)
+	}
+	body := func(name string) []byte {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The first line has the command's arguments.
+		_, b, _ = bytes.Cut(b, []byte("\n"))
+		return b
+	}
+	if !bytes.Equal(body(out), body("kernels_amd64.s")) {
+		t.Error("kernels_amd64.s differs from what _asm writes: run go generate")
+	}
+}

@@ -1,0 +1,135 @@
+package ifma
+
+const (
+	// MaxBatch is the number of operations that a batch can hold.
+	MaxBatch = lanes
+	// MaxPacked is the number of operations up to which a batch costs half: their p and q halves share a pass.
+	MaxPacked = lanes / 2
+)
+
+// Sign computes out[i] = in[i]^d mod n with keys[i] for i below n, all at once, and checks each result with the public
+// exponent. Bit i of the answer is set if result i is there and right; otherwise out[i], if it has the right length, is
+// all zero. Messages and results are big-endian and as long as the modulus; a message must be below it.
+//
+// An operation is refused, alone, when its key is nil, wiped, or of another size than the workspace, when in[i] or
+// out[i] has the wrong length, when the message is not below the modulus, and when the check failed, which means a
+// faulty key, memory or CPU: compute it anew, elsewhere. out[i] may be the same memory as in[i].
+//
+// Up to MaxPacked operations take one pass, more take two.
+func (w *Workspace) Sign(keys *[MaxBatch]*Key, in, out *[MaxBatch][]byte, n int) (ok uint8) {
+	n = min(n, MaxBatch)
+	defer w.wipe()
+	w.x.hook = w.hook
+	w.load(keys, in, out, n)
+	w.at(stepLoad, 0)
+	if n <= MaxPacked {
+		w.packed(keys)
+	} else {
+		w.full(keys)
+	}
+	w.at(stepHalves, 0)
+	recombine(&w.p, w.s, w.mp, w.mq, w.qd, w.qinv, w.h, w.t)
+	for l := range n {
+		if w.live[l] {
+			// Anew, because a signature of anything else than in[l] must not pass either.
+			setBytes(w.m, l, in[l])
+		}
+	}
+	w.at(stepRecombine, 0)
+
+	w.v.power(&w.n, w.s, w.one, &w.e)
+	w.at(stepVerify, 0)
+	right, below := equal(w.v.acc, w.m), less(w.s, w.n.n())
+	for l := range n {
+		if len(out[l]) != w.size {
+			continue
+		}
+		// From here on the outcome is no secret.
+		if w.live[l] && right[l]&below[l] != 0 {
+			bytesOf(out[l], w.s, l)
+			ok |= 1 << l
+		} else {
+			clear(out[l])
+		}
+	}
+	return ok
+}
+
+func (w *Workspace) at(s step, i int) {
+	if w.hook != nil {
+		w.hook(s, i)
+	}
+}
+
+// load sets what belongs to the operation as a whole: lane l is operation l.
+func (w *Workspace) load(keys *[MaxBatch]*Key, in, out *[MaxBatch][]byte, n int) {
+	for l := range lanes {
+		w.one[0][l] = 1
+		w.live[l] = l < n && keys[l] != nil && keys[l].size == w.size && len(in[l]) == w.size && len(out[l]) == w.size
+		k := w.dead
+		w.e[l] = 0
+		if w.live[l] {
+			k = keys[l]
+			w.e[l] = k.e
+			setBytes(w.m, l, in[l])
+		}
+		w.n.setLane(l, k.n)
+		setDigits(w.qd, l, k.q[offN:][:len(w.qd)])
+		setDigits(w.qinv, l, k.qinv)
+	}
+}
+
+// key returns the key for lane l.
+func (w *Workspace) key(keys *[MaxBatch]*Key, l int) *Key {
+	if w.live[l] {
+		return keys[l]
+	}
+	return w.dead
+}
+
+// full computes the residues of eight operations in two passes.
+func (w *Workspace) full(keys *[MaxBatch]*Key) {
+	for l := range lanes {
+		k := w.key(keys, l)
+		w.p.setLane(l, k.p)
+		w.x.exp[l] = k.dp
+	}
+	w.residue(w.mp, &w.p)
+	for l := range lanes {
+		k := w.key(keys, l)
+		w.q.setLane(l, k.q)
+		w.x.exp[l] = k.dq
+	}
+	w.residue(w.mq, &w.q)
+}
+
+// packed computes the residues of four operations in one pass: operation l modulo p in lane l, modulo q in lane l+4.
+func (w *Workspace) packed(keys *[MaxBatch]*Key) {
+	for l := range MaxPacked {
+		k := w.key(keys, l)
+		w.p.setLane(l, k.p)
+		w.x.exp[l] = k.dp
+		w.p.setLane(l+MaxPacked, k.q)
+		w.x.exp[l+MaxPacked] = k.dq
+		copyLane(w.m, l+MaxPacked, l)
+	}
+	w.residue(w.mp, &w.p)
+	for i := range w.mp {
+		copy(w.mq[i][:MaxPacked], w.mp[i][MaxPacked:])
+	}
+	// The upper lanes are left with numbers of no meaning.
+}
+
+func copyLane(a []vec, to, from int) {
+	for i := range a {
+		a[i][to] = a[i][from]
+	}
+}
+
+// residue sets dst = m^exp mod the moduli of f.
+func (w *Workspace) residue(dst []vec, f *field) {
+	f.montgomeryWide(w.x.base, w.m, w.x.entry)
+	w.x.run(f, w.one[:f.d])
+	f.mul(dst, w.x.acc, w.one)
+	canonical(dst, f.n())
+}

@@ -1,0 +1,217 @@
+package ifma
+
+import (
+	"flag"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+var measurements = flag.Int("dudect", 20000, "measurements of a kernel for the timing test; a twentieth as many of Sign")
+
+// The limit of dudect (Reparaz, Balasch, Verbauwhede 2017): above it two classes of inputs take different times, beyond
+// reasonable doubt.
+const tLimit = 4.5
+
+// welch measures run n times, each time after set was told at random which class of input to prepare, and returns
+// Welch's t, and the difference as a part of the mean. Preparing is not timed. What takes longest, a tenth, is left out for both classes alike: that is the
+// machine's doing.
+func welch(n int, set func(fixed bool), run func()) (t, relative float64) {
+	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
+	times, fixed := make([]float64, n), make([]bool, n)
+	for i := range n {
+		fixed[i] = r.IntN(2) == 0
+		set(fixed[i])
+		start := time.Now()
+		run()
+		times[i] = float64(time.Since(start))
+	}
+	sorted := slices.Sorted(slices.Values(times))
+	limit := sorted[n*9/10]
+	var count, mean, m2 [2]float64
+	for i, x := range times {
+		if i < n/20 || x > limit {
+			continue
+		}
+		c := 0
+		if fixed[i] {
+			c = 1
+		}
+		count[c]++
+		d := x - mean[c]
+		mean[c] += d / count[c]
+		m2[c] += d * (x - mean[c])
+	}
+	v := m2[0]/(count[0]-1)/count[0] + m2[1]/(count[1]-1)/count[1]
+	return (mean[0] - mean[1]) / math.Sqrt(v), (mean[0] - mean[1]) / mean[0]
+}
+
+// constant fails the test if three runs in a row see a difference. One in a hundred thousand would by chance; a busy
+// machine gives more, but a leak gives it each time.
+func constant(t *testing.T, what string, n int, set func(fixed bool), run func()) {
+	t.Helper()
+	for try := range 3 {
+		x, rel := welch(n, set, run)
+		t.Logf("%s: t = %+.2f in %d measurements (%+.4f%%)", what, x, n, 100*rel)
+		if math.Abs(x) < tLimit {
+			return
+		}
+		if try == 2 {
+			t.Errorf("%s takes a time that depends on its input", what)
+		}
+	}
+}
+
+// choose returns the number of an input: odd ones are of the fixed class.
+func choose(r *rand.Rand, pool int, fixed bool) int {
+	i := 2 * r.IntN(pool)
+	if fixed {
+		i++
+	}
+	return i
+}
+
+func TestTiming(t *testing.T) {
+	if ok, why := Supported(); !ok {
+		t.Skip(why)
+	}
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	r := rand.New(rand.NewPCG(6, 6))
+	for _, width := range widths[:3] {
+		f, _ := testField(t, width, r)
+		d := f.d
+		acc, entry, table, idx := newVecs(d), newVecs(d), newVecs(d*tableSize), newVecs(1)
+		randomize := func(v []vec) {
+			for i := range v {
+				for l := range lanes {
+					v[i][l] = r.Uint64() & digitMask
+				}
+			}
+		}
+		randomize(table)
+		// The classes must not differ in what they do to the caches: each input comes from a pool of its own of the same
+		// size, where those of the fixed class are all the same: one base, exponent 0.
+		const pool = 32
+		inputs, wins := newVecs(2*pool*d), newVecs(2*pool)
+		randomize(inputs)
+		for i := range pool {
+			for l := range lanes {
+				wins[2*i][l] = r.Uint64N(tableSize)
+			}
+			copy(inputs[(2*i+1)*d:][:d], inputs[d:])
+		}
+		set := func(fixed bool) {
+			i := choose(r, pool, fixed)
+			copy(acc, inputs[i*d:][:d])
+			idx[0] = wins[i]
+		}
+		step := func() {
+			f.window(acc, acc, entry, table, &idx[0])
+			f.mul(acc, acc, entry)
+		}
+		constant(t, "window", *measurements, set, step)
+		constant(t, "lookup", *measurements, set, func() { f.lookup(entry, table, &idx[0]) })
+
+		// The leaky twin leaves out the multiplication by 1, as any textbook does. It shows that the test sees a leak.
+		leaky := func() {
+			f.window(acc, acc, entry, table, &idx[0])
+			if idx[0] != (vec{}) {
+				f.mul(acc, acc, entry)
+			}
+		}
+		x, _ := welch(min(*measurements, 20000), set, leaky)
+		t.Logf("leaky twin: t = %+.2f", x)
+		if math.Abs(x) < tLimit {
+			t.Errorf("the leaky twin of %d bits was not caught: t = %.2f", width, x)
+		}
+
+		// The base 0, in all lanes, is another matter. The instructions are the same, but a multiplier that sees nothing
+		// but zeros draws less current, and measurably so: a thousandth of the time was seen on a Zen 5. A message can't be
+		// made that does this to the lanes of a key without knowing its primes. Here the effect must stay that small.
+		for i := range pool {
+			clear(inputs[(2*i+1)*d:][:d])
+			wins[2*i+1] = wins[2*i]
+		}
+		x, rel := welch(min(*measurements, 20000), set, step)
+		t.Logf("base 0: t = %+.2f (%+.4f%%)", x, 100*rel)
+		if math.Abs(rel) > 0.01 {
+			t.Errorf("the base 0 takes %.1f%% less time", 100*rel)
+		}
+	}
+}
+
+// TestTimingSign compares one key and message with different ones, from the padded message to the result.
+func TestTimingSign(t *testing.T) {
+	if ok, why := Supported(); !ok {
+		t.Skip(why)
+	}
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	r := rand.New(rand.NewPCG(7, 7))
+	w := workspace(t, 256)
+	pool := len(testKeys()[256])
+	var ready []*Key
+	var messages [][]byte
+	for _, k := range testKeys()[256] {
+		ready = append(ready, prepared(t, k), prepared(t, testKeys()[256][0]))
+		random, one := make([]byte, 256), make([]byte, 256)
+		for i := 1; i < 256; i++ {
+			random[i] = byte(r.Uint32())
+		}
+		one[255] = 1
+		messages = append(messages, random, one)
+	}
+	// One key in one place, whose content changes.
+	key := prepared(t, testKeys()[256][0])
+	var keys [MaxBatch]*Key
+	var in, out [MaxBatch][]byte
+	keys[0], in[0], out[0] = key, make([]byte, 256), make([]byte, 256)
+	set := func(fixed bool) {
+		i := choose(r, pool, fixed)
+		from := ready[i]
+		copy(in[0], messages[i])
+		copy(key.mem, from.mem)
+		copy(key.dp, from.dp)
+		copy(key.dq, from.dq)
+	}
+	constant(t, "Sign", *measurements/20, set, func() { w.Sign(&keys, &in, &out, 1) })
+}
+
+// TestTimingNewKey compares one key with others while they are prepared.
+func TestTimingNewKey(t *testing.T) {
+	if ok, why := Supported(); !ok {
+		t.Skip(why)
+	}
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	r := rand.New(rand.NewPCG(8, 8))
+	var v [6][]byte
+	for i := range v {
+		v[i] = make([]byte, 128)
+	}
+	v[0] = make([]byte, 256)
+	set := func(fixed bool) {
+		i := r.IntN(len(testKeys()[256]))
+		if fixed {
+			i = 0
+		}
+		k := testKeys()[256][i]
+		k.N.FillBytes(v[0])
+		k.Primes[0].FillBytes(v[1])
+		k.Primes[1].FillBytes(v[2])
+		k.Precomputed.Dp.FillBytes(v[3])
+		k.Precomputed.Dq.FillBytes(v[4])
+		k.Precomputed.Qinv.FillBytes(v[5])
+	}
+	constant(t, "NewKey", *measurements/50, set, func() {
+		if _, err := NewKey(v[0], 65537, v[1], v[2], v[3], v[4], v[5]); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

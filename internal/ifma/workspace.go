@@ -1,0 +1,104 @@
+package ifma
+
+import "fmt"
+
+// Workspace holds everything that one batch needs. One batch at a time may use it; it is empty (all zero) between
+// batches. It allocates nothing after NewWorkspace.
+type Workspace struct {
+	size int
+	mem  []vec
+
+	p, q, n field // q is not used by a packed pass
+	x       exponentiation
+	v       verifier
+	one     []vec // full width
+	m       []vec // messages, full width
+	mp, mq  []vec // residues
+	qd      []vec // q as digits, wherever its field is
+	qinv    []vec
+	h, t    []vec
+	s       []vec // signatures, full width
+	e       [lanes]uint32
+	live    [lanes]bool
+
+	dead *Key // for the lanes without a request
+
+	// hook lets tests spoil a computation after any of its steps. It is nil otherwise.
+	hook func(at step, i int)
+}
+
+// step names a place where a test may put a fault.
+type step int
+
+const (
+	stepLoad      step = iota // everything is loaded but the fields of the primes
+	stepTable                 // powers are filled; w.x.table
+	stepWindow                // window i is done; w.x.acc and the rest
+	stepHalves                // mp and mq stand
+	stepRecombine             // s stands
+	stepVerify                // v.acc = s^e stands
+)
+
+// NewWorkspace makes a workspace for keys of size bytes: 256, 384 or 512.
+func NewWorkspace(size int) (*Workspace, error) {
+	if !usable() {
+		return nil, ErrUnsupported
+	}
+	switch size {
+	case 256, 384, 512:
+	default:
+		return nil, fmt.Errorf("%w: modulus of %d bytes", ErrKeySize, size)
+	}
+	part, full := layoutFor(digitsFor(size*4)), layoutFor(digitsFor(size*8))
+	d, dd := part.d, full.d
+	w := &Workspace{size: size, dead: deadKey(size)}
+	scratch := max(scratchFor(d), scratchFor(dd))
+	w.mem = newVecs(2*part.size() + full.size() + scratch + d*(3+tableSize) + 1 + 6*dd + 6*d)
+	mem := w.mem
+	take := func(n int) []vec {
+		s := mem[:n:n]
+		mem = mem[n:]
+		return s
+	}
+	w.p = field{layout: part, mod: take(part.size())}
+	w.q = field{layout: part, mod: take(part.size())}
+	w.n = field{layout: full, mod: take(full.size())}
+	w.p.scratch = take(scratch)
+	w.q.scratch, w.n.scratch = w.p.scratch, w.p.scratch
+	w.x.base, w.x.acc, w.x.entry = take(d), take(d), take(d)
+	w.x.table, w.x.idx = take(d*tableSize), take(1)
+	w.v.acc, w.v.sm, w.v.tmp = take(dd), take(dd), take(dd)
+	w.one, w.m, w.s = take(dd), take(dd), take(dd)
+	w.mp, w.mq, w.qd, w.qinv, w.h, w.t = take(d), take(d), take(d), take(d), take(d), take(d)
+	return w, nil
+}
+
+// Size returns the bytes of the moduli that the workspace is for.
+func (w *Workspace) Size() int { return w.size }
+
+// wipe empties the workspace.
+func (w *Workspace) wipe() {
+	clear(w.mem)
+	clear(w.x.exp[:])
+	clear(w.e[:])
+}
+
+// deadKey returns what lanes without a request compute with: the moduli 2^bits-1, all exponents and messages 0.
+func deadKey(size int) *Key {
+	full, part := layoutFor(digitsFor(size*8)), layoutFor(digitsFor(size*4))
+	ones := make([]uint64, size/8)
+	for i := range ones {
+		ones[i] = ^uint64(0)
+	}
+	k := &Key{
+		size: size,
+		n:    make([]uint64, full.size()),
+		p:    make([]uint64, part.size()),
+		qinv: make([]uint64, part.d),
+		dp:   make([]byte, windows(size*4)),
+	}
+	full.prepare(k.n, ones)
+	part.prepare(k.p, ones[:size/16])
+	k.q, k.dq = k.p, k.dp
+	return k
+}
