@@ -1,0 +1,97 @@
+package multibuffer
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"asynccrypto/engine"
+	"asynccrypto/internal/ifma"
+)
+
+// sizes are the moduli, in bytes, that the kernels take.
+var sizes = [...]int{256, 384, 512}
+
+// handler is what one engine's workers share.
+type handler struct {
+	workspaces [len(sizes)]sync.Pool // of *ifma.Workspace; they are empty between batches
+
+	vectorized atomic.Uint64
+	recomputed atomic.Uint64
+}
+
+// group is the part of a batch whose moduli have one size.
+type group struct {
+	n    int
+	reqs [ifma.MaxBatch]*engine.Request
+	ops  [ifma.MaxBatch]*engine.SignOp
+	keys [ifma.MaxBatch]*ifma.Key
+	data [ifma.MaxBatch][]byte // the padded message, then the signature
+}
+
+// handle does what it can in the lanes, and everything else the ordinary way. The latter comes first: most of it is
+// short, and a batch is not.
+func (h *handler) handle(batch []*engine.Request) {
+	var groups [len(sizes)]group
+	for _, r := range batch {
+		switch {
+		case r.Abandoned():
+			r.Complete(nil) // into the void
+		case !join(&groups, r):
+			r.Run()
+		}
+	}
+	for i := range groups {
+		if groups[i].n > 0 {
+			h.sign(i, &groups[i])
+		}
+	}
+}
+
+// join puts r into the group for its modulus. It is false for what the kernels don't do.
+func join(groups *[len(sizes)]group, r *engine.Request) bool {
+	op, ok := r.Op().(*engine.SignOp)
+	if !ok || op.Message {
+		return false
+	}
+	key, ok := op.Prepared.(*ifma.Key)
+	if !ok {
+		return false
+	}
+	em := make([]byte, key.Size())
+	if !encode(em, op) {
+		return false
+	}
+	for i, size := range sizes {
+		if size == key.Size() {
+			g := &groups[i]
+			g.reqs[g.n], g.ops[g.n], g.keys[g.n], g.data[g.n] = r, op, key, em
+			g.n++
+			return true
+		}
+	}
+	return false
+}
+
+// sign computes a group. What does not pass the check with the public exponent is computed anew by the standard library:
+// a fault that left the process would give the key away.
+func (h *handler) sign(size int, g *group) {
+	w, _ := h.workspaces[size].Get().(*ifma.Workspace)
+	if w == nil {
+		var err error
+		if w, err = ifma.NewWorkspace(sizes[size]); err != nil {
+			panic(err) // there are no prepared keys where there are no kernels
+		}
+	}
+	right := w.Sign(&g.keys, &g.data, &g.data, g.n)
+	h.workspaces[size].Put(w)
+	for i, r := range g.reqs[:g.n] {
+		if right>>i&1 == 0 {
+			h.recomputed.Add(1)
+			r.Run()
+			continue
+		}
+		h.vectorized.Add(1)
+		g.ops[i].Signature = g.data[i]
+		r.Complete(nil)
+	}
+}
