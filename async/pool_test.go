@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"weak"
 
 	"asynccrypto/async"
 )
@@ -227,6 +228,51 @@ func TestPoolClose(t *testing.T) {
 		_, out, err := pool.Start(nil, pauseForever)
 		want(t, out, err, async.Failed, async.ErrClosed)
 	})
+}
+
+// A pool that is closed before its first use makes no coroutines any more, or lets them go.
+func TestPoolClosedUnused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pool, _ := async.NewPool(5, 5)
+		pool.Close()
+		_, out, err := pool.Start(nil, pauseForever)
+		want(t, out, err, async.Failed, async.ErrClosed)
+	})
+}
+
+// An idle coroutine keeps nothing of the job before.
+func TestFinishedJobIsCollected(t *testing.T) {
+	type result struct {
+		async.WaitCtx
+		error
+		n int
+	}
+	pool := newPool(t, 1)
+	var gone []weak.Pointer[result]
+	for _, ends := range []func(*result) error{
+		func(*result) error { return nil },
+		func(r *result) error { return r },
+		func(r *result) error { panic(r) },
+		func(r *result) error { runtime.Goexit(); return r },
+	} {
+		r := new(result)
+		gone = append(gone, weak.Make(r))
+		j := startPaused(t, pool, &r.WaitCtx, func(j async.Job) error {
+			j.Pause()
+			r.n++
+			return ends(r)
+		})
+		j.Resume()
+	}
+	for range 10 { // what unwinds a Goexit is another goroutine
+		runtime.GC()
+		runtime.Gosched()
+	}
+	for i, p := range gone {
+		if p.Value() != nil {
+			t.Errorf("job %d is still referred to", i)
+		}
+	}
 }
 
 // Close in a job of the pool's own: that one is told at its next pause, the others are ended.

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"asynccrypto/async"
 )
@@ -221,6 +222,49 @@ func TestStartWhileClosing(t *testing.T) {
 		}
 	}
 	wantGoroutines(t, before)
+}
+
+// The stack of idle coroutines under the pattern that breaks one without a count: one goroutine has read the top and
+// what is below it, others take both and put back the first alone. More threads than processors make it likely that
+// one is interrupted just then.
+func TestIdleStackABA(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
+	d := 300 * time.Millisecond
+	if testing.Short() {
+		d /= 10
+	}
+	pool := newPool(t, 0)
+	var wg sync.WaitGroup
+	end := time.Now().Add(d)
+	for range 8 {
+		wg.Go(func() {
+			for time.Now().Before(end) {
+				for range 100 {
+					n := 0
+					var below async.Job
+					_, out, err := pool.Start(nil, func(j async.Job) error {
+						n++
+						below, _, _ = pool.Start(nil, func(j async.Job) error {
+							n++
+							err := j.Pause()
+							n++
+							return err
+						})
+						return nil
+					})
+					if out != async.Finished || err != nil || n != 2 {
+						t.Errorf("first: %v, %v, %d", out, err, n)
+						return
+					}
+					if out, err := below.Resume(); out != async.Finished || err != nil || n != 3 {
+						t.Errorf("below: %v, %v, %d", out, err, n)
+						return
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // A goroutine that outlives the job it was started by is refused, whatever the coroutine does then: also that the

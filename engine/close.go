@@ -16,8 +16,8 @@ func (e *Engine) Close() error { return e.Shutdown(context.Background()) }
 //
 // If ctx is done first, every waiter left gets an error that wraps ErrClosed, what has not begun never will, and
 // Shutdown returns an error that wraps ctx's and says how many operations hang in the handler; Stats counts them as
-// InFlight until they end. It may be called again, also by several goroutines. From one of the engine's own operations or
-// callbacks it returns an error and does nothing.
+// InFlight until they end. It may be called again, also by several goroutines. On one of the engine's workers, that is in
+// an operation or a callback that one calls, it returns an error and does nothing.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	if e.onWorker() {
 		return fmt.Errorf("engine %q: %w", e.name, errOwnWorker)
@@ -41,20 +41,23 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 }
 
 // giveUp answers everybody with err and returns how many operations are in the handler's hands, or how many handlers
-// have completed theirs but not returned.
+// have completed theirs but not returned. The line is emptied in the moment of counting, so that no worker begins what
+// was not counted.
 func (e *Engine) giveUp(err error) (hung int) {
 	e.mu.Lock()
 	hung = max(e.taken.n, e.busy)
 	var left []*Request
 	for _, l := range []*list{&e.waiting, &e.queued, &e.taken} {
-		for r := l.head; r != nil; r = r.next {
-			left = append(left, r)
+		for r := l.head; r != nil; {
+			next := r.next
+			if e.expiredLocked(r) {
+				left = append(left, r)
+			}
+			r = next
 		}
 	}
 	e.mu.Unlock()
-	for _, r := range left {
-		r.expire(err)
-	}
+	each(left, func(r *Request) { r.turnAway(err) })
 	return hung
 }
 

@@ -10,28 +10,6 @@ import (
 	"asynccrypto/engine"
 )
 
-// secret is an operation with an output that must not outlive an abandoned call.
-type secret struct {
-	out   []byte
-	wiped chan []byte
-}
-
-func (s *secret) Run() error { s.out = []byte("secret"); return nil }
-func (s *secret) Wipe()      { clear(s.out); s.wiped <- s.out }
-
-func newSecret() *secret { return &secret{wiped: make(chan []byte, 2)} }
-
-// wantWiped checks that the output was wiped, once.
-func (s *secret) wantWiped(t *testing.T) {
-	t.Helper()
-	if out := <-s.wiped; string(out) != "\x00\x00\x00\x00\x00\x00" {
-		t.Errorf("left behind: %q", out)
-	}
-	if len(s.wiped) != 0 {
-		t.Error("wiped twice")
-	}
-}
-
 // When the context of an operation ends first the waiter gets its error at that moment, and the engine drops the result.
 func TestDeadline(t *testing.T) {
 	for name, inJob := range map[string]bool{"goroutine": false, "job": true} {

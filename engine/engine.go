@@ -8,15 +8,16 @@ import (
 	"sync"
 
 	"asynccrypto/async"
+	"asynccrypto/internal/gid"
 )
 
-// ErrClosed is the error of Do, and of every signer, on an engine or a signer that is closed. The status of the job's
-// WaitCtx is then StatusErr.
+// ErrClosed is the error of Do, and of every signer, on an engine or a signer that is closed. If it is the engine, the
+// status of the job's WaitCtx is then StatusErr.
 var ErrClosed = errors.New("engine: closed")
 
 // Handler does the operations of a batch of 1 to MaxBatch requests. It runs on one of the engine's workers. It completes
-// each request once, by Complete or Run, before it returns or later, from any goroutine. What it neither completed nor
-// passed on when it panics is completed with a *PanicError. The slice is the engine's again when it returns.
+// each request once, by Complete or Run, before it returns or later, from any goroutine. What has not been completed when
+// it panics is completed with a *PanicError, also what it has passed on. The slice is the engine's again when it returns.
 type Handler func(batch []*Request)
 
 // Config describes an engine to New.
@@ -90,7 +91,9 @@ func New(c Config) (*Engine, error) {
 	}
 	var err error
 	for range c.Workers {
-		err = errors.Join(err, <-started)
+		if failed := <-started; failed != nil {
+			err = failed // the same for all
+		}
 	}
 	if err != nil {
 		e.Close()
@@ -125,8 +128,6 @@ func (e *Engine) Do(ctx context.Context, op Op) error {
 		return job.Pause() // ErrCanceled, the second time it unwinds
 	case ok && job.InJob():
 		return e.doInJob(ctx, job, op)
-	case e.onWorker():
-		return runRecovered(op)
 	}
 	return e.doBlocking(ctx, op)
 }
@@ -138,7 +139,7 @@ func (e *Engine) doInJob(ctx context.Context, job async.Job, op Op) error {
 		r.setStatus(async.StatusErr)
 		return err
 	}
-	status, err := e.submit(r)
+	status, err := e.submit(r, 0)
 	r.setStatus(status)
 	if err != nil {
 		return err
@@ -161,7 +162,9 @@ func (e *Engine) doInJob(ctx context.Context, job async.Job, op Op) error {
 // doBlocking waits on the caller's goroutine.
 func (e *Engine) doBlocking(ctx context.Context, op Op) error {
 	r := &Request{e: e, op: op, ready: make(chan struct{})}
-	if _, err := e.submit(r); err != nil {
+	if _, err := e.submit(r, gid.Get()); err == errInside {
+		return runRecovered(op)
+	} else if err != nil {
 		return err
 	}
 	select {

@@ -25,8 +25,9 @@ func (r *Request) attach() error {
 	if r.w == nil {
 		return nil
 	}
-	if _, data, ok := r.w.FD(r.e); ok {
-		r.n = data.(*notifier)
+	_, data, _ := r.w.FD(r.e)
+	if n, ok := data.(*notifier); ok { // else there is none, or the application has used the engine as a key of its own
+		r.n = n
 		return nil
 	}
 	if _, _, ok := r.w.Callback(); ok {
@@ -49,19 +50,17 @@ func (r *Request) setStatus(s async.Status) {
 	}
 }
 
-// wakeJob wakes whoever is to resume the job, as the session says at this moment. A callback that panics is the
-// operation's error; the fd, if there is one, is then the only way left to say so.
-func (r *Request) wakeJob() {
-	if r.w != nil {
-		if fn, arg, ok := r.w.Callback(); ok {
-			guard(func() { fn(arg) }, func(p *PanicError) {
-				r.wakeErr.Store(p)
-				r.n.signal(r)
-			})
-			return
-		}
+// wakeJob wakes whoever is to resume the job, by its callback if there is one. A callback that panics is the operation's
+// error; the fd, if there is one, is then the only way left to say so.
+func (r *Request) wakeJob(fn func(any), arg any) {
+	if fn == nil {
+		r.n.signal(r)
+		return
 	}
-	r.n.signal(r)
+	guard(func() { fn(arg) }, func(p *PanicError) {
+		r.wakeErr.Store(p)
+		r.n.signal(r)
+	})
 }
 
 // signal makes the fd readable for r, unless its job has seen the result meanwhile.

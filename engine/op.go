@@ -18,8 +18,8 @@ type Op interface {
 	Run() error
 }
 
-// Wiper is an Op that holds secrets. The engine calls Wipe when the operation has ended after its caller abandoned it:
-// nobody else will have the output.
+// Wiper is an Op that holds secrets. The engine calls Wipe, once, for an operation that its caller abandoned or that ends
+// in an error of the engine's, as soon as it has ended or is sure never to begin: nobody else will have the output.
 type Wiper interface {
 	Op
 	Wipe()
@@ -97,7 +97,7 @@ func newDecryptOp(key crypto.Decrypter, rand io.Reader, ciphertext []byte, opts 
 			c.Label = bytes.Clone(o.Label)
 			opts = &c
 		}
-	case *rsa.PKCS1v15DecryptOptions:
+	case *rsa.PKCS1v15DecryptOptions: //lint:ignore SA1019 keys take it, so it is copied like the others
 		if o != nil {
 			opts = new(*o)
 		}
@@ -110,8 +110,6 @@ func newDecryptOp(key crypto.Decrypter, rand io.Reader, ciphertext []byte, opts 
 type PanicError struct {
 	Value any    // what was passed to panic, or "runtime.Goexit"
 	Stack []byte // as debug.Stack formats it; it is not part of the message
-
-	exited bool // the goroutine is ending
 }
 
 // Error returns the panic's value, on one line, without the stack.
@@ -133,7 +131,7 @@ func guard(f func(), failed func(*PanicError)) {
 		}
 		p := &PanicError{Value: recover(), Stack: debug.Stack()}
 		if p.Value == nil {
-			p.Value, p.exited = "runtime.Goexit", true
+			p.Value = "runtime.Goexit"
 		}
 		failed(p)
 	}()

@@ -1,6 +1,10 @@
 package engine
 
-import "asynccrypto/async"
+import (
+	"errors"
+
+	"asynccrypto/async"
+)
 
 // list is a line of requests, first in, first out, from which any can step out.
 type list struct {
@@ -34,10 +38,17 @@ func (l *list) remove(r *Request) {
 	l.n--
 }
 
-// submit puts r in line and returns the status that its session gets.
-func (e *Engine) submit(r *Request) (async.Status, error) {
+// errInside is submit's answer to a worker of the engine itself, which would wait for a place that it holds.
+var errInside = errors.New("submitted from inside")
+
+// submit puts r in line and returns the status that its session gets. g is the caller if its goroutine is to wait. That
+// it isn't a worker is looked up here and not before, to lock but once.
+func (e *Engine) submit(r *Request, g uintptr) (async.Status, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.workers[g] {
+		return 0, errInside
+	}
 	if e.closed {
 		return async.StatusErr, ErrClosed
 	}
@@ -65,10 +76,15 @@ func (e *Engine) makeRoom() {
 }
 
 // take waits for requests and takes what is there, at most a batch. It returns none when the engine has been closed and
-// none are left.
-func (e *Engine) take(batch []*Request) []*Request {
+// none are left. last is the batch that the worker has just done; its memory is used again.
+func (e *Engine) take(last []*Request) []*Request {
+	clear(last)
+	batch := last[:0]
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if len(last) > 0 {
+		e.busy--
+	}
 	for e.queued.n == 0 {
 		if e.closed {
 			return nil
@@ -80,6 +96,7 @@ func (e *Engine) take(batch []*Request) []*Request {
 		r := e.queued.head
 		e.queued.remove(r)
 		e.taken.push(r)
+		r.begun = true
 		batch = append(batch, r)
 	}
 	e.counts.BatchSizes[len(batch)-1]++
@@ -101,30 +118,39 @@ func (e *Engine) completed(r *Request, err error, won bool) {
 	e.unlist(r)
 }
 
-// expired makes err's way free for a request whose time is up before its operation has ended; false if that is not so.
+// expired makes the way free for the error of a request whose time is up before its operation has ended, and takes it out
+// of the line; false if there is nothing left to do, else the caller calls turnAway.
 func (e *Engine) expired(r *Request) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	return e.expiredLocked(r)
+}
+
+func (e *Engine) expiredLocked(r *Request) bool {
 	if !r.state.CompareAndSwap(pending, answering) {
-		return false
+		return e.leaveLine(r, &e.counts.Dropped) // abandon has just claimed it, and is on its way here
 	}
 	r.expired.Store(true)
-	if r.inLine() {
-		e.counts.Failed++
-		e.unlist(r)
-	}
+	e.leaveLine(r, &e.counts.Failed)
 	return true
 }
 
 // abandoned takes a request that nobody waits for any more out of the line. If the handler has it already it stays in
-// flight until it is completed.
-func (e *Engine) abandoned(r *Request) {
+// flight until it is completed, and abandoned is false.
+func (e *Engine) abandoned(r *Request) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if r.inLine() {
-		e.counts.Dropped++
-		e.unlist(r)
+	return e.leaveLine(r, &e.counts.Dropped)
+}
+
+// leaveLine counts a request that will never begin; false if it has, or was counted. mu is held.
+func (e *Engine) leaveLine(r *Request, count *uint64) bool {
+	if !r.inLine() {
+		return false
 	}
+	*count++
+	e.unlist(r)
+	return true
 }
 
 func (r *Request) inLine() bool { return r.list == &r.e.waiting || r.list == &r.e.queued }

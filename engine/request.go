@@ -12,8 +12,8 @@ import (
 // and who waits for it (who may give it up). The loser leaves everything as it is. A request is pending until one of
 // them has acted:
 //
-//	pending -> answering -> answered -> waking -> woken   the handler's side
-//	any of these         -> over                          the waiter's side: consumed or abandoned
+//	pending -> answering -> answered -> waking   the handler's side
+//	any of these         -> over                 the waiter's side: consumed or abandoned
 type Request struct {
 	e  *Engine
 	op Op
@@ -30,7 +30,8 @@ type Request struct {
 
 	signaled bool // n counts this request; n's mutex guards it
 
-	list       *list // the one it is on; the engine's mutex guards this and the next two
+	begun      bool  // a worker took it; the engine's mutex guards this and the next three
+	list       *list // the one it is on
 	prev, next *Request
 }
 
@@ -39,7 +40,6 @@ const (
 	answering
 	answered
 	waking
-	woken
 	over
 )
 
@@ -63,7 +63,7 @@ func (r *Request) Run() {
 // Complete ends the request: err is what Do returns, nil for success, and the operation is the caller's of Do again. Then
 // who waits is woken, once: a job by the callback that is set on its session at this moment, else by its wait fd, else
 // not at all (the application polls by resuming). Any goroutine may call it, also after the handler has returned.
-// Only the first call counts.
+// Only the first call counts. A callback that panics does not reach the caller; one that calls runtime.Goexit does.
 func (r *Request) Complete(err error) {
 	if r.ended.Swap(true) {
 		return
@@ -79,8 +79,16 @@ func (r *Request) Complete(err error) {
 // expire answers with err if the operation has not ended by now.
 func (r *Request) expire(err error) {
 	if r.e.expired(r) {
-		r.answer(err)
+		r.turnAway(err)
 	}
+}
+
+// turnAway is the rest of expire, without the engine's mutex.
+func (r *Request) turnAway(err error) {
+	if !r.begun { // and never will be: it is in no line now
+		r.wipe()
+	}
+	r.answer(err)
 }
 
 // answer publishes the result and wakes. It is false when the waiter gave up meanwhile.
@@ -89,12 +97,19 @@ func (r *Request) answer(err error) bool {
 	if !r.state.CompareAndSwap(answering, answered) {
 		return false
 	}
-	switch {
-	case r.ready != nil:
+	if r.ready != nil {
 		close(r.ready)
-	case r.state.CompareAndSwap(answered, waking): // else the job was resumed early, and has seen it
-		r.wakeJob()
-		r.state.CompareAndSwap(waking, woken)
+		return true
+	}
+	// Looked up before the wake begins: after that the job may be over, and the session closed and used again, with a
+	// callback that has nothing to do with r.
+	var fn func(any)
+	var arg any
+	if r.w != nil {
+		fn, arg, _ = r.w.Callback()
+	}
+	if r.state.CompareAndSwap(answered, waking) { // else the job was resumed early, and has seen it
+		r.wakeJob(fn, arg)
 	}
 	return true
 }
@@ -110,6 +125,9 @@ func (r *Request) consume() error {
 	r.state.Store(over)
 	r.n.forget(r)
 	if p := r.wakeErr.Load(); p != nil {
+		if !r.expired.Load() { // else it may still run, and is wiped when it has ended
+			r.wipe()
+		}
 		return p
 	}
 	return r.err
@@ -119,7 +137,9 @@ func (r *Request) consume() error {
 func (r *Request) abandon() bool {
 	switch r.state.Swap(over) {
 	case pending:
-		r.e.abandoned(r)
+		if r.e.abandoned(r) {
+			r.wipe()
+		}
 		return false
 	case answering:
 		return false
@@ -128,9 +148,24 @@ func (r *Request) abandon() bool {
 	return true
 }
 
-// wipe is called when the operation has ended and nobody wants its result.
+// wipe is called once nobody wants the operation any more and it has ended, or will never begin.
 func (r *Request) wipe() {
 	if op, ok := r.op.(Wiper); ok {
-		op.Wipe()
+		// A panic's addressee has gone, and the others in the batch are not to suffer for it.
+		guard(op.Wipe, func(*PanicError) {})
+	}
+}
+
+// each calls f for each of rs, also if f exits the goroutine, as a callback may.
+func each(rs []*Request, f func(*Request)) {
+	defer func() {
+		if len(rs) > 0 {
+			each(rs, f)
+		}
+	}()
+	for len(rs) > 0 {
+		r := rs[0]
+		rs = rs[1:]
+		f(r)
 	}
 }

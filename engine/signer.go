@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"sync/atomic"
 )
 
@@ -33,7 +34,7 @@ type Decrypter interface {
 	Close() error                                     // see Signer
 }
 
-// Signer wraps a private key. It is an error if key is nil or a Signer of e already.
+// Signer wraps a private key. It is an error if key is nil, or a nil pointer, or wrapped by e already.
 func (e *Engine) Signer(key crypto.Signer) (Signer, error) {
 	if err := e.checkKey(key); err != nil {
 		return nil, err
@@ -41,7 +42,8 @@ func (e *Engine) Signer(key crypto.Signer) (Signer, error) {
 	return newSigner(&boundKey{e: e, ctx: context.Background(), signer: key, closed: new(atomic.Bool)}), nil
 }
 
-// Decrypter wraps a private key that decrypts. It is an error if key is nil or wrapped by e already.
+// Decrypter wraps a private key that decrypts. It is an error if key is nil, or a nil pointer, or wrapped by e
+// already.
 func (e *Engine) Decrypter(key crypto.Decrypter) (Decrypter, error) {
 	if err := e.checkKey(key); err != nil {
 		return nil, err
@@ -50,14 +52,23 @@ func (e *Engine) Decrypter(key crypto.Decrypter) (Decrypter, error) {
 }
 
 func (e *Engine) checkKey(key any) error {
-	if key == nil {
+	if v := reflect.ValueOf(key); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return fmt.Errorf("engine %q: no key", e.name)
 	}
-	if k, ok := key.(interface{ engine() *Engine }); ok && k.engine() == e {
-		return fmt.Errorf("engine %q: %w", e.name, errWrapped)
+	// Also behind another engine: each could hold the worker that the other waits for.
+	for k, ok := key.(wrapped); ok; k, ok = key.(wrapped) {
+		b := k.bound()
+		if b.e == e {
+			return fmt.Errorf("engine %q: %w", e.name, errWrapped)
+		}
+		if key = b.signer; b.decrypter != nil {
+			key = b.decrypter
+		}
 	}
 	return nil
 }
+
+type wrapped interface{ bound() *boundKey }
 
 var errWrapped = errors.New("the key is this engine's already")
 
@@ -70,7 +81,7 @@ type boundKey struct {
 	closed    *atomic.Bool     // shared by all that WithContext made
 }
 
-func (k *boundKey) engine() *Engine { return k.e }
+func (k *boundKey) bound() *boundKey { return k }
 
 // Close implements Signer and Decrypter.
 func (k *boundKey) Close() error {

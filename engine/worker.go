@@ -6,35 +6,33 @@ import (
 	"asynccrypto/internal/gid"
 )
 
-// worker runs the handler on whatever is queued until the engine is closed.
+// worker runs the handler on whatever is queued until the engine is closed. It says on started, which may be nil, whether
+// it has begun to.
 func (e *Engine) worker(started chan<- error) {
 	if e.nice != 0 {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and its niceness with it
-		if err := setNice(e.nice); err != nil {
-			e.left(true)
+		// One that stands in for another goes on as it is: better than none.
+		if err := setNice(e.nice); err != nil && started != nil {
+			e.unstarted()
 			started <- err
 			return
 		}
 	}
 	e.joined()
-	started <- nil
-	batch := make([]*Request, 0, e.maxBatch)
-	for {
-		if batch = e.take(batch[:0]); len(batch) == 0 {
-			break
-		}
-		guard(func() { e.handler(batch) }, func(p *PanicError) {
-			for _, r := range batch {
-				r.Complete(p) // does nothing for those completed before
-			}
-			if p.exited {
-				e.replace()
-			}
-		})
-		clear(batch)
-		e.returned()
+	if started != nil {
+		started <- nil
 	}
-	e.left(false)
+	closed := false
+	defer func() { e.left(closed) }()
+	var batch []*Request
+	handed := make([]*Request, e.maxBatch) // a copy, for the handler to do with as it likes
+	for batch = e.take(make([]*Request, 0, e.maxBatch)); len(batch) > 0; batch = e.take(batch) {
+		guard(func() { e.handler(handed[:copy(handed, batch)]) }, func(p *PanicError) {
+			each(batch, func(r *Request) { r.Complete(p) }) // does nothing for those completed before
+		})
+		clear(handed)
+	}
+	closed = true
 }
 
 // joined registers the calling goroutine as a worker.
@@ -45,33 +43,26 @@ func (e *Engine) joined() {
 	e.workers[gid.Get()] = true
 }
 
-// returned says that the handler has.
-func (e *Engine) returned() {
+// unstarted takes back the announcement of a worker.
+func (e *Engine) unstarted() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.busy--
-}
-
-// left undoes joined, or what announced it.
-func (e *Engine) left(unstarted bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if unstarted {
-		e.starts--
-	} else {
-		delete(e.workers, gid.Get())
-	}
+	e.starts--
 	e.checkDrained()
 }
 
-// replace makes a worker to stand in for the calling one, whose goroutine is exiting.
-func (e *Engine) replace() {
+// left is called when a worker's goroutine ends. If that is not because the engine is closed, the handler or a callback
+// has exited it, and another takes its place.
+func (e *Engine) left(closed bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.workers, gid.Get())
-	e.busy--
-	e.starts++
-	go e.worker(make(chan error, 1))
+	if !closed {
+		e.busy--
+		e.starts++
+		go e.worker(nil)
+	}
+	e.checkDrained()
 }
 
 // onWorker reports whether the caller is one of the engine's workers.

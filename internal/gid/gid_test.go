@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
 )
 
 var lockedInInit = func() bool { return Locked() }()
@@ -68,6 +69,22 @@ func TestLocked(t *testing.T) {
 	if Locked() {
 		t.Error("Locked after UnlockOSThread")
 	}
+}
+
+func TestInBubble(t *testing.T) {
+	if InBubble() {
+		t.Error("in a bubble before there is one")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		if !InBubble() || Locked() {
+			t.Error("not in the bubble, or locked")
+		}
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if !InBubble() || !Locked() {
+			t.Error("not in the bubble, or not locked")
+		}
+	})
 }
 
 func BenchmarkGet(b *testing.B) {
