@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"runtime"
@@ -32,6 +33,17 @@ type Config struct {
 	// Nice, on Linux, is added to the workers' niceness: they run on threads of their own at that lower priority, so
 	// that the rest of the program runs first when processors are short. The threads end with the engine.
 	Nice int
+	// Direct lets an operation that a batch would not help run on the goroutine that asks for it, when nothing is queued
+	// and a worker is free, whose place it takes: a change of goroutines costs as much as a fast signature. It is left to
+	// the workers when its context can end, when they are nice, and in jobs, but for what only computes on a single
+	// processor, where pausing gains nothing.
+	Direct bool
+	// Prepare, if not nil, is called for each private key that is wrapped by Signer. What it returns comes back as
+	// SignOp.Prepared; nil is for keys that need none. wipe is called once the signer is closed and no operation uses it
+	// any more, or when it is collected. An error refuses the key.
+	Prepare func(key crypto.PrivateKey) (prepared any, wipe func(), err error)
+	// Figures, if not nil, adds the Handler's own figures to Stats. It must not block.
+	Figures func(*Stats)
 }
 
 // Engine is a bounded queue of operations, the workers that run them, and the waking of who waits for them. Make it
@@ -42,6 +54,11 @@ type Engine struct {
 	maxBatch int
 	depth    int
 	nice     int
+	limit    int  // workers that may be busy
+	direct   bool // see Config.Direct
+	single   bool // there is but one processor
+	prepare  func(crypto.PrivateKey) (any, func(), error)
+	figures  func(*Stats)
 
 	mu      sync.Mutex
 	work    sync.Cond // there is something to take, or the engine is closed
@@ -52,6 +69,7 @@ type Engine struct {
 	workers map[uintptr]bool // the running workers' goroutines, by gid.Get
 	starts  int              // workers that are about to be among them
 	busy    int              // workers in the handler
+	here    int              // operations that run on their callers' goroutines
 	drained chan struct{}    // closed when the engine is, and nothing is left
 	counts  Stats
 }
@@ -79,6 +97,11 @@ func New(c Config) (*Engine, error) {
 		maxBatch: c.MaxBatch,
 		depth:    c.Depth,
 		nice:     c.Nice,
+		limit:    c.Workers,
+		direct:   c.Direct && c.Nice == 0,
+		single:   runtime.GOMAXPROCS(0) == 1,
+		prepare:  c.Prepare,
+		figures:  c.Figures,
 		workers:  make(map[uintptr]bool, c.Workers),
 		starts:   c.Workers,
 		drained:  make(chan struct{}),
@@ -127,7 +150,15 @@ func (e *Engine) Do(ctx context.Context, op Op) error {
 	case ok && job.InJob() && job.Err() == async.ErrCanceled:
 		return job.Pause() // ErrCanceled, the second time it unwinds
 	case ok && job.InJob():
+		if e.single && computes(op) {
+			if done, err := e.doDirect(ctx, op); done {
+				return err
+			}
+		}
 		return e.doInJob(ctx, job, op)
+	}
+	if done, err := e.doDirect(ctx, op); done {
+		return err
 	}
 	return e.doBlocking(ctx, op)
 }

@@ -39,8 +39,12 @@ type SignOp struct {
 	Rand    io.Reader         // the caller's
 	Digest  []byte            // the engine's copy
 	Opts    crypto.SignerOpts // a copy where it is one of the standard library's
+	// Prepared is what the engine's Config.Prepare made of Key. It may be used until the request is completed.
+	Prepared any
 	// Signature is the result.
 	Signature []byte
+
+	state *keyState
 }
 
 // Run signs with Key.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"runtime"
 
 	"asynccrypto/async"
 )
@@ -52,6 +53,9 @@ func (e *Engine) submit(r *Request, g uintptr) (async.Status, error) {
 	if e.closed {
 		return async.StatusErr, ErrClosed
 	}
+	if !r.hold() {
+		return async.StatusErr, ErrClosed // the signer is
+	}
 	e.counts.Submitted++
 	// Nobody waits while there is room, so there is nobody to overtake.
 	if e.queued.n+e.taken.n < e.depth {
@@ -85,11 +89,19 @@ func (e *Engine) take(last []*Request) []*Request {
 	if len(last) > 0 {
 		e.busy--
 	}
-	for e.queued.n == 0 {
-		if e.closed {
+	slept := false
+	for e.queued.n == 0 || e.busy+e.here >= e.limit {
+		if e.closed && e.queued.n == 0 {
 			return nil
 		}
 		e.work.Wait()
+		if e.maxBatch > 1 && e.queued.n < e.maxBatch && !slept {
+			// Whoever else is about to submit may be waiting for this processor.
+			slept = true
+			e.mu.Unlock()
+			runtime.Gosched()
+			e.mu.Lock()
+		}
 	}
 	e.busy++
 	for e.queued.n > 0 && len(batch) < e.maxBatch {

@@ -69,6 +69,7 @@ func (r *Request) Complete(err error) {
 		return
 	}
 	// Accounted for before anyone is woken, so that who is woken finds it in Stats.
+	r.letGo()
 	won := r.state.CompareAndSwap(pending, answering)
 	r.e.completed(r, err, won)
 	if !won || !r.answer(err) {
@@ -86,6 +87,7 @@ func (r *Request) expire(err error) {
 // turnAway is the rest of expire, without the engine's mutex.
 func (r *Request) turnAway(err error) {
 	if !r.begun { // and never will be: it is in no line now
+		r.letGo()
 		r.wipe()
 	}
 	r.answer(err)
@@ -138,6 +140,7 @@ func (r *Request) abandon() bool {
 	switch r.state.Swap(over) {
 	case pending:
 		if r.e.abandoned(r) {
+			r.letGo()
 			r.wipe()
 		}
 		return false

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"sync/atomic"
 )
 
 // Signer is a private key whose operations an engine does. It implements crypto.Decrypter and crypto.MessageSigner
@@ -22,7 +21,8 @@ type Signer interface {
 	// otherwise they block, and return ctx's error when it is done first. A plain crypto.Signer has no context,
 	// so the Signer itself always blocks, in a job too.
 	WithContext(ctx context.Context) crypto.Signer
-	// Close makes every later operation fail with ErrClosed, also through WithContext. The key stays its owner's.
+	// Close makes every later operation fail with ErrClosed, also through WithContext. What the engine made of the key is
+	// wiped when the last operation under way has ended; the key stays its owner's.
 	Close() error
 }
 
@@ -39,7 +39,11 @@ func (e *Engine) Signer(key crypto.Signer) (Signer, error) {
 	if err := e.checkKey(key); err != nil {
 		return nil, err
 	}
-	return newSigner(&boundKey{e: e, ctx: context.Background(), signer: key, closed: new(atomic.Bool)}), nil
+	state, err := e.newKeyState(key)
+	if err != nil {
+		return nil, err
+	}
+	return newSigner(&boundKey{e: e, ctx: context.Background(), signer: key, state: state}), nil
 }
 
 // Decrypter wraps a private key that decrypts. It is an error if key is nil, or a nil pointer, or wrapped by e
@@ -48,7 +52,7 @@ func (e *Engine) Decrypter(key crypto.Decrypter) (Decrypter, error) {
 	if err := e.checkKey(key); err != nil {
 		return nil, err
 	}
-	return decrypter{&boundKey{e: e, ctx: context.Background(), decrypter: key, closed: new(atomic.Bool)}}, nil
+	return decrypter{&boundKey{e: e, ctx: context.Background(), decrypter: key, state: new(keyState)}}, nil
 }
 
 func (e *Engine) checkKey(key any) error {
@@ -78,14 +82,14 @@ type boundKey struct {
 	ctx       context.Context
 	signer    crypto.Signer
 	decrypter crypto.Decrypter // set alone by Engine.Decrypter
-	closed    *atomic.Bool     // shared by all that WithContext made
+	state     *keyState        // shared by all that WithContext made
 }
 
 func (k *boundKey) bound() *boundKey { return k }
 
 // Close implements Signer and Decrypter.
 func (k *boundKey) Close() error {
-	k.closed.Store(true)
+	k.state.close()
 	return nil
 }
 
@@ -96,7 +100,7 @@ func (k *boundKey) with(ctx context.Context) *boundKey {
 }
 
 func (k *boundKey) do(op Op) error {
-	if k.closed.Load() {
+	if k.state.isClosed() {
 		return ErrClosed
 	}
 	return k.e.Do(k.ctx, op)
@@ -104,6 +108,7 @@ func (k *boundKey) do(op Op) error {
 
 func (k *boundKey) sign(message bool, rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	op := newSignOp(k.signer, message, rand, digest, opts)
+	op.Prepared, op.state = k.state.prepared, k.state
 	if err := k.do(op); err != nil {
 		return nil, err
 	}

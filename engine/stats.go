@@ -14,6 +14,10 @@ type Stats struct {
 	Waiting   int    // now waiting for room, with StatusEAGAIN
 	// BatchSizes[i] counts the batches of i+1 requests. Its length is Config.MaxBatch. It is the caller's.
 	BatchSizes []uint64
+
+	// What engines with a method of their own add; see package multibuffer.
+	Vectorized uint64 // operations computed several at a time
+	Recomputed uint64 // results of these that failed their check, and were computed anew
 }
 
 // MeanBatch returns the mean size of the batches so far, 0 when there were none.
@@ -36,5 +40,8 @@ func (e *Engine) Stats() Stats {
 	s := e.counts
 	s.InFlight, s.Queued, s.Waiting = e.taken.n, e.queued.n, e.waiting.n
 	s.BatchSizes = append([]uint64(nil), s.BatchSizes...)
+	if e.figures != nil {
+		e.figures(&s)
+	}
 	return s
 }

@@ -65,6 +65,7 @@ func New(o Options) (*engine.Engine, error) {
 		Workers:  o.Workers,
 		Depth:    o.Depth,
 		Nice:     o.Nice,
+		Direct:   true,
 	}
 	h := new(handler)
 	c.Handler = h.handle

@@ -1,0 +1,87 @@
+package engine
+
+import (
+	"crypto"
+	"fmt"
+	"runtime"
+	"sync"
+)
+
+// keyState is what all signers made of one key by WithContext share: whether they are closed, and what the engine
+// prepared, which operations under way keep from being wiped.
+type keyState struct {
+	prepared any // never changes
+
+	mu     sync.Mutex
+	wipe   func() // nil when there is nothing to wipe, or no more
+	users  int    // operations submitted and not ended
+	closed bool
+	lost   runtime.Cleanup // wipes for a signer that was dropped, not closed
+}
+
+// newKeyState has key prepared.
+func (e *Engine) newKeyState(key crypto.PrivateKey) (*keyState, error) {
+	s := new(keyState)
+	if e.prepare == nil {
+		return s, nil
+	}
+	var err error
+	if s.prepared, s.wipe, err = e.prepare(key); err != nil {
+		return nil, fmt.Errorf("engine %q: %w", e.name, err)
+	}
+	if s.wipe != nil {
+		s.lost = runtime.AddCleanup(s, func(wipe func()) { wipe() }, s.wipe)
+	}
+	return s, nil
+}
+
+func (s *keyState) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+func (s *keyState) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.wipeIfUnused()
+}
+
+// wipeIfUnused is called with mu held.
+func (s *keyState) wipeIfUnused() {
+	if s.closed && s.users == 0 && s.wipe != nil {
+		s.lost.Stop()
+		s.wipe()
+		s.wipe = nil
+	}
+}
+
+// hold keeps what was prepared for r's key until letGo. It is false when the signer was closed meanwhile.
+func (r *Request) hold() bool {
+	o, ok := r.op.(*SignOp)
+	if !ok || o.state == nil || o.Prepared == nil {
+		return true
+	}
+	s := o.state
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.users++
+	return true
+}
+
+// letGo is called once for each request that was held: when its operation has ended, or is sure never to begin.
+func (r *Request) letGo() {
+	o, ok := r.op.(*SignOp)
+	if !ok || o.state == nil || o.Prepared == nil {
+		return
+	}
+	s := o.state
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.users--
+	s.wipeIfUnused()
+}
