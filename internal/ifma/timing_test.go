@@ -129,8 +129,8 @@ func TestTiming(t *testing.T) {
 		}
 
 		// The base 0, in all lanes, is another matter. The instructions are the same, but a multiplier that sees nothing
-		// but zeros draws less current, and measurably so: a thousandth of the time was seen on a Zen 5. A message can't be
-		// made that does this to the lanes of a key without knowing its primes. Here the effect must stay that small.
+		// but zeros draws less current, and measurably so: a thousandth of the time was seen on a Zen 5. A
+		// padded message is 0 modulo a prime of the key only for somebody who has that prime. Here the effect must stay that small.
 		clear(base)
 		x, rel := welch(min(*measurements, 20000), set, step)
 		t.Logf("base 0: t = %+.2f (%+.4f%%)", x, 100*rel)
