@@ -49,30 +49,19 @@ func addMul(t []uint64, x uint64, a []vec, l int) {
 	}
 }
 
-// reduceTwin divides t by R modulo lane l of mod.
+// reduceTwin divides t by R modulo lane l of mod, one digit after another.
 func (y layout) reduceTwin(t []uint64, mod []vec, l int) {
-	left := y.d
-	down := func(b int) {
-		copy(t, t[b:])
-		clear(t[len(t)-b:])
-		left -= b
-	}
-	low := make([]uint64, y.d)
-	for i, b := range y.folds {
-		for {
-			copy(low, t[:b])
-			down(b)
-			for j, x := range low[:b] {
-				addMul(t[j:], x, mod[y.fold(i):][:y.d], l)
-			}
-			if b != 1 || left == 1 {
-				break
-			}
+	for left := y.d; left > 0; left-- {
+		low := t[0]
+		if y.folds() && left > 1 {
+			copy(t, t[1:])
+			t[len(t)-1] = 0
+			addMul(t, low, mod[y.fold():][:y.d], l)
+		} else {
+			addMul(t, low*mod[offK][l]&digitMask, mod[offN:][:y.d], l)
+			copy(t, t[1:])
+			t[len(t)-1] = 0
 		}
-	}
-	for left > 0 {
-		addMul(t, t[0]*mod[offK][l]&digitMask, mod[offN:][:y.d], l)
-		down(1)
 	}
 }
 

@@ -26,7 +26,7 @@ func newVecs(n int) []vec {
 }
 
 // digitsFor returns the number of digits that the kernels use for a modulus of so many bits, or 0 if there are none.
-// There are always at least 12 bits above the modulus.
+// There are at least 16 bits above the modulus.
 func digitsFor(bits int) int {
 	switch bits {
 	case 1024:

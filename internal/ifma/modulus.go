@@ -1,41 +1,28 @@
 package ifma
 
-// A modulus as the kernels want it, with D digits:
+// layout is how a modulus of d digits is kept:
 //
-//	word 0        k = -1/n mod 2^52
-//	then D words  n
-//	then D words  2^(-52·b) mod n for each entry b of folds(D)
+//	word 0    k = -1/n mod 2^52
+//	d words   n
+//	d words   2^-52 mod n, where the kernels fold
+//	d words   R² mod n
+//	d words   R³ mod n, for numbers of up to twice the width
 //
-// and, after what the kernels read, the constants of the exponentiation:
-//
-//	D words       R² mod n
-//	D words       R³ mod n, for numbers of up to twice the width
-//
-// A key holds these in its own digits, a workspace in the lanes.
-type layout struct {
-	d     int
-	folds []int
-}
+// A key has these in its own digits, a workspace in the lanes. Kernels read no further than 2^-52.
+type layout struct{ d int }
 
-func layoutFor(d int) layout { return layout{d, folds(d)} }
+func layoutFor(d int) layout { return layout{d} }
 
-// folds says how a product of 2d digits is brought down to d digits and the last classical step: one digit block
-// after another, from the largest. A block of b digits leaves at least b digits of excess, so blocks can't grow, and the
-// single digits come last, as many as are left (d-1 less the blocks).
-func folds(d int) []int {
-	switch d {
-	case 20, 30, 40:
-		return []int{1}
-	}
-	return nil // classical steps only
-}
+// folds says whether the kernels for so many digits fold. The one for the widest numbers, which only verifies, takes the
+// classical step for each digit.
+func (y layout) folds() bool { return y.d <= 40 }
 
 const offK, offN = 0, 1
 
-func (y layout) fold(i int) int { return 1 + y.d*(1+i) }
-func (y layout) rr() int        { return y.fold(len(y.folds)) }
-func (y layout) rrr() int       { return y.rr() + y.d }
-func (y layout) size() int      { return y.rrr() + y.d }
+func (y layout) fold() int { return 1 + y.d }
+func (y layout) rr() int   { return 1 + 2*y.d }
+func (y layout) rrr() int  { return 1 + 3*y.d }
+func (y layout) size() int { return 1 + 4*y.d }
 
 // prepare fills dst, of y.size() digits, for the odd modulus n, whose top bit is set.
 func (y layout) prepare(dst, n []uint64) {
@@ -50,13 +37,12 @@ func (y layout) prepare(dst, n []uint64) {
 	toDigits(dst[offN:offN+y.d], n)
 
 	x := make([]uint64, len(n))
-	for i, b := range y.folds {
-		clear(x)
+	if y.folds() {
 		x[0] = 1
-		for range b * digitBits {
+		for range digitBits {
 			halveMod(x, n)
 		}
-		toDigits(dst[y.fold(i):y.fold(i)+y.d], x)
+		toDigits(dst[y.fold():y.fold()+y.d], x)
 	}
 
 	clear(x)

@@ -64,13 +64,12 @@ func constant(t *testing.T, what string, n int, set func(fixed bool), run func()
 	}
 }
 
-// choose returns the number of an input: odd ones are of the fixed class.
-func choose(r *rand.Rand, pool int, fixed bool) int {
-	i := 2 * r.IntN(pool)
+// classMask is all ones for the fixed class.
+func classMask(fixed bool) uint64 {
 	if fixed {
-		i++
+		return ^uint64(0)
 	}
-	return i
+	return 0
 }
 
 func TestTiming(t *testing.T) {
@@ -93,21 +92,21 @@ func TestTiming(t *testing.T) {
 			}
 		}
 		randomize(table)
-		// The classes must not differ in what they do to the caches: each input comes from a pool of its own of the same
-		// size, where those of the fixed class are all the same: one base, exponent 0.
-		const pool = 32
-		inputs, wins := newVecs(2*pool*d), newVecs(2*pool)
-		randomize(inputs)
-		for i := range pool {
-			for l := range lanes {
-				wins[2*i][l] = r.Uint64N(tableSize)
-			}
-			copy(inputs[(2*i+1)*d:][:d], inputs[d:])
-		}
+		// The classes must differ in nothing but values: each input is made out of a random one and the fixed one by the
+		// same instructions, in the same place. (With a pool of inputs for each, the place of an input in the cache showed.)
+		base := newVecs(d)
+		randomize(base)
 		set := func(fixed bool) {
-			i := choose(r, pool, fixed)
-			copy(acc, inputs[i*d:][:d])
-			idx[0] = wins[i]
+			m := classMask(fixed)
+			for i := range acc {
+				for l := range lanes {
+					x := r.Uint64() & digitMask
+					acc[i][l] = x ^ (x^base[i][l])&m
+				}
+			}
+			for l := range lanes {
+				idx[0][l] = r.Uint64() % tableSize &^ m // the fixed exponent is 0
+			}
 		}
 		step := func() {
 			f.window(acc, acc, entry, table, &idx[0])
@@ -130,12 +129,9 @@ func TestTiming(t *testing.T) {
 		}
 
 		// The base 0, in all lanes, is another matter. The instructions are the same, but a multiplier that sees nothing
-		// but zeros draws less current, and measurably so: a thousandth of the time was seen on a Zen 5. A message can't be
-		// made that does this to the lanes of a key without knowing its primes. Here the effect must stay that small.
-		for i := range pool {
-			clear(inputs[(2*i+1)*d:][:d])
-			wins[2*i+1] = wins[2*i]
-		}
+		// but zeros draws less current, and measurably so: a thousandth of the time was seen on a Zen 5. A
+		// padded message is 0 modulo a prime of the key only for somebody who has that prime. Here the effect must stay that small.
+		clear(base)
 		x, rel := welch(min(*measurements, 20000), set, step)
 		t.Logf("base 0: t = %+.2f (%+.4f%%)", x, 100*rel)
 		if math.Abs(rel) > 0.01 {
@@ -154,30 +150,35 @@ func TestTimingSign(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(7, 7))
 	w := workspace(t, 256)
-	pool := len(testKeys()[256])
-	var ready []*Key
-	var messages [][]byte
+	var pool []*Key
 	for _, k := range testKeys()[256] {
-		ready = append(ready, prepared(t, k), prepared(t, testKeys()[256][0]))
-		random, one := make([]byte, 256), make([]byte, 256)
-		for i := 1; i < 256; i++ {
-			random[i] = byte(r.Uint32())
-		}
-		one[255] = 1
-		messages = append(messages, random, one)
+		pool = append(pool, prepared(t, k))
 	}
-	// One key in one place, whose content changes.
+	// One key in one place, whose content changes; see TestTiming for the way.
 	key := prepared(t, testKeys()[256][0])
 	var keys [MaxBatch]*Key
 	var in, out [MaxBatch][]byte
 	keys[0], in[0], out[0] = key, make([]byte, 256), make([]byte, 256)
+	one := make([]byte, 256)
+	one[255] = 1
+	bytesOfClass := func(dst, random, fixed []byte, m uint64) {
+		for i, x := range random {
+			dst[i] = x ^ (x^fixed[i])&byte(m)
+		}
+	}
 	set := func(fixed bool) {
-		i := choose(r, pool, fixed)
-		from := ready[i]
-		copy(in[0], messages[i])
-		copy(key.mem, from.mem)
-		copy(key.dp, from.dp)
-		copy(key.dq, from.dq)
+		m := classMask(fixed)
+		from := pool[r.IntN(len(pool))]
+		for i, x := range from.mem {
+			key.mem[i] = x ^ (x^pool[0].mem[i])&m
+		}
+		bytesOfClass(key.dp, from.dp, pool[0].dp, m)
+		bytesOfClass(key.dq, from.dq, pool[0].dq, m)
+		for i := range in[0] {
+			in[0][i] = byte(r.Uint32())
+		}
+		in[0][0] = 0
+		bytesOfClass(in[0], in[0], one, m)
 	}
 	constant(t, "Sign", *measurements/20, set, func() { w.Sign(&keys, &in, &out, 1) })
 }
