@@ -95,7 +95,7 @@ func TestMeasureCountsWhatWasDone(t *testing.T) {
 	}
 
 	var b bytes.Buffer
-	r := report{kind: &engineKind{name: "pairs"}, groups: [][]*series{group}}
+	r := report{kind: &engineKind{name: "pairs", gain: func() string { return "takes two" }}, groups: [][]*series{group}}
 	if err := r.writeJSON(&b); err != nil {
 		t.Fatal(err)
 	}

@@ -142,13 +142,10 @@ func deriveOperation(algorithm string, key *ecdh.PrivateKey) (*operation, error)
 			return key.ECDH(peers[n%inputs])
 		},
 		bind: func(e *engine.Engine) (jobOperation, error) {
-			return func(ctx context.Context, n uint64) (secret []byte, err error) {
-				// A key agreement is no signature, so it is a function that the engine runs.
-				err = e.Do(ctx, engine.Func(func() (err error) {
-					secret, err = key.ECDH(peers[n%inputs])
-					return err
-				}))
-				return secret, err
+			return func(ctx context.Context, n uint64) ([]byte, error) {
+				op := &engine.ECDHOp{Key: key, Peer: peers[n%inputs]}
+				err := e.Do(ctx, op)
+				return op.Secret, err
 			}, nil
 		},
 		verify: func(n uint64, secret []byte) error {

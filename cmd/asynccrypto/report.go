@@ -22,7 +22,7 @@ func (r *report) writeText(w io.Writer) error {
 		fmt.Fprintf(&b, "%s\n", f)
 	}
 	fmt.Fprintf(&b, "\n%s\n", r.headline())
-	fmt.Fprintf(&b, "The engine %q %s\n", r.kind.name, r.kind.gain)
+	fmt.Fprintf(&b, "The engine %q %s\n", r.kind.name, r.kind.gain())
 	fmt.Fprintf(&b, "%s\n", r.verified())
 	if w := r.disturbed(); w != "" {
 		fmt.Fprintf(&b, "%s\n", w)

@@ -23,6 +23,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"asynccrypto/engine/multibuffer"
 )
 
 func TestMain(m *testing.M) {
@@ -43,8 +45,12 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond == "ci" {
+			switch cond {
+			case "ci":
 				return os.Getenv("CI") == "true", nil
+			case "gain": // what the commands find too, unless a script says ASYNCCRYPTO_IFMA=off
+				ok, _ := multibuffer.Supported()
+				return ok, nil
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},

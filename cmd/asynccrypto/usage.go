@@ -44,7 +44,7 @@ called back. Latency runs from the start of a job to its end, so it includes the
 jobs in flight than cores it grows with their number. The direct calls are made by a goroutine for each core. The table:
     per sec    operations per second, on all cores together
     p50, p99   latency that half, and 99 of 100, of the operations kept within
-    batch      how many operations the engine computed together, on average
+    batch      how many operations the engine took at once, on average
     times      the engine's operations per second, as a multiple of the direct calls'
 Results are kept, at random when there are many, and verified with the public key when the clock has stopped; one that
 is wrong ends the command with status 1.
