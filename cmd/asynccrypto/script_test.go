@@ -37,6 +37,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // else with -race each command takes a second to exit
+			env.Setenv("ASYNCCRYPTO_IFMA", os.Getenv("ASYNCCRYPTO_IFMA"))
 			for name, text := range testKeys() {
 				if err := os.WriteFile(filepath.Join(env.WorkDir, name), text, 0o600); err != nil {
 					return err
