@@ -17,7 +17,7 @@ var ErrClosed = errors.New("engine: closed")
 
 // Handler does the operations of a batch of 1 to MaxBatch requests. It runs on one of the engine's workers. It completes
 // each request once, by Complete or Run, before it returns or later, from any goroutine. What has not been completed when
-// it panics is completed with a *PanicError, also what it has passed on. The slice is the engine's again when it returns.
+// it panics is completed with a *PanicError, also what it has passed on. The slice is the Handler's to change until it returns.
 type Handler func(batch []*Request)
 
 // Config describes an engine to New.
@@ -30,12 +30,14 @@ type Config struct {
 	// wait in line, with StatusEAGAIN. Since each is a paused job or a blocked goroutine, bounding those bounds the line.
 	Depth int
 	// Nice, on Linux, is added to the workers' niceness: they run on threads of their own at that lower priority, so
-	// that the rest of the program runs first when processors are short. The threads end with the engine.
+	// that the rest of the program runs first when processors are short. The threads end with the engine. Operations,
+	// and callbacks after them, are then under runtime.LockOSThread, where an async.Pool of others can't be used.
 	Nice int
 }
 
 // Engine is a bounded queue of operations, the workers that run them, and the waking of who waits for them. Make it
-// with New, or with a constructor such as workers.New. Any goroutine may use it.
+// with New, or with a constructor such as workers.New. Any goroutine may use it. Its workers keep it until it is closed. In
+// a bubble of testing/synctest use one that was made there, and there alone: the runtime ends the process otherwise.
 type Engine struct {
 	name     string
 	handler  Handler
@@ -113,8 +115,10 @@ func (e *Engine) Name() string { return e.name }
 // async.ErrCanceled. The operation is then abandoned: it may still be running, so the caller must not touch op again.
 // A closed engine gives ErrClosed at once, an operation that panics a *PanicError.
 //
-// On one of the engine's own workers, that is inside another operation, op is run there and then: it would wait for a
-// place that its caller holds.
+// On one of the engine's own workers, that is inside another operation, op is run there and then, whatever ctx says
+// later, and is in no figure: it would wait for a place that its caller holds. The engine can't tell where the caller is a
+// goroutine or a job that the operation has started and waits for, or an operation of another engine that waits for this
+// one's: then all the workers may come to wait for each other.
 func (e *Engine) Do(ctx context.Context, op Op) error {
 	if op == nil {
 		return fmt.Errorf("engine %q: no operation", e.name)
