@@ -28,6 +28,8 @@ type Config struct {
 	MaxBatch int     // requests that the Handler takes at once; 0 means 1
 	// Depth bounds the requests that are queued or in flight; 0 means 16 batches for each worker. Beyond it requests
 	// wait in line, with StatusEAGAIN. Since each is a paused job or a blocked goroutine, bounding those bounds the line.
+	// A request is in flight until it is completed: a Handler that completes later, such as one that calls a remote
+	// signer, wants as many as the other side can have in hand.
 	Depth int
 	// Nice, on Linux, is added to the workers' niceness: they run on threads of their own at that lower priority, so
 	// that the rest of the program runs first when processors are short. The threads end with the engine. Operations,
@@ -63,8 +65,14 @@ func New(c Config) (*Engine, error) {
 	if c.Handler == nil {
 		return nil, fmt.Errorf("engine %q: no Handler", c.Name)
 	}
+	if c.Name == "" {
+		return nil, errors.New("engine: a Config needs a Name")
+	}
 	if c.Workers < 0 || c.MaxBatch < 0 || c.Depth < 0 {
 		return nil, fmt.Errorf("engine %q: Workers, MaxBatch and Depth can't be negative", c.Name)
+	}
+	if c.Nice < 0 || c.Nice > 19 {
+		return nil, fmt.Errorf("engine %q: Nice is from 0 to 19, not %d", c.Name, c.Nice)
 	}
 	if c.Workers == 0 {
 		c.Workers = runtime.GOMAXPROCS(0)
@@ -138,7 +146,7 @@ func (e *Engine) Do(ctx context.Context, op Op) error {
 
 // doInJob pauses job until op is done. Fds, status and callback are the job's to touch while it runs, see WaitCtx.
 func (e *Engine) doInJob(ctx context.Context, job async.Job, op Op) error {
-	r := &Request{e: e, op: op, w: job.WaitCtx()}
+	r := &Request{e: e, ctx: ctx, op: op, w: job.WaitCtx()}
 	if err := r.attach(); err != nil {
 		r.setStatus(async.StatusErr)
 		return err
@@ -165,7 +173,7 @@ func (e *Engine) doInJob(ctx context.Context, job async.Job, op Op) error {
 
 // doBlocking waits on the caller's goroutine.
 func (e *Engine) doBlocking(ctx context.Context, op Op) error {
-	r := &Request{e: e, op: op, ready: make(chan struct{})}
+	r := &Request{e: e, ctx: ctx, op: op, ready: make(chan struct{})}
 	if _, err := e.submit(r, gid.Get()); err == errInside {
 		return runRecovered(op)
 	} else if err != nil {
@@ -174,10 +182,8 @@ func (e *Engine) doBlocking(ctx context.Context, op Op) error {
 	select {
 	case <-r.ready:
 	case <-ctx.Done():
-		if !r.abandon() {
-			return ctx.Err()
-		}
-		<-r.ready // it was done at the same moment
+		r.expire(ctx.Err())
+		<-r.ready // with that error, unless the operation was done at the same moment
 	}
 	return r.consume()
 }
