@@ -42,6 +42,8 @@ func BenchmarkPauseResume(b *testing.B) {
 	}
 }
 
+// BenchmarkStartFinish runs whole jobs, with a WaitCtx as C's have one, and without a context.Context: a job that wants one
+// allocates it (async.NewContext, 32 bytes).
 func BenchmarkStartFinish(b *testing.B) {
 	pool := newPool(b, 8)
 	var w async.WaitCtx

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"testing"
 
 	"asynccrypto/async"
@@ -253,6 +254,9 @@ func TestTwoJobsOnOneWaitCtx(t *testing.T) {
 
 // Jobs cost no garbage once the pool is warm.
 func TestNoAllocations(t *testing.T) {
+	if runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
+		t.Skip("elsewhere a goroutine is told from others by its stack trace, which is allocated")
+	}
 	pool := newPool(t, 2)
 	var w async.WaitCtx
 	j := startPaused(t, pool, &w, pauseForever)

@@ -45,8 +45,8 @@ func (l *waiterList) remove(n *waiter) {
 // Call stop if you lose interest. It leaves the line or, when fn has been called already and you are not going to
 // Start, tells the next in line. fn may be running when it returns. OpenSSL has no counterpart: there an application
 // at the limit has to guess.
-func (sh *Pool) Notify(fn func(arg any), arg any) (stop func()) {
-	p := sh.p
+func (pool *Pool) Notify(fn func(arg any), arg any) (stop func()) {
+	p := pool.p
 	if p == nil {
 		fn(arg)
 		return func() {}

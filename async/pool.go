@@ -74,8 +74,8 @@ func IsCapable() bool { return true }
 // With Paused the Job is the handle to resume; with any other outcome it is zero. With Finished the error is fn's own.
 // NoJobs and ErrNoJobs mean that the pool is at its limit: see Notify. Failed goes with ErrClosed, with a *PanicError
 // if fn panicked, or with ErrCanceled if it was cancelled while it ran and unwound.
-func (sh *Pool) Start(w *WaitCtx, fn Func) (Job, Outcome, error) {
-	p := sh.p
+func (pool *Pool) Start(w *WaitCtx, fn Func) (Job, Outcome, error) {
+	p := pool.p
 	if p == nil {
 		return Job{}, Failed, ErrClosed
 	}
@@ -104,7 +104,7 @@ func (sh *Pool) Start(w *WaitCtx, fn Func) (Job, Outcome, error) {
 	gen := c.word.Load()
 	c.next()
 	out, err := c.settle(gen)
-	runtime.KeepAlive(sh)
+	runtime.KeepAlive(pool)
 	if out != Paused {
 		return Job{}, out, err
 	}
@@ -140,12 +140,12 @@ func (p *pool) grow() *coro {
 // goroutine, see [Job.Cancel], and lets the coroutines go. A job that is running is told at its next Pause. Those
 // waiting in Notify are told. Called again it does nothing. The error joins the *PanicErrors of jobs that panicked while
 // they were cancelled.
-func (sh *Pool) Close() error {
-	if sh.p == nil {
+func (pool *Pool) Close() error {
+	if pool.p == nil {
 		return nil
 	}
-	err := sh.p.close()
-	runtime.KeepAlive(sh)
+	err := pool.p.close()
+	runtime.KeepAlive(pool)
 	return err
 }
 

@@ -40,6 +40,12 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	return fmt.Errorf("engine %q: operations still running: %d: %w", e.name, hung, ctx.Err())
 }
 
+func (e *Engine) isClosed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closed
+}
+
 // giveUp answers everybody with err and returns how many operations are in the handler's hands, or how many handlers
 // have completed theirs but not returned. The line is emptied in the moment of counting, so that no worker begins what
 // was not counted.

@@ -26,6 +26,12 @@ func TestClosedEngine(t *testing.T) {
 	if s.Status() != async.StatusErr {
 		t.Error("status", s.Status())
 	}
+	s.SetCallback(nil, nil)
+	s.start(pool, m.Engine, &nop{})
+	s.want(t, async.Finished, engine.ErrClosed)
+	if fds := s.AllFDs(nil); len(fds) != 0 {
+		t.Error("an fd was made for an engine that will never signal it")
+	}
 	if err := m.Close(); err != nil {
 		t.Error("closed twice:", err)
 	}

@@ -60,6 +60,9 @@ func TestDeadline(t *testing.T) {
 				if err := e.Close(); err != nil {
 					t.Error(err)
 				}
+				if st := e.Stats(); st.Failed != 3 || st.Dropped != 0 {
+					t.Errorf("three operations ended with their deadline: %+v", st)
+				}
 				checkSum(t, e.Stats())
 			})
 		})

@@ -15,7 +15,7 @@ func (e *Engine) doDirect(ctx context.Context, op Op) (done bool, err error) {
 	if !e.direct || ctx.Done() != nil || batched(op) {
 		return false, nil
 	}
-	r := &Request{e: e, op: op}
+	r := &Request{e: e, ctx: ctx, op: op}
 	if !e.beginHere(r) {
 		return false, nil
 	}
@@ -35,6 +35,8 @@ func computes(op Op) bool {
 	var key any
 	switch o := op.(type) {
 	case *SignOp:
+		key = o.Key
+	case *SignMessageOp:
 		key = o.Key
 	case *DecryptOp:
 		key = o.Key

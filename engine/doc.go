@@ -17,7 +17,8 @@
 // session's wait fd. The fd is an eventfd on Linux, a pipe on other Unix systems, an event object on Windows. An engine
 // makes it when a job first waits on a session without a callback; it stays the same for the session's life and is closed
 // with it. Its key is the *Engine. Several engines on one session have an fd each. The fd is readable while a result is
-// there that its job has not seen: resume, don't read it.
+// there that its job has not seen: resume, don't read it. It is the engine's: closing it wakes strangers, and who clears
+// its record is not told of the operations then in flight.
 //
 // # When the engine is full
 //

@@ -18,7 +18,7 @@ var ErrClosed = errors.New("engine: closed")
 
 // Handler does the operations of a batch of 1 to MaxBatch requests. It runs on one of the engine's workers. It completes
 // each request once, by Complete or Run, before it returns or later, from any goroutine. What has not been completed when
-// it panics is completed with a *PanicError, also what it has passed on. The slice is the engine's again when it returns.
+// it panics is completed with a *PanicError, also what it has passed on. The slice is the Handler's to change until it returns.
 type Handler func(batch []*Request)
 
 // Config describes an engine to New.
@@ -29,9 +29,12 @@ type Config struct {
 	MaxBatch int     // requests that the Handler takes at once; 0 means 1
 	// Depth bounds the requests that are queued or in flight; 0 means 16 batches for each worker. Beyond it requests
 	// wait in line, with StatusEAGAIN. Since each is a paused job or a blocked goroutine, bounding those bounds the line.
+	// A request is in flight until it is completed: a Handler that completes later, such as one that calls a remote
+	// signer, wants as many as the other side can have in hand.
 	Depth int
 	// Nice, on Linux, is added to the workers' niceness: they run on threads of their own at that lower priority, so
-	// that the rest of the program runs first when processors are short. The threads end with the engine.
+	// that the rest of the program runs first when processors are short. The threads end with the engine. Operations,
+	// and callbacks after them, are then under runtime.LockOSThread, where an async.Pool of others can't be used.
 	Nice int
 	// Direct lets an operation that a batch would not help run on the goroutine that asks for it, when nothing is queued
 	// and a worker is free, whose place it takes: a change of goroutines costs as much as a fast signature. It is left to
@@ -47,7 +50,8 @@ type Config struct {
 }
 
 // Engine is a bounded queue of operations, the workers that run them, and the waking of who waits for them. Make it
-// with New, or with a constructor such as workers.New. Any goroutine may use it.
+// with New, or with a constructor such as workers.New. Any goroutine may use it. Its workers keep it until it is closed. In
+// a bubble of testing/synctest use one that was made there, and there alone: the runtime ends the process otherwise.
 type Engine struct {
 	name     string
 	handler  Handler
@@ -79,8 +83,14 @@ func New(c Config) (*Engine, error) {
 	if c.Handler == nil {
 		return nil, fmt.Errorf("engine %q: no Handler", c.Name)
 	}
+	if c.Name == "" {
+		return nil, errors.New("engine: a Config needs a Name")
+	}
 	if c.Workers < 0 || c.MaxBatch < 0 || c.Depth < 0 {
 		return nil, fmt.Errorf("engine %q: Workers, MaxBatch and Depth can't be negative", c.Name)
+	}
+	if c.Nice < 0 || c.Nice > 19 {
+		return nil, fmt.Errorf("engine %q: Nice is from 0 to 19, not %d", c.Name, c.Nice)
 	}
 	if c.Workers == 0 {
 		c.Workers = runtime.GOMAXPROCS(0)
@@ -136,8 +146,10 @@ func (e *Engine) Name() string { return e.name }
 // async.ErrCanceled. The operation is then abandoned: it may still be running, so the caller must not touch op again.
 // A closed engine gives ErrClosed at once, an operation that panics a *PanicError.
 //
-// On one of the engine's own workers, that is inside another operation, op is run there and then: it would wait for a
-// place that its caller holds.
+// On one of the engine's own workers, that is inside another operation, op is run there and then, whatever ctx says
+// later, and is in no figure: it would wait for a place that its caller holds. The engine can't tell where the caller is a
+// goroutine or a job that the operation has started and waits for, or an operation of another engine that waits for this
+// one's: then all the workers may come to wait for each other.
 func (e *Engine) Do(ctx context.Context, op Op) error {
 	if op == nil {
 		return fmt.Errorf("engine %q: no operation", e.name)
@@ -165,7 +177,7 @@ func (e *Engine) Do(ctx context.Context, op Op) error {
 
 // doInJob pauses job until op is done. Fds, status and callback are the job's to touch while it runs, see WaitCtx.
 func (e *Engine) doInJob(ctx context.Context, job async.Job, op Op) error {
-	r := &Request{e: e, op: op, w: job.WaitCtx()}
+	r := &Request{e: e, ctx: ctx, op: op, w: job.WaitCtx()}
 	if err := r.attach(); err != nil {
 		r.setStatus(async.StatusErr)
 		return err
@@ -192,7 +204,7 @@ func (e *Engine) doInJob(ctx context.Context, job async.Job, op Op) error {
 
 // doBlocking waits on the caller's goroutine.
 func (e *Engine) doBlocking(ctx context.Context, op Op) error {
-	r := &Request{e: e, op: op, ready: make(chan struct{})}
+	r := &Request{e: e, ctx: ctx, op: op, ready: make(chan struct{})}
 	if _, err := e.submit(r, gid.Get()); err == errInside {
 		return runRecovered(op)
 	} else if err != nil {
@@ -201,10 +213,8 @@ func (e *Engine) doBlocking(ctx context.Context, op Op) error {
 	select {
 	case <-r.ready:
 	case <-ctx.Done():
-		if !r.abandon() {
-			return ctx.Err()
-		}
-		<-r.ready // it was done at the same moment
+		r.expire(ctx.Err())
+		<-r.ready // with that error, unless the operation was done at the same moment
 	}
 	return r.consume()
 }

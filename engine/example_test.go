@@ -2,7 +2,11 @@ package engine_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
 	"fmt"
+	"time"
 
 	"asynccrypto/engine"
 )
@@ -37,4 +41,40 @@ func Example_ownEngine() {
 	err = eng.Do(context.Background(), op)
 	fmt.Println(op.out, err)
 	// Output: 49 <nil>
+}
+
+// A remote signer: the handler sends each request off and returns, so one worker serves as many as Depth allows, and no
+// goroutine waits for each.
+func Example_remoteSigner() {
+	_, key, _ := ed25519.GenerateKey(rand.Reader) // in truth it is on the other side
+	eng, err := engine.New(engine.Config{Name: "remote", Workers: 1, Depth: 400, Handler: func(batch []*engine.Request) {
+		for _, r := range batch {
+			op, ok := r.Op().(*engine.SignOp)
+			if !ok {
+				r.Run()
+				continue
+			}
+			time.AfterFunc(time.Millisecond, func() { // the network; r.Context() has the caller's deadline
+				var err error
+				op.Signature, err = op.Key.Sign(op.Rand, op.Digest, op.Opts)
+				r.Complete(err)
+			})
+		}
+	}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer eng.Close()
+	signer, err := eng.Signer(key)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	msg := []byte("message")
+	sig, err := signer.WithContext(ctx).Sign(nil, msg, crypto.Hash(0))
+	fmt.Println(ed25519.Verify(key.Public().(ed25519.PublicKey), msg, sig), err)
+	// Output: true <nil>
 }

@@ -33,6 +33,9 @@ func (r *Request) attach() error {
 	if _, _, ok := r.w.Callback(); ok {
 		return nil
 	}
+	if r.e.isClosed() { // submit would say so, but for a closed engine no fd is to be made
+		return ErrClosed
+	}
 	fd, err := newWaitFD()
 	if err != nil {
 		return fmt.Errorf("engine %q: no wait fd: %w", r.e.name, err)

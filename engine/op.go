@@ -32,13 +32,12 @@ type Func func() error
 // Run calls f.
 func (f Func) Run() error { return f() }
 
-// SignOp is what a signer submits.
+// SignOp is what a signer submits for Sign.
 type SignOp struct {
-	Key     crypto.Signer
-	Message bool              // Digest is the message itself, for a crypto.MessageSigner
-	Rand    io.Reader         // the caller's
-	Digest  []byte            // the engine's copy
-	Opts    crypto.SignerOpts // a copy where it is one of the standard library's
+	Key    crypto.Signer
+	Rand   io.Reader         // the caller's
+	Digest []byte            // the engine's copy
+	Opts   crypto.SignerOpts // a copy where it is one of the standard library's
 	// Prepared is what the engine's Config.Prepare made of Key. It may be used until the request is completed.
 	Prepared any
 	// Signature is the result.
@@ -49,29 +48,46 @@ type SignOp struct {
 
 // Run signs with Key.
 func (o *SignOp) Run() (err error) {
-	if o.Message {
-		o.Signature, err = o.Key.(crypto.MessageSigner).SignMessage(o.Rand, o.Digest, o.Opts)
-	} else {
-		o.Signature, err = o.Key.Sign(o.Rand, o.Digest, o.Opts)
-	}
+	o.Signature, err = o.Key.Sign(o.Rand, o.Digest, o.Opts)
+	return err
+}
+
+// Wipe forgets the digest and the signature.
+func (o *SignOp) Wipe() { clear(o.Digest); clear(o.Signature) }
+
+// SignMessageOp is what a signer submits for SignMessage. It is a type of its own because a message that is signed as if
+// it were a digest gives a signature that nobody accepts.
+type SignMessageOp struct {
+	Key     crypto.MessageSigner
+	Rand    io.Reader         // the caller's
+	Message []byte            // the engine's copy
+	Opts    crypto.SignerOpts // a copy where it is one of the standard library's
+	// Signature is the result.
+	Signature []byte
+}
+
+// Run signs with Key.
+func (o *SignMessageOp) Run() (err error) {
+	o.Signature, err = o.Key.SignMessage(o.Rand, o.Message, o.Opts)
 	return err
 }
 
 // Wipe forgets the message and the signature.
-func (o *SignOp) Wipe() { clear(o.Digest); clear(o.Signature) }
+func (o *SignMessageOp) Wipe() { clear(o.Message); clear(o.Signature) }
 
-func newSignOp(key crypto.Signer, message bool, rand io.Reader, digest []byte, opts crypto.SignerOpts) *SignOp {
-	switch o := opts.(type) { // what a caller might change while an abandoned operation still reads it
+// cloneSignerOpts copies what a caller might change while an abandoned operation still reads it.
+func cloneSignerOpts(opts crypto.SignerOpts) crypto.SignerOpts {
+	switch o := opts.(type) {
 	case *rsa.PSSOptions:
 		if o != nil {
-			opts = new(*o)
+			return new(*o)
 		}
 	case *ed25519.Options:
 		if o != nil {
-			opts = new(*o)
+			return new(*o)
 		}
 	}
-	return &SignOp{Key: key, Message: message, Rand: rand, Digest: bytes.Clone(digest), Opts: opts}
+	return opts
 }
 
 // DecryptOp is what a decrypter submits.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"sync/atomic"
 
 	"asynccrypto/async"
@@ -15,8 +16,9 @@ import (
 //	pending -> answering -> answered -> waking   the handler's side
 //	any of these         -> over                 the waiter's side: consumed or abandoned
 type Request struct {
-	e  *Engine
-	op Op
+	e   *Engine
+	ctx context.Context
+	op  Op
 
 	state   atomic.Uint32
 	ended   atomic.Bool // Complete was called
@@ -43,9 +45,13 @@ const (
 	over
 )
 
-// Op returns the operation as it was given to Do. Type-switch on it: *SignOp and *DecryptOp are those of signers and
-// decrypters.
+// Op returns the operation as it was given to Do. Type-switch on it: *SignOp, *SignMessageOp and *DecryptOp are those of
+// signers and decrypters. Run does what the switch doesn't know.
 func (r *Request) Op() Op { return r.op }
+
+// Context returns the context that was given to Do, for its deadline and its values: who asks a remote signer passes it
+// on. That the job was cancelled doesn't show in it, but in Abandoned.
+func (r *Request) Context() context.Context { return r.ctx }
 
 // Abandoned reports whether nobody waits for the result any more, so that a slow handler can skip the work. The request
 // must be completed all the same.

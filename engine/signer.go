@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"errors"
@@ -106,9 +107,24 @@ func (k *boundKey) do(op Op) error {
 	return k.e.Do(k.ctx, op)
 }
 
-func (k *boundKey) sign(message bool, rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	op := newSignOp(k.signer, message, rand, digest, opts)
-	op.Prepared, op.state = k.state.prepared, k.state
+func (k *boundKey) sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	op := &SignOp{
+		Key:      k.signer,
+		Rand:     rand,
+		Digest:   bytes.Clone(digest),
+		Opts:     cloneSignerOpts(opts),
+		Prepared: k.state.prepared,
+		state:    k.state,
+	}
+	if err := k.do(op); err != nil {
+		return nil, err
+	}
+	return op.Signature, nil
+}
+
+func (k *boundKey) signMessage(rand io.Reader, msg []byte, opts crypto.SignerOpts) ([]byte, error) {
+	key := k.signer.(crypto.MessageSigner)
+	op := &SignMessageOp{Key: key, Rand: rand, Message: bytes.Clone(msg), Opts: cloneSignerOpts(opts)}
 	if err := k.do(op); err != nil {
 		return nil, err
 	}

@@ -15,13 +15,13 @@ func (s signer) Public() crypto.PublicKey { return s.signer.Public() }
 func (s signer) WithContext(ctx context.Context) crypto.Signer { return newSigner(s.with(ctx)) }
 
 func (s signer) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	return s.sign(false, rand, digest, opts)
+	return s.sign(rand, digest, opts)
 }
 
 type messageSigner struct{ signer }
 
 func (s messageSigner) SignMessage(rand io.Reader, msg []byte, opts crypto.SignerOpts) ([]byte, error) {
-	return s.sign(true, rand, msg, opts)
+	return s.signMessage(rand, msg, opts)
 }
 
 type signerDecrypter struct{ signer }

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
+	"unicode"
 )
 
 // The exit statuses. A user's mistake is told from a failure so that scripts can tell them apart.
@@ -68,13 +71,27 @@ func fail(std stdio, who string, err error) int {
 	}
 	var usage *usageError
 	if errors.As(err, &usage) {
-		fmt.Fprintf(std.err, "%s: %v (%s -h explains)\n", who, err, who)
+		fmt.Fprintf(std.err, "%s: %s (%s -h explains)\n", who, oneLine(err.Error()), who)
 		return exitUsage
 	}
-	fmt.Fprintf(std.err, "%s: %v\n", who, err)
+	fmt.Fprintf(std.err, "%s: %s\n", who, oneLine(err.Error()))
 	var sig *signalError
 	if errors.As(err, &sig) {
 		return exitSignal + sig.number()
 	}
 	return exitFailure
+}
+
+// oneLine writes control characters, which a file's name may hold, as Go would: a message is one line, and no name can
+// pass for two or move the cursor.
+func oneLine(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }

@@ -83,7 +83,7 @@ func signFiles(ctx context.Context, key crypto.Signer, opts crypto.SignerOpts, t
 		case ctx.Err() != nil && errors.Is(err, context.Canceled): // told of once, at the end
 		default:
 			s.failed.Add(1)
-			p.println(std.err, fmt.Sprintf("asynccrypto sign: %s: %v", current[i].file, err))
+			p.println(std.err, "asynccrypto sign: "+oneLine(fmt.Sprintf("%s: %v", current[i].file, err)))
 		}
 	})
 	stop()
@@ -103,11 +103,11 @@ func signFiles(ctx context.Context, key crypto.Signer, opts crypto.SignerOpts, t
 
 // sign is the body of a job. It reads as if it blocked; it pauses at each step, while the engines work.
 func (s *fileSigner) sign(ctx context.Context, j async.Job, task signTask) error {
-	// Reading is given up when ctx is done. Signing and writing are not: they are short, and what was begun ends
-	// with the signature in its place or with nothing.
-	signing := async.NewContext(context.Background(), j)
+	// When ctx is done reading and signing are given up, wherever in line they are. Writing is not: it is short, and
+	// what was begun ends with the signature in its place.
+	until := async.NewContext(ctx, j)
 	var digest []byte
-	err := s.files.Do(async.NewContext(ctx, j), engine.Func(func() error {
+	err := s.files.Do(until, engine.Func(func() error {
 		d, err := s.digest(ctx, task.file)
 		digest = d
 		return err
@@ -115,14 +115,14 @@ func (s *fileSigner) sign(ctx context.Context, j async.Job, task signTask) error
 	if err != nil {
 		return err
 	}
-	signature, err := s.signer.WithContext(signing).Sign(rand.Reader, digest, s.opts)
+	signature, err := s.signer.WithContext(until).Sign(rand.Reader, digest, s.opts)
 	if err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.files.Do(signing, engine.Func(func() error {
+	return s.files.Do(async.NewContext(context.Background(), j), engine.Func(func() error {
 		if err := writeFile(task.signature, signature); err != nil {
 			return fmt.Errorf("writing %s: %w", task.signature, cause(err))
 		}

@@ -50,7 +50,7 @@ func (h *handler) handle(batch []*engine.Request) {
 // join puts r into the group for its modulus. It is false for what the kernels don't do.
 func join(groups *[len(sizes)]group, r *engine.Request) bool {
 	op, ok := r.Op().(*engine.SignOp)
-	if !ok || op.Message {
+	if !ok {
 		return false
 	}
 	key, ok := op.Prepared.(*ifma.Key)

@@ -62,22 +62,27 @@ func Example_callback() {
 	}
 	const sessions = 16
 	woken := make(chan *session, sessions) // room for all: a callback must not block
-	paused := 0
+	started := make(chan struct{})         // what the operations of this example wait for
+	paused, waiting := 0, 0
 	for range sessions {
 		s := new(session)
 		s.SetCallback(func(arg any) { woken <- arg.(*session) }, s)
 		job, outcome, err := pool.Start(&s.WaitCtx, func(j async.Job) error {
 			ctx := async.NewContext(context.Background(), j)
-			return eng.Do(ctx, engine.Func(func() error { return nil })) // any blocking function
+			return eng.Do(ctx, engine.Func(func() error { <-started; return nil })) // any blocking function
 		})
 		switch {
 		case outcome == async.Paused:
 			s.job = job
 			paused++
+			if s.Status() == async.StatusEAGAIN {
+				waiting++
+			}
 		case err != nil:
 			fmt.Println(err)
 		}
 	}
+	close(started)
 	for paused > 0 {
 		s := <-woken
 		if outcome, err := s.job.Resume(); outcome != async.Paused {
@@ -88,6 +93,6 @@ func Example_callback() {
 			paused--
 		}
 	}
-	fmt.Println(eng.Stats().Completed)
-	// Output: 16
+	fmt.Println(waiting, "met a full engine;", eng.Stats().Completed, "are done")
+	// Output: 12 met a full engine; 16 are done
 }
