@@ -42,11 +42,14 @@ func (l *waiterList) remove(n *waiter) {
 // first told. It is also called when the pool is closed. fn must not block; let it tell whoever is to Start again. The
 // place is not reserved: if that Start comes too late it returns NoJobs again, so ask again.
 //
-// Call stop if you lose interest. It leaves the line or, when fn has been called already and you are not going to
-// Start, tells the next in line. fn may be running when it returns. OpenSSL has no counterpart: there an application
-// at the limit has to guess.
+// A nil fn asks for nothing. Call stop if you lose interest. It leaves the line or, when fn has been called already and
+// you are not going to Start, tells the next in line. fn may be running when it returns. OpenSSL has no counterpart:
+// there an application at the limit has to guess.
 func (pool *Pool) Notify(fn func(arg any), arg any) (stop func()) {
 	p := pool.p
+	if fn == nil {
+		return func() {}
+	}
 	if p == nil {
 		fn(arg)
 		return func() {}
