@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// signPlan is how much is measured.
+type signPlan struct {
+	rounds  int
+	time    time.Duration // of one side of a pair; openssl takes a second
+	keys    int           // how many are many
+	openssl string
+	json    bool
+	plot    string
+}
+
+// sign measures signatures, and all else that the multi-buffer engine may do.
+func sign(ctx context.Context, args []string, std stdio) error {
+	p, err := parseSign(args)
+	if err != nil {
+		return err
+	}
+	f, err := p.measure(ctx, newProgress(std.err))
+	if err != nil {
+		return err
+	}
+	if p.plot != "" {
+		if err := os.WriteFile(p.plot, f.svg(), 0o644); err != nil {
+			return err
+		}
+	}
+	if p.json {
+		return f.writeJSON(std.out)
+	}
+	return f.writeText(std.out)
+}
+
+// parseSign reads the flags.
+func parseSign(args []string) (signPlan, error) {
+	p := signPlan{time: 150 * time.Millisecond}
+	fs := flag.NewFlagSet("sign", flag.ContinueOnError)
+	fs.IntVar(&p.rounds, "rounds", 7, "")
+	fs.IntVar(&p.keys, "keys", 64, "")
+	fs.StringVar(&p.openssl, "openssl", "openssl", "")
+	fs.StringVar(&p.plot, "plot", "", "")
+	fs.BoolVar(&p.json, "json", false, "")
+	quick := fs.Bool("quick", false, "")
+	if err := parseFlags(fs, args); err != nil {
+		return p, err
+	}
+	if *quick {
+		p.time = 30 * time.Millisecond
+		given := false
+		fs.Visit(func(f *flag.Flag) { given = given || f.Name == "rounds" })
+		if !given {
+			p.rounds = 2
+		}
+	}
+	switch {
+	case p.rounds < 1:
+		return p, usageError(fmt.Sprintf("sign: -rounds %d: at least one round is needed", p.rounds))
+	case p.keys < 2 || p.keys > 1000:
+		return p, usageError(fmt.Sprintf("sign: -keys %d: at least 2 and at most 1000 can be", p.keys))
+	}
+	if p.plot != "" { // looked at now, not when the figures are there
+		if info, err := os.Stat(filepath.Dir(p.plot)); err != nil || !info.IsDir() {
+			return p, usageError(fmt.Sprintf("sign: -plot %s: there is no such directory", p.plot))
+		}
+	}
+	return p, nil
+}
+
+// signRun is a measurement under way.
+type signRun struct {
+	signPlan
+	ctx      context.Context
+	progress progress
+	cpu      int
+	one, two *child        // of one core, and of two; two is nil where there is but one
+	theirs   *opensslSpeed // nil when it is missing
+	f        *signFindings
+}
+
+// measure makes the keys, starts the processes and measures all there is, round by round. What is compared is measured a
+// moment apart, and who goes first changes from round to round.
+func (p signPlan) measure(ctx context.Context, progress progress) (*signFindings, error) {
+	defer progress.clear()
+	r := &signRun{signPlan: p, ctx: ctx, progress: progress, f: newSignFindings(p)}
+	var err error
+	if r.theirs, err = findOpenSSL(ctx, p.openssl); err == nil {
+		r.f.openssl(r.theirs)
+	} else if m, ok := errors.AsType[*missing](err); ok {
+		r.f.Missing = m.Error()
+	} else {
+		return nil, err
+	}
+	keys, err := makeKeys(ctx, rsaSizes, p.keys, progress)
+	if err != nil {
+		return nil, err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	r.cpu, err = choosePin()
+	r.f.Machine.pinnedTo(r.cpu, err)
+	if r.one, err = startChild(program, r.cpu, 1, keys); err != nil {
+		return nil, err
+	}
+	defer r.one.close()
+	if r.f.Machine.Cores > 1 {
+		if r.two, err = startChild(program, noPin, 2, keys); err != nil {
+			return nil, err
+		}
+		defer r.two.close()
+	}
+	if err := r.memory(); err != nil {
+		return nil, err
+	}
+	for round := range p.rounds {
+		if err := r.round(round); err != nil {
+			return nil, err
+		}
+	}
+	r.f.conclude()
+	return r.f, nil
+}
+
+// round measures everything once.
+func (r *signRun) round(round int) error {
+	for i, row := range r.f.Rows {
+		if row.Skipped != "" {
+			continue
+		}
+		if err := r.ctx.Err(); err != nil {
+			return err
+		}
+		r.progress.show("round %d of %d: %s", round+1, r.rounds, row.Name)
+		// An openssl takes a second, so it is run but once for each size: amid its rows.
+		if r.theirs != nil && row.opensslHere {
+			o, err := r.quietly(func() (outcome, error) { return r.theirs.sign(r.ctx, r.cpu, row.Algorithm) })
+			if err != nil {
+				return err
+			}
+			for _, other := range r.f.Rows[i-row.before : i+row.after] {
+				other.openssl = append(other.openssl, o.perSecond())
+			}
+		}
+		if err := r.pair(round, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pair measures both sides of a row.
+func (r *signRun) pair(round int, row *signRow) error {
+	sides := []struct {
+		task  task
+		cores int
+		note  func(outcome)
+	}{
+		{row.baseTask(r.signPlan), row.baseCores, row.noteBase},
+		{row.ourTask(r.signPlan), row.cores, row.noteOurs},
+	}
+	if round%2 == 1 {
+		sides[0], sides[1] = sides[1], sides[0]
+	}
+	for _, side := range sides {
+		c := r.one
+		if side.cores == 2 {
+			c = r.two
+		}
+		o, err := r.quietly(func() (outcome, error) { return c.run(side.task) })
+		if err != nil {
+			if r.ctx.Err() != nil {
+				return r.ctx.Err()
+			}
+			return err
+		}
+		side.note(o)
+		r.f.Verified += o.Verified
+	}
+	return nil
+}
+
+// A slice in which other programs had a part of the cores is measured again: what is left of it is the other programs'
+// figure, not ours.
+const (
+	quietShare = 0.96
+	tries      = 4
+)
+
+func (r *signRun) quietly(slice func() (outcome, error)) (outcome, error) {
+	var best outcome
+	for try := range tries {
+		o, err := slice()
+		if err != nil {
+			return o, err
+		}
+		if try == 0 || o.Share > best.Share {
+			best = o
+		}
+		if o.Share == 0 || o.Share >= quietShare {
+			break
+		}
+		r.f.Again++
+	}
+	r.f.Slices++
+	if best.Share > 0 && best.Share < quietShare {
+		r.f.Disturbed++
+	}
+	return best, nil
+}
+
+// memory finds out what a wrapped key takes.
+func (r *signRun) memory() error {
+	for _, bits := range rsaSizes {
+		name := fmt.Sprintf("rsa%d", bits)
+		o, err := r.one.run(task{Algorithm: name, Operation: "sign", Way: wayWrap, Keys: r.keys})
+		if err != nil {
+			return err
+		}
+		r.f.KeyBytes[name] = o.KeyBytes
+	}
+	return nil
+}
