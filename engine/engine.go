@@ -69,7 +69,7 @@ type Engine struct {
 	workers map[uintptr]bool // the running workers' goroutines, by gid.Get
 	starts  int              // workers that are about to be among them
 	busy    int              // workers in the handler
-	here    int              // operations that run on their callers' goroutines
+	here    map[uintptr]bool // goroutines whose operation runs on them, in a worker's place
 	drained chan struct{}    // closed when the engine is, and nothing is left
 	counts  Stats
 }
@@ -103,6 +103,7 @@ func New(c Config) (*Engine, error) {
 		prepare:  c.Prepare,
 		figures:  c.Figures,
 		workers:  make(map[uintptr]bool, c.Workers),
+		here:     make(map[uintptr]bool),
 		starts:   c.Workers,
 		drained:  make(chan struct{}),
 	}
@@ -136,8 +137,7 @@ func (e *Engine) Name() string { return e.name }
 // async.ErrCanceled. The operation is then abandoned: it may still be running, so the caller must not touch op again.
 // A closed engine gives ErrClosed at once, an operation that panics a *PanicError.
 //
-// On one of the engine's own workers, that is inside another operation, op is run there and then: it would wait for a
-// place that its caller holds.
+// Inside another operation of the engine op is run there and then: it would wait for a place that its caller holds.
 func (e *Engine) Do(ctx context.Context, op Op) error {
 	if op == nil {
 		return fmt.Errorf("engine %q: no operation", e.name)
@@ -170,7 +170,14 @@ func (e *Engine) doInJob(ctx context.Context, job async.Job, op Op) error {
 		r.setStatus(async.StatusErr)
 		return err
 	}
-	status, err := e.submit(r, 0)
+	var g uintptr
+	if e.direct {
+		g = gid.Get() // the job itself may be in an operation, else only workers are
+	}
+	status, err := e.submit(r, g)
+	if err == errInside {
+		return runRecovered(op)
+	}
 	r.setStatus(status)
 	if err != nil {
 		return err
