@@ -16,10 +16,10 @@ func (e *Engine) Close() error { return e.Shutdown(context.Background()) }
 //
 // If ctx is done first, every waiter left gets an error that wraps ErrClosed, what has not begun never will, and
 // Shutdown returns an error that wraps ctx's and says how many operations hang in the handler; Stats counts them as
-// InFlight until they end. It may be called again, also by several goroutines. On one of the engine's workers, that is in
-// an operation or a callback that one calls, it returns an error and does nothing.
+// InFlight until they end. It may be called again, also by several goroutines. In one of the engine's operations,
+// or a callback that a worker calls, it returns an error and does nothing.
 func (e *Engine) Shutdown(ctx context.Context) error {
-	if e.onWorker() {
+	if e.onOwn() {
 		return fmt.Errorf("engine %q: %w", e.name, errOwnWorker)
 	}
 	e.mu.Lock()
@@ -69,7 +69,13 @@ func (e *Engine) giveUp(err error) (hung int) {
 
 // checkDrained tells Shutdown when nothing is left. mu is held.
 func (e *Engine) checkDrained() {
-	if !e.closed || e.waiting.n+e.queued.n+e.taken.n+len(e.workers)+e.starts > 0 {
+	if !e.closed {
+		return
+	}
+	if e.waiting.n+e.queued.n == 0 {
+		e.work.Broadcast() // the workers have stayed for those in line, and may go
+	}
+	if e.waiting.n+e.queued.n+e.taken.n+len(e.workers)+e.starts > 0 {
 		return
 	}
 	select {

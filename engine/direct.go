@@ -15,12 +15,14 @@ func (e *Engine) doDirect(ctx context.Context, op Op) (done bool, err error) {
 	if !e.direct || ctx.Done() != nil || batched(op) {
 		return false, nil
 	}
-	r := &Request{e: e, ctx: ctx, op: op}
-	if !e.beginHere(r) {
+	r := &Request{e: e, ctx: ctx, op: op, ready: make(chan struct{})}
+	g := gid.Get()
+	if !e.beginHere(r, g) {
 		return false, nil
 	}
-	defer e.endHere() // also if op exits the goroutine
+	defer e.endHere(g) // also if op exits the goroutine
 	r.Run()
+	<-r.ready // a Shutdown whose time is up may be about to answer in its stead
 	return true, r.consume()
 }
 
@@ -50,15 +52,15 @@ func computes(op Op) bool {
 	return false
 }
 
-// beginHere takes a worker's place for r, if one is free and nobody is before it.
-func (e *Engine) beginHere(r *Request) bool {
-	g := gid.Get()
+// beginHere takes a worker's place for r on the goroutine g, if one is free and nobody is before it. There is no need to
+// hold what was prepared for a key: operations that have it don't come here.
+func (e *Engine) beginHere(r *Request, g uintptr) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed || e.queued.n+e.waiting.n > 0 || e.busy+e.here >= e.limit || e.taken.n >= e.depth || e.workers[g] || !r.hold() {
+	if e.closed || e.queued.n+e.waiting.n > 0 || e.full() || e.taken.n >= e.depth || e.inside(g) {
 		return false
 	}
-	e.here++
+	e.here[g] = true
 	e.counts.Submitted++
 	e.counts.BatchSizes[0]++
 	e.taken.push(r)
@@ -66,11 +68,18 @@ func (e *Engine) beginHere(r *Request) bool {
 	return true
 }
 
+// full reports whether no more operations may begin. mu is held.
+func (e *Engine) full() bool { return e.busy+len(e.here) >= e.limit }
+
+// inside reports whether the goroutine g is in one of the engine's operations, as a worker or in a worker's place. mu is
+// held.
+func (e *Engine) inside(g uintptr) bool { return e.workers[g] || e.here[g] }
+
 // endHere gives the place back.
-func (e *Engine) endHere() {
+func (e *Engine) endHere(g uintptr) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.here--
+	delete(e.here, g)
 	if e.closed {
 		e.work.Broadcast() // those that waited for the place have to look whether anything is left
 	} else {

@@ -42,7 +42,8 @@ type Config struct {
 	// processor, where pausing gains nothing.
 	Direct bool
 	// Prepare, if not nil, is called for each private key that is wrapped by Signer. What it returns comes back as
-	// SignOp.Prepared; nil is for keys that need none. wipe is called once the signer is closed and no operation uses it
+	// SignOp.Prepared; nil is for keys that need none. Then batches are of operations with such keys only, and every other
+	// is handed to the Handler alone. wipe is called once the signer is closed and no operation uses it
 	// any more, or when it is collected. An error refuses the key.
 	Prepare func(key crypto.PrivateKey) (prepared any, wipe func(), err error)
 	// Figures, if not nil, adds the Handler's own figures to Stats. It must not block.
@@ -73,7 +74,7 @@ type Engine struct {
 	workers map[uintptr]bool // the running workers' goroutines, by gid.Get
 	starts  int              // workers that are about to be among them
 	busy    int              // workers in the handler
-	here    int              // operations that run on their callers' goroutines
+	here    map[uintptr]bool // goroutines whose operation runs on them, in a worker's place
 	drained chan struct{}    // closed when the engine is, and nothing is left
 	counts  Stats
 }
@@ -113,6 +114,7 @@ func New(c Config) (*Engine, error) {
 		prepare:  c.Prepare,
 		figures:  c.Figures,
 		workers:  make(map[uintptr]bool, c.Workers),
+		here:     make(map[uintptr]bool),
 		starts:   c.Workers,
 		drained:  make(chan struct{}),
 	}
@@ -146,10 +148,10 @@ func (e *Engine) Name() string { return e.name }
 // async.ErrCanceled. The operation is then abandoned: it may still be running, so the caller must not touch op again.
 // A closed engine gives ErrClosed at once, an operation that panics a *PanicError.
 //
-// On one of the engine's own workers, that is inside another operation, op is run there and then, whatever ctx says
-// later, and is in no figure: it would wait for a place that its caller holds. The engine can't tell where the caller is a
-// goroutine or a job that the operation has started and waits for, or an operation of another engine that waits for this
-// one's: then all the workers may come to wait for each other.
+// Inside another operation of the engine op is run there and then, whatever ctx says later, and is in no figure: it would
+// wait for a place that its caller holds. The engine can't tell where the caller is a goroutine or a job that the
+// operation has started and waits for, or an operation of another engine that waits for this one's: then all the workers
+// may come to wait for each other.
 func (e *Engine) Do(ctx context.Context, op Op) error {
 	if op == nil {
 		return fmt.Errorf("engine %q: no operation", e.name)
@@ -182,7 +184,14 @@ func (e *Engine) doInJob(ctx context.Context, job async.Job, op Op) error {
 		r.setStatus(async.StatusErr)
 		return err
 	}
-	status, err := e.submit(r, 0)
+	var g uintptr
+	if e.direct {
+		g = gid.Get() // the job itself may be in an operation, else only workers are
+	}
+	status, err := e.submit(r, g)
+	if err == errInside {
+		return runRecovered(op)
+	}
 	r.setStatus(status)
 	if err != nil {
 		return err

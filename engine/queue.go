@@ -39,7 +39,7 @@ func (l *list) remove(r *Request) {
 	l.n--
 }
 
-// errInside is submit's answer to a worker of the engine itself, which would wait for a place that it holds.
+// errInside is submit's answer to an operation of the engine itself, which would wait for a place that it holds.
 var errInside = errors.New("submitted from inside")
 
 // submit puts r in line and returns the status that its session gets. g is the caller if its goroutine is to wait. That
@@ -47,14 +47,14 @@ var errInside = errors.New("submitted from inside")
 func (e *Engine) submit(r *Request, g uintptr) (async.Status, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.workers[g] {
+	if e.inside(g) {
 		return 0, errInside
 	}
 	if e.closed {
 		return async.StatusErr, ErrClosed
 	}
 	if !r.hold() {
-		return async.StatusErr, ErrClosed // the signer is
+		return async.StatusOK, ErrClosed // the signer is, which says nothing about the engine
 	}
 	e.counts.Submitted++
 	// Nobody waits while there is room, so there is nobody to overtake.
@@ -90,8 +90,8 @@ func (e *Engine) take(last []*Request) []*Request {
 		e.busy--
 	}
 	slept := false
-	for e.queued.n == 0 || e.busy+e.here >= e.limit {
-		if e.closed && e.queued.n == 0 {
+	for e.queued.n == 0 || e.full() {
+		if e.closed && e.queued.n+e.waiting.n == 0 {
 			return nil
 		}
 		e.work.Wait()
@@ -104,14 +104,28 @@ func (e *Engine) take(last []*Request) []*Request {
 		}
 	}
 	e.busy++
-	for e.queued.n > 0 && len(batch) < e.maxBatch {
-		r := e.queued.head
-		e.queued.remove(r)
-		e.taken.push(r)
-		r.begun = true
-		batch = append(batch, r)
-	}
+	batch = e.pick(batch)
 	e.counts.BatchSizes[len(batch)-1]++
+	return batch
+}
+
+// pick moves the first in the queue, and what shares a batch with it, to the handler's hands. Where keys are prepared, what
+// a batch would not help is not made to wait for one, nor to stand in the way of one: it goes alone, and the prepared are
+// gathered from the whole queue. mu is held.
+func (e *Engine) pick(batch []*Request) []*Request {
+	alone := e.prepare != nil && !batched(e.queued.head.op)
+	for r := e.queued.head; r != nil && len(batch) < e.maxBatch; {
+		next := r.next
+		if len(batch) == 0 || !alone && (e.prepare == nil || batched(r.op)) {
+			e.queued.remove(r)
+			e.taken.push(r)
+			r.begun = true
+			batch = append(batch, r)
+		}
+		if r = next; alone {
+			break
+		}
+	}
 	return batch
 }
 

@@ -65,10 +65,10 @@ func (e *Engine) left(closed bool) {
 	e.checkDrained()
 }
 
-// onWorker reports whether the caller is one of the engine's workers.
-func (e *Engine) onWorker() bool {
+// onOwn reports whether the caller is in one of the engine's operations, or in a callback on one of its workers.
+func (e *Engine) onOwn() bool {
 	g := gid.Get()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.workers[g]
+	return e.inside(g)
 }

@@ -72,6 +72,8 @@ func New(o Options) (*engine.Engine, error) {
 	c.Figures = h.figures
 	if ok, _ := Supported(); ok && !o.Standard {
 		c.Prepare = prepare
+	} else {
+		c.MaxBatch = 1 // nothing gains by company
 	}
 	return engine.New(c)
 }

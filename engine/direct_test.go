@@ -1,0 +1,431 @@
+package engine_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"asynccrypto/async"
+	"asynccrypto/engine"
+	"asynccrypto/internal/gid"
+)
+
+// newDirect returns an engine whose operations run on their callers' goroutines where that may be.
+func newDirect(t *testing.T, c engine.Config) *engine.Engine {
+	t.Helper()
+	c.Name, c.Direct = "direct", true
+	if c.Handler == nil {
+		c.Handler = func(batch []*engine.Request) {
+			for _, r := range batch {
+				r.Run()
+			}
+		}
+	}
+	e, err := engine.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+		checkSum(t, e.Stats())
+	})
+	return e
+}
+
+// where is an operation that tells which goroutine it ran on.
+type where struct{ g uintptr }
+
+func (w *where) Run() error { w.g = gid.Get(); return nil }
+
+func TestDirect(t *testing.T) {
+	here := gid.Get()
+	ran := func(e *engine.Engine, ctx context.Context) bool {
+		t.Helper()
+		var op where
+		if err := e.Do(ctx, &op); err != nil {
+			t.Fatal(err)
+		}
+		return op.g == here
+	}
+	e := newDirect(t, engine.Config{Workers: 1})
+	if !ran(e, context.Background()) {
+		t.Error("an idle engine changed goroutines")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if ran(e, ctx) {
+		t.Error("a call that can be given up holds its goroutine")
+	}
+	plain := newManual(t, 8) // not Direct
+	go func() { (<-plain.taken).Run() }()
+	if ran(plain.Engine, context.Background()) {
+		t.Error("direct without having been asked")
+	}
+	if runtime.GOOS == "linux" && ran(newDirect(t, engine.Config{Workers: 1, Nice: 1}), context.Background()) {
+		t.Error("an operation of a nice engine ran at the caller's priority")
+	}
+	if st := e.Stats(); st.Submitted != 2 || st.Completed != 2 || st.BatchSizes[0] != 2 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// What the handler does better is left to it.
+func TestDirectNotForPrepared(t *testing.T) {
+	handled := 0
+	e := newDirect(t, engine.Config{
+		Workers: 1,
+		Prepare: func(crypto.PrivateKey) (any, func(), error) { return "prepared", nil, nil },
+		Handler: func(batch []*engine.Request) {
+			for _, r := range batch {
+				if op, ok := r.Op().(*engine.SignOp); ok && op.Prepared == "prepared" {
+					handled++
+				}
+				r.Run()
+			}
+		},
+	})
+	s, err := e.Signer(rsaKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := sha256.Sum256(nil)
+	if _, err := s.Sign(nil, digest[:], crypto.SHA256); err != nil || handled != 1 {
+		t.Error(err, "handled:", handled)
+	}
+	wantDecrypts(t, s.(crypto.Decrypter))
+	if handled != 1 {
+		t.Error("a decryption has something prepared")
+	}
+}
+
+// reader says which goroutine reads from it.
+type reader struct{ g uintptr }
+
+func (r *reader) Read(p []byte) (int, error) { r.g = gid.Get(); return rand.Read(p) }
+
+// In a job a pause lets other work go on, unless there is but one processor and the operation needs that.
+func TestDirectInJobs(t *testing.T) {
+	pool := newPool(t)
+	for _, procs := range []int{1, 2} {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+		e := newDirect(t, engine.Config{Workers: 1})
+		signer, err := e.Signer(rsaKey())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newSession(t)
+		s.listen()
+		var read reader
+		var job, op uintptr
+		digest := sha256.Sum256(nil)
+		s.job, s.out, s.err = pool.Start(&s.WaitCtx, func(j async.Job) error {
+			job = gid.Get()
+			sig, err := signer.WithContext(jobContext(j)).Sign(&read, digest[:], &rsa.PSSOptions{Hash: crypto.SHA256})
+			if err == nil {
+				err = rsa.VerifyPSS(&rsaKey().PublicKey, crypto.SHA256, digest[:], sig, nil)
+			}
+			if err != nil {
+				return err
+			}
+			var w where // may wait for something, as far as the engine knows
+			err = e.Do(jobContext(j), &w)
+			op = w.g
+			return err
+		})
+		for s.out == async.Paused {
+			<-s.wakes
+			s.resume()
+		}
+		s.want(t, async.Finished, nil)
+		if (read.g == job) != (procs == 1) {
+			t.Errorf("with %d processors, the signature on the job's goroutine: %v", procs, read.g == job)
+		}
+		if op == job {
+			t.Errorf("with %d processors, any operation runs on the job's goroutine", procs)
+		}
+	}
+}
+
+// However an operation is run, no more are under way than there are workers.
+func TestDirectIsBounded(t *testing.T) {
+	for _, workers := range []int{1, 2, 3} {
+		e := newDirect(t, engine.Config{Workers: workers, MaxBatch: 2, Depth: 5})
+		var under, most atomic.Int64
+		op := engine.Func(func() error {
+			n := under.Add(1)
+			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+			}
+			runtime.Gosched()
+			under.Add(-1)
+			return nil
+		})
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				ctx := ctx // half of them by the workers
+				if i%2 == 0 {
+					ctx = context.Background()
+				}
+				for range 300 {
+					if err := e.Do(ctx, op); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		st := e.Stats()
+		if most.Load() > int64(workers) || st.Completed != 8*300 || st.InFlight+st.Queued+st.Waiting != 0 {
+			t.Errorf("%d workers: %d at once, %+v", workers, most.Load(), st)
+		}
+	}
+}
+
+// hold runs an operation on a goroutine of its own that goes on until the result is called.
+func hold(t *testing.T, e *engine.Engine) (release func() error) {
+	t.Helper()
+	entered, gate, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- e.Do(context.Background(), engine.Func(func() error { close(entered); <-gate; return nil }))
+	}()
+	<-entered
+	return func() error { close(gate); return <-done }
+}
+
+// A direct operation has a worker's place, and nobody overtakes those who wait for it.
+func TestDirectHoldsAPlace(t *testing.T) {
+	e := newDirect(t, engine.Config{Workers: 1, Depth: 2})
+	release := hold(t, e)
+	var order []int
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			e.Do(context.Background(), engine.Func(func() error { order = append(order, i); return nil }))
+		})
+		for {
+			if st := e.Stats(); st.Queued+st.Waiting == i+1 {
+				break
+			}
+			runtime.Gosched()
+		}
+	}
+	if st := e.Stats(); st.InFlight != 1 || st.Queued != 1 || st.Waiting != 3 {
+		t.Errorf("%+v", st)
+	}
+	if err := release(); err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
+	for i, x := range order {
+		if i != x {
+			t.Fatal("out of turn:", order)
+		}
+	}
+}
+
+// awaitClosed returns when e takes nothing more.
+func awaitClosed(e *engine.Engine) {
+	for err := error(nil); err != engine.ErrClosed; {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+		err = e.Do(ctx, &nop{})
+		cancel()
+	}
+}
+
+// Close waits for the operation, and for those that wait for its place.
+func TestCloseWaitsForDirect(t *testing.T) {
+	e := newDirect(t, engine.Config{Workers: 2, Depth: 2})
+	release := []func() error{hold(t, e), hold(t, e)}
+	ended := make(chan error, 3)
+	for i := range 3 {
+		go func() { ended <- e.Do(context.Background(), &nop{}) }()
+		for e.Stats().Waiting != i+1 {
+			runtime.Gosched()
+		}
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- e.Close() }()
+	awaitClosed(e)
+	select {
+	case err := <-closed:
+		t.Fatal("closed with operations under way:", err)
+	default:
+	}
+	for _, r := range release {
+		if err := r(); err != nil {
+			t.Error(err)
+		}
+	}
+	for range 3 {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
+
+// The same where the handler has passed on what it was given: the workers stay for those in line.
+func TestCloseWaitsForTheLine(t *testing.T) {
+	m := newManual(t, 1)
+	ended := make(chan error, 3)
+	for i := range 3 {
+		go func() { ended <- m.Do(context.Background(), &nop{}) }()
+		for m.Stats().Submitted != uint64(i+1) {
+			runtime.Gosched()
+		}
+	}
+	r := <-m.taken
+	closed := make(chan error, 1)
+	go func() { closed <- m.Close() }()
+	awaitClosed(m.Engine)
+	for i := range 3 {
+		r.Complete(nil)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if i < 2 {
+			r = <-m.taken
+		}
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
+
+// A shutdown whose time is up answers for an operation that goes on; its caller is still in it, and gets that answer then.
+func TestShutdownDuringDirect(t *testing.T) {
+	e := newDirect(t, engine.Config{Workers: 1})
+	release := hold(t, e)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	err := e.Shutdown(ctx)
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "still running: 1") {
+		t.Error(err)
+	}
+	if err := release(); !errors.Is(err, engine.ErrClosed) {
+		t.Error(err)
+	}
+	if st := e.Stats(); st.Failed != 1 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// The answer never comes in halves: the caller gets nil and the result, or the error and nothing.
+func TestShutdownAtTheEndOfDirect(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for range 500 {
+		e := newDirect(t, engine.Config{Workers: 1})
+		op, entered := newSecret(), make(chan struct{})
+		go func() { <-entered; e.Shutdown(ctx) }()
+		err := e.Do(context.Background(), enter{op, entered})
+		if err == nil && string(op.out) != "secret" || err != nil && !errors.Is(err, engine.ErrClosed) {
+			t.Fatalf("%v and %q", err, op.out)
+		}
+	}
+}
+
+type enter struct {
+	*secret
+	entered chan struct{}
+}
+
+func (e enter) Run() error { close(e.entered); return e.secret.Run() }
+
+func TestCloseFromInsideDirect(t *testing.T) {
+	e := newDirect(t, engine.Config{Workers: 1})
+	err := e.Do(context.Background(), engine.Func(func() error {
+		if e.Close() == nil {
+			t.Error("an operation closed its own engine")
+		}
+		return errOp
+	}))
+	if err != errOp {
+		t.Error(err)
+	}
+}
+
+// An operation inside a direct one runs in its place: there may be no other.
+func TestDirectInsideDirect(t *testing.T) {
+	e := newDirect(t, engine.Config{Workers: 1, Depth: 1})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for _, ctx := range []context.Context{context.Background(), ctx} {
+		err := e.Do(context.Background(), engine.Func(func() error {
+			return e.Do(ctx, engine.Func(func() error { return errOp }))
+		}))
+		if err != errOp {
+			t.Error(err)
+		}
+	}
+}
+
+// submitting is a source of random bytes that has them from an operation.
+type submitting struct {
+	ctx context.Context
+	e   *engine.Engine
+}
+
+func (s submitting) Read(p []byte) (n int, err error) {
+	err = s.e.Do(s.ctx, engine.Func(func() (err error) { n, err = io.ReadFull(rand.Reader, p); return err }))
+	return n, err
+}
+
+func TestOperationInsideDirectInAJob(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	e := newDirect(t, engine.Config{Workers: 1})
+	signer, err := e.Signer(rsaKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool, s := newPool(t), newSession(t)
+	s.listen()
+	digest := sha256.Sum256(nil)
+	s.job, s.out, s.err = pool.Start(&s.WaitCtx, func(j async.Job) error {
+		ctx := jobContext(j)
+		_, err := signer.WithContext(ctx).Sign(submitting{ctx, e}, digest[:], &rsa.PSSOptions{Hash: crypto.SHA256})
+		return err
+	})
+	s.want(t, async.Finished, nil)
+}
+
+func TestDirectPanics(t *testing.T) {
+	e := newDirect(t, engine.Config{Workers: 1})
+	boom := errors.New("boom")
+	for range 3 {
+		err := e.Do(context.Background(), engine.Func(func() error { panic(boom) }))
+		if p, ok := err.(*engine.PanicError); !ok || p.Unwrap() != boom {
+			t.Error(err)
+		}
+		// One that exits takes its caller with it, as it would without the engine, but not its place.
+		gone := make(chan struct{})
+		go func() {
+			defer close(gone)
+			e.Do(context.Background(), engine.Func(func() error { runtime.Goexit(); return nil }))
+			t.Error("Do returned")
+		}()
+		<-gone
+		if err := e.Do(context.Background(), &nop{}); err != nil {
+			t.Error(err)
+		}
+	}
+	if st := e.Stats(); st.Failed != 6 || st.Completed != 3 || st.InFlight != 0 {
+		t.Errorf("%+v", st)
+	}
+}
