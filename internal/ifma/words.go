@@ -18,14 +18,6 @@ func words(b []byte, n int) []uint64 {
 // mask returns all ones if bit is 1, 0 if it is 0.
 func mask(bit uint64) uint64 { return -bit }
 
-// subWords sets z = x - y and returns the borrow.
-func subWords(z, x, y []uint64) (borrow uint64) {
-	for i := range z {
-		z[i], borrow = bits.Sub64(x[i], y[i], borrow)
-	}
-	return borrow
-}
-
 // lessWords returns 1 if x < y, else 0.
 func lessWords(x, y []uint64) (borrow uint64) {
 	for i := range x {
