@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/binary"
+	"io"
 
 	"asynccrypto/engine"
 )
@@ -41,6 +42,10 @@ func nistInfo(size int, n byte) []byte {
 	return info(size, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, n)
 }
 
+// systemRandom is the reader that others are told from. It is crypto/rand's own, also if a program puts another in its
+// place: that one might panic, even when it is compared.
+var systemRandom = rand.Reader
+
 // encode pads the digest of op into em, which has the modulus's length. ok is false for everything that crypto/rsa might
 // refuse or do otherwise: let it. A salt from another reader than crypto/rand's is one of these: what such a reader does
 // while it is read, it does to the operation that it belongs to and not to a batch. No step depends on the digest's value.
@@ -49,7 +54,7 @@ func encode(em []byte, op *engine.SignOp) (ok bool) {
 	case crypto.Hash:
 		return encodePKCS1v15(em, op.Digest, opts)
 	case *rsa.PSSOptions:
-		return opts != nil && op.Rand == rand.Reader && encodePSS(em, op.Digest, opts)
+		return opts != nil && op.Rand == systemRandom && encodePSS(em, op.Digest, opts)
 	}
 	return false
 }
@@ -100,7 +105,9 @@ func encodePSS(em, digest []byte, opts *rsa.PSSOptions) bool {
 	em[len(em)-1] = 0xbc
 	salt := db[len(db)-saltLength:]
 	db[len(db)-saltLength-1] = 1
-	rand.Read(salt)
+	if _, err := io.ReadFull(systemRandom, salt); err != nil {
+		return false
+	}
 	h.Write(make([]byte, 8))
 	h.Write(digest)
 	h.Write(salt)

@@ -32,18 +32,30 @@ type group struct {
 // short, and a batch is not.
 func (h *handler) handle(batch []*engine.Request) {
 	var groups [len(sizes)]group
+	var others []*engine.Request
 	for _, r := range batch {
 		switch {
 		case r.Abandoned():
 			r.Complete(nil) // into the void
 		case !join(&groups, r):
-			r.Run()
+			others = append(others, r)
 		}
 	}
-	for i := range groups {
-		if groups[i].n > 0 {
-			h.sign(i, &groups[i])
+	defer each(0, len(groups), func(i int) { h.sign(i, &groups[i]) })
+	each(0, len(others), func(i int) { others[i].Run() })
+}
+
+// each calls f for every number from i to below n, also if f exits the goroutine, as an operation or a callback can: its
+// neighbours in the batch have nothing to do with that.
+func each(i, n int, f func(int)) {
+	defer func() {
+		if i < n {
+			each(i, n, f)
 		}
+	}()
+	for i < n {
+		i++
+		f(i - 1)
 	}
 }
 
@@ -72,9 +84,12 @@ func join(groups *[len(sizes)]group, r *engine.Request) bool {
 	return false
 }
 
-// sign computes a group. What does not pass the check with the public exponent is computed anew by the standard library:
+// sign computes a group, which may be empty. What does not pass the check with the public exponent is computed anew by the standard library:
 // a fault that left the process would give the key away.
 func (h *handler) sign(size int, g *group) {
+	if g.n == 0 {
+		return
+	}
 	w, _ := h.workspaces[size].Get().(*ifma.Workspace)
 	if w == nil {
 		var err error
@@ -84,14 +99,14 @@ func (h *handler) sign(size int, g *group) {
 	}
 	right := w.Sign(&g.keys, &g.data, &g.data, g.n)
 	h.workspaces[size].Put(w)
-	for i, r := range g.reqs[:g.n] {
+	each(0, g.n, func(i int) {
 		if right>>i&1 == 0 {
 			h.recomputed.Add(1)
-			r.Run()
-			continue
+			g.reqs[i].Run()
+			return
 		}
 		h.vectorized.Add(1)
 		g.ops[i].Signature = g.data[i]
-		r.Complete(nil)
-	}
+		g.reqs[i].Complete(nil)
+	})
 }

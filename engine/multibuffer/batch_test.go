@@ -1,0 +1,212 @@
+package multibuffer_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	mrand "math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+
+	"asynccrypto/async"
+	"asynccrypto/engine"
+	"asynccrypto/engine/multibuffer"
+)
+
+// signs returns a function that signs with s, which was made of key, and holds the result against crypto/rsa.
+func signs(t *testing.T, s crypto.Signer, key *rsa.PrivateKey, pss bool) func() {
+	return func() {
+		d := digest(crypto.SHA384)
+		if pss {
+			sig, err := s.Sign(rand.Reader, d, &rsa.PSSOptions{Hash: crypto.SHA384})
+			if err != nil || rsa.VerifyPSS(&key.PublicKey, crypto.SHA384, d, sig, nil) != nil {
+				t.Errorf("%d bits, PSS: %x, %v", key.N.BitLen(), sig, err)
+			}
+			return
+		}
+		want, err := rsa.SignPKCS1v15(nil, key, crypto.SHA384, d)
+		if err != nil {
+			t.Error(err)
+		}
+		if got, err := s.Sign(nil, d, crypto.SHA384); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%d bits: got %x, %v; want %x", key.N.BitLen(), got, err, want)
+		}
+	}
+}
+
+// A batch of every size, of one modulus size, with the keys of several owners.
+func TestBatches(t *testing.T) {
+	for _, bits := range bitSizes {
+		for n := 1; n <= 8; n++ {
+			t.Run(fmt.Sprintf("%d/%d", bits, n), func(t *testing.T) {
+				e := newEngine(t, multibuffer.Options{Workers: 1})
+				var all []func()
+				for i := range n {
+					key := keys()[bits][i%len(keys()[bits])]
+					all = append(all, signs(t, wrap(t, e, key), key, i%3 == 2))
+				}
+				inOneBatch(t, e, all...)
+				wantVectorized(t, e, n)
+			})
+		}
+	}
+}
+
+// Batches of every size with whatever may come together in them.
+func TestMixedBatches(t *testing.T) {
+	e := newEngine(t, multibuffer.Options{Workers: 1})
+	rounds := 15
+	if testing.Short() {
+		rounds = 2
+	}
+	vectorized := 0
+	for range rounds {
+		for n := 1; n <= 8; n++ {
+			var all []func()
+			for range n {
+				f, lane := anything(t, e)
+				all = append(all, f)
+				vectorized += lane
+			}
+			inOneBatch(t, e, all...)
+		}
+	}
+	wantVectorized(t, e, vectorized)
+}
+
+// anything returns a function that submits one operation of some kind, and 1 if it is one for the lanes.
+func anything(t *testing.T, e *engine.Engine) (f func(), lane int) {
+	bits := bitSizes[mrand.IntN(3)]
+	key := keys()[bits][mrand.IntN(len(keys()[bits]))]
+	switch mrand.IntN(12) {
+	default:
+		return signs(t, wrap(t, e, key), key, mrand.IntN(2) == 0), 1
+	case 0:
+		return func() {
+			ran := false
+			if err := e.Do(context.Background(), engine.Func(func() error { ran = true; return nil })); err != nil || !ran {
+				t.Error("a function:", err)
+			}
+		}, 0
+	case 1:
+		return func() {
+			err := e.Do(context.Background(), engine.Func(func() error { panic("mine") }))
+			if p, ok := err.(*engine.PanicError); !ok || p.Value != "mine" {
+				t.Error("a panic:", err)
+			}
+		}, 0
+	case 2: // the worker's goroutine ends, and nobody else is the worse for it
+		return func() {
+			err := e.Do(context.Background(), engine.Func(func() error { runtime.Goexit(); return nil }))
+			if _, ok := err.(*engine.PanicError); !ok {
+				t.Error("an exit:", err)
+			}
+		}, 0
+	case 3:
+		s := wrap(t, e, key).(crypto.Decrypter)
+		return func() { wantDecrypts(t, key, s) }, 0
+	case 4:
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := wrap(t, e, key)
+		return func() {
+			d := digest(crypto.SHA256)
+			if sig, err := s.Sign(rand.Reader, d, crypto.SHA256); err != nil || !ecdsa.VerifyASN1(&key.PublicKey, d, sig) {
+				t.Error("P-256:", err)
+			}
+		}, 0
+	case 5:
+		s := wrap(t, e, key)
+		return func() {
+			if _, err := s.Sign(nil, nil, crypto.SHA256); err == nil {
+				t.Error("signed nothing")
+			}
+		}, 0
+	}
+}
+
+// A callback that exits the worker's goroutine takes nobody else's result with it.
+func TestExitInACallback(t *testing.T) {
+	e := newEngine(t, multibuffer.Options{Workers: 1})
+	key := keys()[2048][0]
+	s := wrap(t, e, key)
+	pool, err := async.NewPool(0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	var w async.WaitCtx
+	defer w.Close()
+	called := make(chan struct{})
+	w.SetCallback(func(any) { close(called); runtime.Goexit() }, nil)
+	var job async.Job
+	inOneBatch(t, e, func() {
+		var out async.Outcome
+		job, out, err = pool.Start(&w, func(j async.Job) error {
+			_, err := s.WithContext(async.NewContext(context.Background(), j)).Sign(nil, digest(crypto.SHA256), crypto.SHA256)
+			return err
+		})
+		if out != async.Paused || err != nil {
+			t.Error(out, err)
+		}
+	}, signs(t, s, key, false), signs(t, s, keys()[2048][0], true))
+	<-called
+	out, err := job.Resume()
+	if _, ok := err.(*engine.PanicError); out != async.Finished || !ok {
+		t.Error("the one with the callback:", out, err)
+	}
+	wantVectorized(t, e, 3)
+}
+
+// Jobs and goroutines, all at once, on an engine that is too small for them.
+func TestJobsAndGoroutines(t *testing.T) {
+	e := newEngine(t, multibuffer.Options{Workers: 2, Depth: 5})
+	pool, err := async.NewPool(0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	const each, many = 6, 6
+	var wg sync.WaitGroup
+	for i := range many {
+		key := keys()[2048][i]
+		if i == 0 {
+			key = keys()[3072][0]
+		}
+		s := wrap(t, e, key)
+		wg.Go(func() {
+			for n := range each {
+				signs(t, s, key, n%2 == 0)()
+			}
+		})
+		wg.Go(func() {
+			var w async.WaitCtx
+			defer w.Close()
+			wakes := make(chan struct{}, 1)
+			w.SetCallback(func(any) { wakes <- struct{}{} }, nil)
+			job, out, err := pool.Start(&w, func(j async.Job) error {
+				bound := s.WithContext(async.NewContext(context.Background(), j))
+				for n := range each {
+					signs(t, bound, key, n%2 == 0)()
+				}
+				return nil
+			})
+			for ; out == async.Paused; out, err = job.Resume() {
+				<-wakes
+			}
+			if out != async.Finished || err != nil {
+				t.Error(out, err)
+			}
+		})
+	}
+	wg.Wait()
+	wantVectorized(t, e, 2*each*many)
+}

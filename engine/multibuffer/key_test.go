@@ -1,0 +1,280 @@
+package multibuffer
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"math/big"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"asynccrypto/engine"
+	"asynccrypto/internal/ifma"
+)
+
+var key = sync.OnceValue(func() *rsa.PrivateKey {
+	k, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return k
+})
+
+// copyOf copies a key without what crypto/rsa has precomputed for itself.
+func copyOf(k *rsa.PrivateKey) *rsa.PrivateKey {
+	c := func(x *big.Int) *big.Int { return new(big.Int).Set(x) }
+	return &rsa.PrivateKey{
+		PublicKey:   rsa.PublicKey{N: c(k.N), E: k.E},
+		D:           c(k.D),
+		Primes:      []*big.Int{c(k.Primes[0]), c(k.Primes[1])},
+		Precomputed: rsa.PrecomputedValues{Dp: c(k.Precomputed.Dp), Dq: c(k.Precomputed.Dq), Qinv: c(k.Precomputed.Qinv)},
+	}
+}
+
+// A key that is wrong in any of its numbers is refused, whoever computed those.
+func TestWrongKeysAreRefused(t *testing.T) {
+	two := big.NewInt(2)
+	add := func(x *big.Int) { x.Add(x, two) }
+	changes := map[string]func(*rsa.PrivateKey){
+		"N":                   func(k *rsa.PrivateKey) { add(k.N) },
+		"E":                   func(k *rsa.PrivateKey) { k.E += 2 },
+		"E = 1":               func(k *rsa.PrivateKey) { k.E = 1 },
+		"D":                   func(k *rsa.PrivateKey) { add(k.D) },
+		"p":                   func(k *rsa.PrivateKey) { add(k.Primes[0]) },
+		"q":                   func(k *rsa.PrivateKey) { add(k.Primes[1]) },
+		"p and q exchanged":   func(k *rsa.PrivateKey) { k.Primes[0], k.Primes[1] = k.Primes[1], k.Primes[0] },
+		"p twice":             func(k *rsa.PrivateKey) { k.Primes[1] = k.Primes[0] },
+		"1 and N":             func(k *rsa.PrivateKey) { k.Primes[0], k.Primes[1] = big.NewInt(1), k.N },
+		"one prime":           func(k *rsa.PrivateKey) { k.Primes = k.Primes[:1] },
+		"no primes":           func(k *rsa.PrivateKey) { k.Primes = nil },
+		"dP":                  func(k *rsa.PrivateKey) { add(k.Precomputed.Dp) },
+		"dQ":                  func(k *rsa.PrivateKey) { add(k.Precomputed.Dq) },
+		"qInv":                func(k *rsa.PrivateKey) { add(k.Precomputed.Qinv) },
+		"qInv + p":            func(k *rsa.PrivateKey) { k.Precomputed.Qinv.Add(k.Precomputed.Qinv, k.Primes[0]) },
+		"dP and dQ exchanged": func(k *rsa.PrivateKey) { p := &k.Precomputed; p.Dp, p.Dq = p.Dq, p.Dp },
+		"a bit of dP":         func(k *rsa.PrivateKey) { dp := k.Precomputed.Dp; dp.SetBit(dp, 700, dp.Bit(700)^1) },
+	}
+	e, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	for name, change := range changes {
+		fresh, precomputed := copyOf(key()), copyOf(key())
+		precomputed.Precompute()
+		change(fresh)
+		change(precomputed)
+		for _, k := range []*rsa.PrivateKey{fresh, precomputed} {
+			want := k.Validate()
+			if want == nil {
+				t.Fatalf("%s: crypto/rsa takes it", name)
+			}
+			prepared, wipe, err := prepare(k)
+			if err == nil || err.Error() != want.Error() || prepared != nil || wipe != nil {
+				t.Errorf("%s: %v, want %v", name, err, want)
+			}
+			if ok, _ := Supported(); !ok {
+				continue // crypto/rsa refuses it when it signs
+			}
+			if s, err := e.Signer(k); s != nil || err == nil {
+				t.Errorf("%s: wrapped", name)
+			}
+		}
+	}
+	// Nothing precomputed, or not all of it, is nothing wrong; and the caller's key stays as it is.
+	for _, change := range []func(*rsa.PrecomputedValues){
+		func(p *rsa.PrecomputedValues) {},
+		func(p *rsa.PrecomputedValues) { *p = rsa.PrecomputedValues{} },
+		func(p *rsa.PrecomputedValues) { p.Dp = nil },
+		func(p *rsa.PrecomputedValues) { p.Dq = nil },
+		func(p *rsa.PrecomputedValues) { p.Qinv = nil },
+	} {
+		k := copyOf(key())
+		change(&k.Precomputed)
+		before := k.Precomputed
+		if _, _, err := prepare(k); err != nil {
+			t.Error(err)
+		}
+		if p := k.Precomputed; p.Dp != before.Dp || p.Dq != before.Dq || p.Qinv != before.Qinv {
+			t.Error("preparing has changed the key")
+		}
+	}
+	for _, other := range []any{nil, (*rsa.PrivateKey)(nil), "key"} {
+		if p, _, err := prepare(other); p != nil || err != nil {
+			t.Error(p, err)
+		}
+	}
+}
+
+// spy is the engine that New makes, with a look at the keys that it prepares and at each batch before it is computed.
+type spy struct {
+	*engine.Engine
+	keys   []*ifma.Key
+	wiped  atomic.Int32
+	before func(batch []*engine.Request)
+}
+
+func newSpy(t *testing.T) *spy {
+	t.Helper()
+	if ok, why := Supported(); !ok {
+		t.Skip(why)
+	}
+	s, h := &spy{before: func([]*engine.Request) {}}, new(handler)
+	var err error
+	s.Engine, err = engine.New(engine.Config{
+		Name: "spy", Workers: 1, MaxBatch: ifma.MaxBatch, Direct: true, Figures: h.figures,
+		Handler: func(batch []*engine.Request) {
+			s.before(batch)
+			h.handle(batch)
+		},
+		Prepare: func(k crypto.PrivateKey) (any, func(), error) {
+			prepared, wipe, err := prepare(k)
+			if lanes, ok := prepared.(*ifma.Key); ok {
+				s.keys = append(s.keys, lanes)
+			}
+			return prepared, func() { wipe(); s.wiped.Add(1) }, err
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func (s *spy) signer(t *testing.T) engine.Signer {
+	t.Helper()
+	signer, err := s.Signer(key())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer
+}
+
+func sign(t *testing.T, s crypto.Signer) {
+	digest := sha256.Sum256(nil)
+	want, err := rsa.SignPKCS1v15(nil, key(), crypto.SHA256, digest[:])
+	if err != nil {
+		t.Error(err)
+	}
+	if got, err := s.Sign(nil, digest[:], crypto.SHA256); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("got %x, %v; want %x", got, err, want)
+	}
+}
+
+// A result that fails its check is computed anew, and the neighbours' are as they should be. Here a key is spoilt
+// between the padding and the kernels, which is what a fault in memory would do.
+func TestRecomputed(t *testing.T) {
+	s := newSpy(t)
+	h := new(handler)
+	var signers []engine.Signer
+	for range 8 {
+		signers = append(signers, s.signer(t))
+	}
+	for n := 1; n <= 8; n++ {
+		for victim := range n {
+			groups := [len(sizes)]group{}
+			e, err := engine.New(engine.Config{Name: "fault", Workers: 1, MaxBatch: 8, Figures: h.figures, Handler: func(batch []*engine.Request) {
+				for _, r := range batch {
+					if !join(&groups, r) {
+						r.Run()
+					}
+				}
+				if groups[0].n < n {
+					return // the others are on their way
+				}
+				spoilt, _, err := prepare(key())
+				if err != nil {
+					t.Error(err)
+				}
+				groups[0].keys[victim] = spoilt.(*ifma.Key)
+				groups[0].keys[victim].Wipe()
+				h.sign(0, &groups[0])
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := e.Stats()
+			var wg sync.WaitGroup
+			for i := range n {
+				wg.Go(func() {
+					digest := sha256.Sum256([]byte{byte(i)})
+					op := &engine.SignOp{Key: key(), Digest: digest[:], Opts: crypto.SHA256, Prepared: s.keys[i]}
+					if err := e.Do(t.Context(), op); err != nil || rsa.VerifyPKCS1v15(&key().PublicKey, crypto.SHA256, digest[:], op.Signature) != nil {
+						t.Errorf("%d operations, %d spoilt: %d: %x, %v", n, victim, i, op.Signature, err)
+					}
+				})
+			}
+			wg.Wait()
+			if st := e.Stats(); st.Recomputed-before.Recomputed != 1 || st.Vectorized-before.Vectorized != uint64(n-1) {
+				t.Errorf("%d operations, %d spoilt: %+v", n, victim, st)
+			}
+			e.Close()
+		}
+	}
+	runtime.KeepAlive(signers)
+}
+
+// A key that was wiped though it is in use signs nothing by itself.
+func TestWipedKey(t *testing.T) {
+	s := newSpy(t)
+	signer := s.signer(t)
+	s.keys[0].Wipe()
+	sign(t, signer)
+	if st := s.Stats(); st.Vectorized != 0 || st.Completed != 1 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// The copy of a key is wiped when its signer is closed, but not under an operation.
+func TestKeyIsWipedOnClose(t *testing.T) {
+	s := newSpy(t)
+	signer := s.signer(t)
+	s.before = func([]*engine.Request) {
+		signer.Close()
+		if s.wiped.Load() != 0 {
+			t.Error("wiped under an operation")
+		}
+	}
+	sign(t, signer)
+	if s.wiped.Load() != 1 || s.keys[0].Size() != 0 {
+		t.Error("not wiped")
+	}
+	if st := s.Stats(); st.Vectorized != 1 || st.Recomputed != 0 {
+		t.Errorf("%+v", st)
+	}
+	digest := sha256.Sum256(nil)
+	if _, err := signer.Sign(nil, digest[:], crypto.SHA256); err != engine.ErrClosed {
+		t.Error(err)
+	}
+}
+
+// The copy of a key is wiped when its signer is dropped, but not while an operation has it.
+func TestKeyIsWipedWhenCollected(t *testing.T) {
+	s := newSpy(t)
+	s.before = func([]*engine.Request) {
+		for range 3 {
+			runtime.GC()
+			time.Sleep(time.Millisecond) // cleanups run on a goroutine of the runtime's
+		}
+		if s.wiped.Load() != 0 {
+			t.Error("wiped under an operation")
+		}
+	}
+	sign(t, s.signer(t))
+	for range 1000 {
+		runtime.GC()
+		if s.wiped.Load() == 1 {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if s.wiped.Load() != 1 || s.keys[0].Size() != 0 {
+		t.Error("not wiped")
+	}
+}

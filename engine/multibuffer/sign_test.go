@@ -1,0 +1,198 @@
+package multibuffer_test
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"testing"
+
+	"asynccrypto/engine"
+	"asynccrypto/engine/multibuffer"
+)
+
+// lastHash is the last that package crypto has.
+const lastHash = crypto.BLAKE2b_512
+
+func TestPKCS1v15(t *testing.T) {
+	e := newEngine(t, multibuffer.Options{})
+	n := 0
+	for _, bits := range bitSizes {
+		for i, key := range keys()[bits] {
+			s := wrap(t, e, key)
+			for h := crypto.Hash(0); h <= lastHash; h++ {
+				if i > 1 && h != crypto.SHA256 {
+					continue
+				}
+				d := digest(h)
+				want, wantErr := key.Sign(nil, d, h)
+				got, err := s.Sign(nil, d, h)
+				if !bytes.Equal(got, want) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+					t.Errorf("%d bits, %v: got %x, %v; want %x, %v", bits, h, got, err, want, wantErr)
+				}
+				if wantErr == nil {
+					n++
+				}
+			}
+		}
+	}
+	if n < 6*15 {
+		t.Errorf("only %d signatures", n)
+	}
+	wantVectorized(t, e, n)
+}
+
+// The hash 0 takes what is to be signed as it is, of any length that fits.
+func TestPKCS1v15Unhashed(t *testing.T) {
+	e := newEngine(t, multibuffer.Options{})
+	key := keys()[2048][0]
+	s := wrap(t, e, key)
+	for _, n := range []int{0, 1, 100, 245, 246, 256, 1000} {
+		d := bytes.Repeat([]byte{0xff}, n)
+		want, wantErr := key.Sign(nil, d, crypto.Hash(0))
+		got, err := s.Sign(nil, d, crypto.Hash(0))
+		if !bytes.Equal(got, want) || err != wantErr {
+			t.Errorf("%d bytes: got %x, %v; want %x, %v", n, got, err, want, wantErr)
+		}
+	}
+	wantVectorized(t, e, 4)
+}
+
+func TestPSS(t *testing.T) {
+	e := newEngine(t, multibuffer.Options{})
+	n := 0
+	for _, bits := range bitSizes {
+		for i, key := range keys()[bits] {
+			s := wrap(t, e, key)
+			for h := crypto.Hash(1); h <= lastHash; h++ {
+				if !h.Available() || i > 1 && h != crypto.SHA256 {
+					continue
+				}
+				longest := bits/8 - h.Size() - 2
+				for salt, length := range map[int]int{
+					rsa.PSSSaltLengthAuto:       longest,
+					rsa.PSSSaltLengthEqualsHash: h.Size(),
+					1:                           1,
+					17:                          17,
+					longest - 1:                 longest - 1,
+					longest:                     longest,
+				} {
+					opts := &rsa.PSSOptions{SaltLength: salt, Hash: h}
+					d := digest(h)
+					sig, err := s.Sign(rand.Reader, d, opts)
+					if err == nil {
+						err = rsa.VerifyPSS(&key.PublicKey, h, d, sig, &rsa.PSSOptions{SaltLength: length})
+					}
+					if err != nil {
+						t.Errorf("%d bits, %v, salt length %d: %v", bits, h, salt, err)
+					}
+					n++
+					if again, _ := s.Sign(rand.Reader, d, opts); length > 16 && bytes.Equal(again, sig) {
+						t.Errorf("%d bits, %v, salt length %d: the salt was used twice", bits, h, salt)
+					}
+					n++
+				}
+			}
+		}
+	}
+	wantVectorized(t, e, n)
+}
+
+// Input that crypto/rsa refuses is refused with its error.
+func TestErrorsOfCryptoRSA(t *testing.T) {
+	e := newEngine(t, multibuffer.Options{})
+	pss := func(h crypto.Hash, salt int) crypto.SignerOpts { return &rsa.PSSOptions{Hash: h, SaltLength: salt} }
+	for _, bits := range bitSizes {
+		key := keys()[bits][0]
+		s := wrap(t, e, key)
+		for name, c := range map[string]struct {
+			digest []byte
+			opts   crypto.SignerOpts
+		}{
+			"short digest":            {make([]byte, 31), crypto.SHA256},
+			"long digest":             {make([]byte, 33), crypto.SHA256},
+			"no digest":               {nil, crypto.SHA256},
+			"unsupported hash":        {make([]byte, 32), crypto.BLAKE2b_256},
+			"message too long":        {make([]byte, bits/8-10), crypto.Hash(0)},
+			"PSS, short digest":       {make([]byte, 31), pss(crypto.SHA256, 0)},
+			"PSS, long digest":        {make([]byte, 33), pss(crypto.SHA256, -1)},
+			"PSS, salt too long":      {make([]byte, 32), pss(crypto.SHA256, bits/8-33)},
+			"PSS, salt much too long": {make([]byte, 32), pss(crypto.SHA256, 1<<20)},
+			"PSS, negative salt":      {make([]byte, 32), pss(crypto.SHA256, -2)},
+		} {
+			want, wantErr := key.Sign(rand.Reader, c.digest, c.opts)
+			got, err := s.Sign(rand.Reader, c.digest, c.opts)
+			if err == nil || err.Error() != wantErr.Error() || got != nil || want != nil {
+				t.Errorf("%d bits, %s: got %x, %v; want %v", bits, name, got, err, wantErr)
+			}
+			if errors.Is(wantErr, rsa.ErrMessageTooLong) && !errors.Is(err, rsa.ErrMessageTooLong) {
+				t.Errorf("%d bits, %s: the error is another %v", bits, name, err)
+			}
+		}
+		// Where crypto/rsa panics, the engine goes on.
+		for name, opts := range map[string]crypto.SignerOpts{
+			"no options":           nil,
+			"no such hash":         crypto.Hash(99),
+			"PSS, no options":      (*rsa.PSSOptions)(nil),
+			"PSS, no hash":         pss(0, 0),
+			"PSS, no such hash":    pss(99, 0),
+			"PSS, hash not linked": pss(crypto.BLAKE2b_256, 0),
+		} {
+			want := panicOf(func() { key.Sign(rand.Reader, make([]byte, 32), opts) })
+			_, err := s.Sign(rand.Reader, make([]byte, 32), opts)
+			if p, ok := err.(*engine.PanicError); !ok || want == nil || fmt.Sprint(p.Value) != fmt.Sprint(want) {
+				t.Errorf("%d bits, %s: %v, want a panic: %v", bits, name, err, want)
+			}
+		}
+	}
+	wantVectorized(t, e, 0)
+}
+
+func panicOf(f func()) (value any) {
+	defer func() { value = recover() }()
+	f()
+	return nil
+}
+
+// A public exponent is as short as 3 or as long as crypto/rsa takes; they share batches.
+func TestExponents(t *testing.T) {
+	e := newEngine(t, multibuffer.Options{Workers: 1})
+	d := digest(crypto.SHA256)
+	var all []func()
+	for _, exponent := range []int{3, 5, 17, 257, 65537, 1<<31 - 1} {
+		key := newKey(t, 1024, 1024, exponent)
+		s := wrap(t, e, key)
+		all = append(all, func() {
+			if got, err := s.Sign(nil, d, crypto.SHA256); err != nil || rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, d, got) != nil {
+				t.Errorf("e = %d: %x, %v", exponent, got, err)
+			}
+		})
+		all[len(all)-1]()
+	}
+	inOneBatch(t, e, all...)
+	wantVectorized(t, e, 2*len(all))
+}
+
+func TestSignerOfTheDefaultEngine(t *testing.T) {
+	s, err := multibuffer.Signer(keys()[2048][0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	d := digest(crypto.SHA256)
+	sig, err := s.Sign(nil, d, crypto.SHA256)
+	if err == nil {
+		err = rsa.VerifyPKCS1v15(s.Public().(*rsa.PublicKey), crypto.SHA256, d, sig)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	if multibuffer.Default() != multibuffer.Default() || multibuffer.Default().Name() != "multibuffer" {
+		t.Error("there is more than one default engine")
+	}
+	if _, err := multibuffer.Signer(nil); err == nil {
+		t.Error("no key was no error")
+	}
+}

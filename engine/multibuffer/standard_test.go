@@ -1,0 +1,221 @@
+package multibuffer_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"asynccrypto/engine"
+	"asynccrypto/engine/multibuffer"
+)
+
+func wantDecrypts(t *testing.T, key *rsa.PrivateKey, d crypto.Decrypter) {
+	t.Helper()
+	box, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, &key.PublicKey, []byte("hello"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := d.Decrypt(nil, box, &rsa.OAEPOptions{Hash: crypto.SHA256}); err != nil || string(text) != "hello" {
+		t.Errorf("OAEP: %q, %v", text, err)
+	}
+}
+
+// What the kernels don't do, the standard library does, and the figures say so.
+func TestStandardLibraryDoesTheRest(t *testing.T) {
+	e := newEngine(t, multibuffer.Options{})
+	d := digest(crypto.SHA256)
+	std := func(name string, key *rsa.PrivateKey) {
+		t.Helper()
+		if err := key.Validate(); err != nil {
+			t.Fatal(name, err)
+		}
+		s := wrap(t, e, key)
+		want, err := key.Sign(nil, d, crypto.SHA256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Sign(nil, d, crypto.SHA256); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: got %x, %v; want %x", name, got, err, want)
+		}
+		sig, err := s.Sign(rand.Reader, d, &rsa.PSSOptions{Hash: crypto.SHA256, SaltLength: 8})
+		if err != nil || rsa.VerifyPSS(&key.PublicKey, crypto.SHA256, d, sig, nil) != nil {
+			t.Errorf("%s: PSS: %v", name, err)
+		}
+	}
+	for _, bits := range []int{1024, 1536, 2040, 2560} {
+		key, err := rsa.GenerateKey(rand.Reader, bits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		std("another size", key)
+	}
+	three, err := rsa.GenerateMultiPrimeKey(rand.Reader, 3, 2048) //lint:ignore SA1019 programs have such keys
+	if err != nil {
+		t.Fatal(err)
+	}
+	std("three primes", three)
+	std("a long prime and a short one", newKey(t, 1040, 1008, 65537))
+
+	key := keys()[2048][0]
+	s := wrap(t, e, key)
+	wantDecrypts(t, key, s.(crypto.Decrypter))
+	box, err := rsa.EncryptPKCS1v15(rand.Reader, &key.PublicKey, []byte("hello")) //lint:ignore SA1019 keys take it
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := s.(crypto.Decrypter).Decrypt(nil, box, nil); err != nil || string(text) != "hello" {
+		t.Errorf("PKCS #1 v1.5: %q, %v", text, err)
+	}
+	//lint:ignore SA1019 keys take it
+	if text, err := s.(crypto.Decrypter).Decrypt(rand.Reader, box, &rsa.PKCS1v15DecryptOptions{SessionKeyLen: 5}); err != nil || string(text) != "hello" {
+		t.Errorf("PKCS #1 v1.5 session key: %q, %v", text, err)
+	}
+	var read counter
+	sig, err := s.Sign(&read, d, &rsa.PSSOptions{Hash: crypto.SHA256, SaltLength: 20})
+	if err != nil || read.n != 20 || rsa.VerifyPSS(&key.PublicKey, crypto.SHA256, d, sig, nil) != nil {
+		t.Errorf("PSS with a reader of one's own: %d bytes read, %v", read.n, err)
+	}
+	if sig, err := s.Sign(nil, d, options{}); err != nil || rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, d, sig) != nil {
+		t.Errorf("options of a type of one's own: %v", err)
+	}
+	if sig, err := wrap(t, e, hidden{key}).Sign(nil, d, crypto.SHA256); err != nil || rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, d, sig) != nil {
+		t.Errorf("a key of a type of one's own: %v", err)
+	}
+
+	p256, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sig, err := wrap(t, e, p256).Sign(rand.Reader, d, crypto.SHA256); err != nil || !ecdsa.VerifyASN1(&p256.PublicKey, d, sig) {
+		t.Error("P-256:", err)
+	}
+	public, ed, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sig, err := wrap(t, e, ed).Sign(nil, d, crypto.Hash(0)); err != nil || !ed25519.Verify(public, d, sig) {
+		t.Error("Ed25519:", err)
+	}
+	mine, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	yours, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	agree := &engine.ECDHOp{Key: mine, Peer: yours.PublicKey()}
+	want, err := yours.ECDH(mine.PublicKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Do(context.Background(), agree); err != nil || !bytes.Equal(agree.Secret, want) {
+		t.Error("X25519:", err)
+	}
+	if agree.Wipe(); !bytes.Equal(agree.Secret, make([]byte, 32)) {
+		t.Error("X25519: not wiped")
+	}
+	if s := e.Stats(); s.Vectorized != 0 || s.Completed < 20 || s.Failed != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+type counter struct{ n int }
+
+func (c *counter) Read(p []byte) (int, error) { c.n += len(p); return rand.Read(p) }
+
+type options struct{}
+
+func (options) HashFunc() crypto.Hash { return crypto.SHA256 }
+
+type hidden struct{ *rsa.PrivateKey }
+
+// A program may put a reader of any kind in the place of crypto/rand's, one that can't be compared among them.
+func TestReaderInTheOtherOnesPlace(t *testing.T) {
+	e := newEngine(t, multibuffer.Options{})
+	key := keys()[2048][0]
+	s := wrap(t, e, key)
+	real := rand.Reader
+	defer func() { rand.Reader = real }()
+	rand.Reader = readerFunc(real.Read)
+	d := digest(crypto.SHA256)
+	sig, err := s.Sign(rand.Reader, d, &rsa.PSSOptions{Hash: crypto.SHA256})
+	if err != nil || rsa.VerifyPSS(&key.PublicKey, crypto.SHA256, d, sig, nil) != nil {
+		t.Error(err)
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func TestOptionsStandard(t *testing.T) {
+	e := newEngine(t, multibuffer.Options{Standard: true})
+	for _, bits := range bitSizes {
+		signs(t, wrap(t, e, keys()[bits][0]), keys()[bits][0], false)()
+	}
+	if s := e.Stats(); s.Vectorized != 0 || s.Completed != 3 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestBadOptions(t *testing.T) {
+	for _, o := range []multibuffer.Options{{Workers: -1}, {Depth: -1}} {
+		if _, err := multibuffer.New(o); err == nil || !strings.Contains(err.Error(), "multibuffer") {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+}
+
+// wantReason is set in the tests' own children: what Supported must give as its reason there.
+const wantReason = "ASYNCCRYPTO_TEST_WANT_REASON"
+
+func TestSupported(t *testing.T) {
+	ok, reason := multibuffer.Supported()
+	if ok == (reason != "") {
+		t.Errorf("supported: %v, because %q", ok, reason)
+	}
+	if want, child := os.LookupEnv(wantReason); child && (ok || !strings.Contains(reason, want)) {
+		t.Errorf("supported: %v, because %q; want %q", ok, reason, want)
+	}
+	t.Log("supported:", ok, reason)
+}
+
+// With the switch off, and under FIPS 140, these tests hold once more, in a process of their own.
+func TestSwitchedOff(t *testing.T) {
+	if _, child := os.LookupEnv(wantReason); child {
+		t.Skip("the tests' own child")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, c := range []struct{ name, env, reason string }{
+		{"environment", "ASYNCCRYPTO_IFMA=off", "ASYNCCRYPTO_IFMA=off"},
+		{"FIPS 140", "GODEBUG=fips140=on", "crypto/fips140"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command(self, "-test.short", "-test.v", "-test.run=^(TestSupported|TestPKCS1v15|TestErrorsOfCryptoRSA|TestMixedBatches|TestJobsAndGoroutines)$")
+			cmd.Env = append(os.Environ(), c.env, wantReason+"="+c.reason)
+			out, err := cmd.CombinedOutput()
+			switch {
+			case strings.Contains(string(out), "fips140: ") && !strings.Contains(string(out), "=== RUN"):
+				t.Skipf("FIPS 140 is not to be had here: %s", out)
+			case err != nil || strings.Count(string(out), "--- PASS") != 5:
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
