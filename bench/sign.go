@@ -150,6 +150,7 @@ func (r *signRun) round(round int) error {
 			}
 			for _, other := range r.f.Rows[i-row.before : i+row.after] {
 				other.openssl = append(other.openssl, o.perSecond())
+				other.Disturbed += r.disturbed(o)
 			}
 		}
 		if err := r.pair(round, row); err != nil {
@@ -184,6 +185,7 @@ func (r *signRun) pair(round int, row *signRow) error {
 			}
 			return err
 		}
+		row.Disturbed += r.disturbed(o)
 		side.note(o)
 		r.f.Verified += o.Verified
 	}
@@ -213,10 +215,16 @@ func (r *signRun) quietly(slice func() (outcome, error)) (outcome, error) {
 		r.f.Again++
 	}
 	r.f.Slices++
-	if best.Share > 0 && best.Share < quietShare {
-		r.f.Disturbed++
-	}
+	r.f.Disturbed += r.disturbed(best)
 	return best, nil
+}
+
+// disturbed returns 1 for a slice that lacked a part of its cores.
+func (r *signRun) disturbed(o outcome) int {
+	if o.Share > 0 && o.Share < quietShare {
+		return 1
+	}
+	return 0
 }
 
 // memory finds out what a wrapped key takes.

@@ -20,6 +20,7 @@ type jobs struct {
 type slot struct {
 	async.WaitCtx
 	job    async.Job
+	body   async.Func
 	n      uint64
 	key    *keyed
 	result []byte
@@ -33,15 +34,21 @@ func newJobs(n int) (*jobs, error) {
 	r := &jobs{pool: pool, slots: make([]slot, n), woken: make(chan *slot, n)}
 	for i := range r.slots {
 		s := &r.slots[i]
+		s.body = func(j async.Job) (err error) {
+			s.result, err = s.key.engine(async.NewContext(context.Background(), j), s.n)
+			return err
+		}
 		s.SetCallback(func(arg any) { r.woken <- arg.(*slot) }, s)
 	}
 	return r, nil
 }
 
-// run starts a job in every slot, and the next when one ends, until the time is up; then it finishes what is under way.
+// run starts a job in every slot, and the next when one ends, until the time is up; then it finishes what is under way. It
+// starts as many jobs as there are slots, or a multiple of that: then the batches at the end are as full as those
+// before, and the slice is a fair piece of a load that goes on.
 func (r *jobs) run(b *bench, d time.Duration, keys []*keyed) (all tally, failed error) {
 	until := time.Now().Add(d)
-	paused := 0
+	started, paused := 0, 0
 	end := func(s *slot, err error) {
 		if err != nil {
 			failed = err
@@ -50,13 +57,11 @@ func (r *jobs) run(b *bench, d time.Duration, keys []*keyed) (all tally, failed 
 		all = append(all, done{s.n, s.key, s.result})
 	}
 	fill := func(s *slot) {
-		for failed == nil && time.Now().Before(until) {
+		for failed == nil && (started%len(r.slots) != 0 || time.Now().Before(until)) {
+			started++
 			s.n = b.next.Add(1)
 			s.key = keys[s.n%uint64(len(keys))]
-			job, outcome, err := r.pool.Start(&s.WaitCtx, func(j async.Job) (err error) {
-				s.result, err = s.key.engine(async.NewContext(context.Background(), j), s.n)
-				return err
-			})
+			job, outcome, err := r.pool.Start(&s.WaitCtx, s.body)
 			if outcome == async.Paused {
 				s.job = job
 				paused++
