@@ -51,7 +51,7 @@ func TestBatches(t *testing.T) {
 					key := keys()[bits][i%len(keys()[bits])]
 					all = append(all, signs(t, wrap(t, e, key), key, i%3 == 2))
 				}
-				inOneBatch(t, e, all...)
+				inOneBatch(t, e, n, all...)
 				wantVectorized(t, e, n)
 			})
 		}
@@ -69,48 +69,58 @@ func TestMixedBatches(t *testing.T) {
 	for range rounds {
 		for n := 1; n <= 8; n++ {
 			var all []func()
+			prepared := 0
 			for range n {
-				f, lane := anything(t, e)
+				f, how := anything(t, e)
 				all = append(all, f)
-				vectorized += lane
+				if how >= shared {
+					prepared++
+				}
+				if how == inLanes {
+					vectorized++
+				}
 			}
-			inOneBatch(t, e, all...)
+			inOneBatch(t, e, prepared, all...)
 		}
 	}
 	wantVectorized(t, e, vectorized)
 }
 
-// anything returns a function that submits one operation of some kind, and 1 if it is one for the lanes.
-func anything(t *testing.T, e *engine.Engine) (f func(), lane int) {
+const (
+	alone   = iota // an operation that shares no batch
+	shared         // one that does, and is left to the standard library all the same
+	inLanes        // one for the kernels
+)
+
+// anything returns a function that submits one operation of some kind, and how it is to be done.
+func anything(t *testing.T, e *engine.Engine) (f func(), how int) {
 	bits := bitSizes[mrand.IntN(3)]
 	key := keys()[bits][mrand.IntN(len(keys()[bits]))]
 	switch mrand.IntN(12) {
 	default:
-		return signs(t, wrap(t, e, key), key, mrand.IntN(2) == 0), 1
+		return signs(t, wrap(t, e, key), key, mrand.IntN(2) == 0), inLanes
 	case 0:
 		return func() {
 			ran := false
 			if err := e.Do(context.Background(), engine.Func(func() error { ran = true; return nil })); err != nil || !ran {
 				t.Error("a function:", err)
 			}
-		}, 0
-	case 1:
+		}, alone
+	case 1, 2: // the second ends the worker's goroutine, and nobody else is the worse for it
+		s, leave := wrap(t, e, key), runtime.Goexit
+		if mrand.IntN(2) == 0 {
+			leave = func() { panic("mine") }
+		}
+		read := readerFunc(func([]byte) (int, error) { leave(); return 0, nil })
 		return func() {
-			err := e.Do(context.Background(), engine.Func(func() error { panic("mine") }))
-			if p, ok := err.(*engine.PanicError); !ok || p.Value != "mine" {
-				t.Error("a panic:", err)
-			}
-		}, 0
-	case 2: // the worker's goroutine ends, and nobody else is the worse for it
-		return func() {
-			err := e.Do(context.Background(), engine.Func(func() error { runtime.Goexit(); return nil }))
+			_, err := s.Sign(read, digest(crypto.SHA256), &rsa.PSSOptions{Hash: crypto.SHA256})
 			if _, ok := err.(*engine.PanicError); !ok {
-				t.Error("an exit:", err)
+				t.Error("a panic or an exit:", err)
 			}
-		}, 0
+		}, shared
 	case 3:
 		s := wrap(t, e, key).(crypto.Decrypter)
-		return func() { wantDecrypts(t, key, s) }, 0
+		return func() { wantDecrypts(t, key, s) }, alone
 	case 4:
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
@@ -122,14 +132,14 @@ func anything(t *testing.T, e *engine.Engine) (f func(), lane int) {
 			if sig, err := s.Sign(rand.Reader, d, crypto.SHA256); err != nil || !ecdsa.VerifyASN1(&key.PublicKey, d, sig) {
 				t.Error("P-256:", err)
 			}
-		}, 0
+		}, alone
 	case 5:
 		s := wrap(t, e, key)
 		return func() {
 			if _, err := s.Sign(nil, nil, crypto.SHA256); err == nil {
 				t.Error("signed nothing")
 			}
-		}, 0
+		}, shared
 	}
 }
 
@@ -148,7 +158,7 @@ func TestExitInACallback(t *testing.T) {
 	called := make(chan struct{})
 	w.SetCallback(func(any) { close(called); runtime.Goexit() }, nil)
 	var job async.Job
-	inOneBatch(t, e, func() {
+	inOneBatch(t, e, 3, func() {
 		var out async.Outcome
 		job, out, err = pool.Start(&w, func(j async.Job) error {
 			_, err := s.WithContext(async.NewContext(context.Background(), j)).Sign(nil, digest(crypto.SHA256), crypto.SHA256)

@@ -171,7 +171,7 @@ func TestExponents(t *testing.T) {
 		})
 		all[len(all)-1]()
 	}
-	inOneBatch(t, e, all...)
+	inOneBatch(t, e, len(all), all...)
 	wantVectorized(t, e, 2*len(all))
 }
 

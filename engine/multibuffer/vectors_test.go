@@ -41,13 +41,16 @@ func TestWycheproof(t *testing.T) {
 		return b
 	}
 	e := newEngine(t, multibuffer.Options{})
-	n := 0
+	n, uneven := 0, 0
 	for _, g := range file.Groups {
 		key, err := x509.ParsePKCS8PrivateKey(unhex(g.PKCS8))
 		if err != nil {
 			t.Fatal(err)
 		}
 		s := wrap(t, e, key.(*rsa.PrivateKey))
+		if key.(*rsa.PrivateKey).Primes[0].BitLen() != g.Size/2 {
+			uneven += len(g.Tests) // those with e = 3 have one long prime and one short one
+		}
 		for _, c := range g.Tests {
 			h := hashes[g.SHA]
 			sum := h.New()
@@ -62,5 +65,5 @@ func TestWycheproof(t *testing.T) {
 	if n != 93 {
 		t.Errorf("%d tests, want 93", n)
 	}
-	wantVectorized(t, e, n)
+	wantVectorized(t, e, n-uneven)
 }

@@ -1,0 +1,166 @@
+package multibuffer_test
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"strings"
+	"time"
+
+	"asynccrypto/engine/multibuffer"
+)
+
+// A TLS server signs once for each handshake. With its key wrapped, handshakes of one moment are signed together.
+func Example_tls() {
+	cert, roots := serverCertificate()
+	signer, err := multibuffer.Signer(cert.PrivateKey.(crypto.Signer))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	cert.PrivateKey = signer // the only change
+
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer listener.Close()
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		io.WriteString(conn, "hello")
+	}()
+
+	conn, err := tls.Dial("tcp", listener.Addr().String(), &tls.Config{RootCAs: roots})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close()
+	greeting, err := io.ReadAll(conn)
+	fmt.Println(string(greeting), err)
+	// Output: hello <nil>
+}
+
+// A certificate authority wraps its key. What it signs is what it always signed.
+func Example_certificate() {
+	key, err := rsa.GenerateKey(rand.Reader, 3072)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	signer, err := multibuffer.Signer(key)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer signer.Close()
+
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: "An authority"},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(24 * time.Hour),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign,
+		SignatureAlgorithm:    x509.SHA384WithRSAPSS,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, signer.Public(), signer)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(cert.Subject, cert.SignatureAlgorithm, cert.CheckSignatureFrom(cert))
+	// Output: CN=An authority SHA384-RSAPSS <nil>
+}
+
+// Issuing tokens (RFC 7519, RS256): a service does little else but sign, for many clients at a time.
+func Example_token() {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	signer, err := multibuffer.Signer(key)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer signer.Close()
+
+	issue := func(claims map[string]any) (string, error) {
+		payload, err := json.Marshal(claims)
+		if err != nil {
+			return "", err
+		}
+		encode := base64.RawURLEncoding.EncodeToString
+		token := encode([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + encode(payload)
+		digest := sha256.Sum256([]byte(token))
+		signature, err := signer.Sign(rand.Reader, digest[:], crypto.SHA256)
+		return token + "." + encode(signature), err
+	}
+	token, err := issue(map[string]any{"sub": "alice", "exp": 4102444800})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	dot := strings.LastIndexByte(token, '.')
+	signed := token[:dot]
+	raw, err := base64.RawURLEncoding.DecodeString(token[dot+1:])
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	digest := sha256.Sum256([]byte(signed))
+	fmt.Println(signed)
+	fmt.Println(rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, digest[:], raw))
+	// Output:
+	// eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJleHAiOjQxMDI0NDQ4MDAsInN1YiI6ImFsaWNlIn0
+	// <nil>
+}
+
+// serverCertificate makes a certificate for this machine, and the roots that know it.
+func serverCertificate() (tls.Certificate, *x509.CertPool) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(time.Hour),
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		panic(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		panic(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(cert)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
+}

@@ -1,0 +1,13 @@
+module asynccrypto/internal/interop
+
+go 1.26.0
+
+require (
+	asynccrypto v0.0.0
+	github.com/golang-jwt/jwt/v5 v5.3.1
+	golang.org/x/crypto v0.58.0
+)
+
+require golang.org/x/sys v0.49.0 // indirect
+
+replace asynccrypto => ../..
