@@ -80,9 +80,10 @@ func (e *Engine) endHere(g uintptr) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.here, g)
-	if e.closed {
+	switch {
+	case e.closed:
 		e.work.Broadcast() // those that waited for the place have to look whether anything is left
-	} else {
+	case e.queued.n > 0: // else a worker is woken for nothing, which costs more than all the rest
 		e.work.Signal()
 	}
 }

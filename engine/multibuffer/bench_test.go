@@ -1,0 +1,304 @@
+package multibuffer
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"asynccrypto/async"
+	"asynccrypto/engine"
+	"asynccrypto/internal/ifma"
+)
+
+// Figures here are ratios of times that were taken in turns, so that a busy machine disturbs both sides alike. Those of
+// one core are taken with GOMAXPROCS=1.
+
+var benchKeys = sync.OnceValue(func() map[int]*rsa.PrivateKey {
+	m := make(map[int]*rsa.PrivateKey)
+	for _, bits := range []int{2048, 3072, 4096} {
+		k, err := rsa.GenerateKey(rand.Reader, bits)
+		if err != nil {
+			panic(err)
+		}
+		m[bits] = k
+	}
+	return m
+})
+
+// inTurns runs a and b in turns and reports their times, for n operations each, and how much longer b takes: the medians.
+func inTurns(b *testing.B, n int, first, second func()) {
+	var ta, tb, ratio []float64
+	timed := func(f func()) float64 {
+		start := time.Now()
+		f()
+		return float64(time.Since(start)) / float64(n)
+	}
+	first()
+	second()
+	for b.Loop() {
+		x, y := timed(first), timed(second)
+		ta, tb, ratio = append(ta, x), append(tb, y), append(ratio, y/x)
+	}
+	median := func(x []float64) float64 { slices.Sort(x); return x[len(x)/2] }
+	b.ReportMetric(median(ta)/1000, "us/first")
+	b.ReportMetric(median(tb)/1000, "us/second")
+	b.ReportMetric(median(ratio), "second/first")
+	b.ReportMetric(0, "ns/op")
+}
+
+func benchEngine(b *testing.B) *engine.Engine {
+	e, err := New(Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { e.Close() })
+	return e
+}
+
+// jobs are many jobs on a loop, each of which does the same over and over.
+type jobs struct {
+	b     *testing.B
+	all   []*job
+	woken chan *job
+}
+
+type job struct {
+	async.WaitCtx
+	job async.Job
+}
+
+// newJobs starts n jobs that call f once each time that they are begun.
+func newJobs(b *testing.B, n int, f func(context.Context) error) *jobs {
+	pool, err := async.NewPool(n, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	js := &jobs{b: b, woken: make(chan *job, n)}
+	for range n {
+		j := new(job)
+		j.SetCallback(func(arg any) { js.woken <- arg.(*job) }, j)
+		var out async.Outcome
+		j.job, out, err = pool.Start(&j.WaitCtx, func(aj async.Job) error {
+			ctx := async.NewContext(context.Background(), aj)
+			for {
+				if err := aj.Pause(); err != nil { // at last async.ErrCanceled
+					return err
+				}
+				if err := f(ctx); err != nil {
+					return err
+				}
+			}
+		})
+		if out != async.Paused {
+			b.Fatal(out, err)
+		}
+		js.all = append(js.all, j)
+	}
+	b.Cleanup(func() {
+		for _, j := range js.all {
+			j.Close()
+		}
+		pool.Close()
+	})
+	return js
+}
+
+// run has each job call f, and resumes them as they are woken, until all have returned.
+func (js *jobs) run() {
+	for _, j := range js.all {
+		js.resume(j)
+	}
+	for range js.all {
+		js.resume(<-js.woken)
+	}
+}
+
+func (js *jobs) resume(j *job) {
+	if out, err := j.job.Resume(); out != async.Paused {
+		js.b.Fatal(out, err)
+	}
+}
+
+// BenchmarkOverhead is what the engine adds to the kernels when batches are full: 64 jobs, beside batches of eight with
+// nothing around them.
+func BenchmarkOverhead(b *testing.B) {
+	if ok, why := Supported(); !ok {
+		b.Skip(why)
+	}
+	for _, bits := range []int{2048, 3072, 4096} {
+		for _, scheme := range []string{"PKCS1v15", "PSS"} {
+			b.Run(fmt.Sprintf("%d/%s", bits, scheme), func(b *testing.B) {
+				key := benchKeys()[bits]
+				prepared, _, err := prepare(key)
+				if err != nil {
+					b.Fatal(err)
+				}
+				w, err := ifma.NewWorkspace(bits / 8)
+				if err != nil {
+					b.Fatal(err)
+				}
+				digest := make([]byte, 32)
+				var opts crypto.SignerOpts = crypto.SHA256
+				if scheme == "PSS" {
+					opts = &rsa.PSSOptions{Hash: crypto.SHA256, SaltLength: rsa.PSSSaltLengthEqualsHash}
+				}
+				var keys [8]*ifma.Key
+				var in, out [8][]byte
+				for l := range keys {
+					keys[l], in[l], out[l] = prepared.(*ifma.Key), make([]byte, bits/8), make([]byte, bits/8)
+					if !encode(in[l], &engine.SignOp{Digest: digest, Opts: opts, Rand: rand.Reader}) {
+						b.Fatal("not encoded")
+					}
+				}
+				s, err := benchEngine(b).Signer(key)
+				if err != nil {
+					b.Fatal(err)
+				}
+				js := newJobs(b, 64, func(ctx context.Context) error {
+					_, err := s.WithContext(ctx).Sign(rand.Reader, digest, opts)
+					return err
+				})
+				inTurns(b, 64, func() {
+					for range 64 / 8 {
+						if ok := w.Sign(&keys, &in, &out, 8); ok != 0xff {
+							b.Fatal(ok)
+						}
+					}
+				}, js.run)
+			})
+		}
+	}
+}
+
+// BenchmarkLone is one request at a time, beside the standard library: from a goroutine and from a job.
+func BenchmarkLone(b *testing.B) {
+	e := benchEngine(b)
+	digest := make([]byte, 32)
+	p256, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	p384, _ := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	_, ed, _ := ed25519.GenerateKey(rand.Reader)
+	small, _ := rsa.GenerateKey(rand.Reader, 1024)
+	pss := &rsa.PSSOptions{Hash: crypto.SHA256, SaltLength: rsa.PSSSaltLengthEqualsHash}
+	type pair struct {
+		name   string
+		std    func() error
+		engine func(context.Context) error
+	}
+	var all []pair
+	add := func(name string, key crypto.Signer, opts crypto.SignerOpts) {
+		s, err := e.Signer(key)
+		if err != nil {
+			b.Fatal(err)
+		}
+		all = append(all, pair{name,
+			func() error { _, err := key.Sign(rand.Reader, digest, opts); return err },
+			func(ctx context.Context) error {
+				_, err := s.WithContext(ctx).Sign(rand.Reader, digest, opts)
+				return err
+			}})
+	}
+	for _, bits := range []int{2048, 3072, 4096} {
+		add(fmt.Sprintf("RSA-%d", bits), benchKeys()[bits], crypto.SHA256)
+		add(fmt.Sprintf("RSA-%d-PSS", bits), benchKeys()[bits], pss)
+	}
+	add("RSA-1024", small, crypto.SHA256)
+	add("P-256", p256, crypto.SHA256)
+	add("P-384", p384, crypto.SHA256)
+	add("Ed25519", ed, crypto.Hash(0))
+	x25519, _ := ecdh.X25519().GenerateKey(rand.Reader)
+	all = append(all, pair{"X25519",
+		func() error { _, err := x25519.ECDH(x25519.PublicKey()); return err },
+		func(ctx context.Context) error {
+			return e.Do(ctx, &engine.ECDHOp{Key: x25519, Peer: x25519.PublicKey()})
+		}})
+	for _, p := range all {
+		must := func(err error) {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.Run(p.name+"/goroutine", func(b *testing.B) {
+			inTurns(b, 20, func() {
+				for range 20 {
+					must(p.std())
+				}
+			}, func() {
+				for range 20 {
+					must(p.engine(context.Background()))
+				}
+			})
+		})
+		b.Run(p.name+"/job", func(b *testing.B) {
+			inTurns(b, 20, func() {
+				for range 20 {
+					must(p.std())
+				}
+			}, func() { runJob(b, p.engine) })
+		})
+	}
+}
+
+// runJob does f twenty times in one job.
+func runJob(b *testing.B, f func(context.Context) error) {
+	pool, err := async.NewPool(1, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer pool.Close()
+	var w async.WaitCtx
+	defer w.Close()
+	wakes := make(chan struct{}, 1)
+	w.SetCallback(func(any) { wakes <- struct{}{} }, nil)
+	j, out, err := pool.Start(&w, func(j async.Job) error {
+		ctx := async.NewContext(context.Background(), j)
+		for range 20 {
+			if err := f(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for ; out == async.Paused; out, err = j.Resume() {
+		<-wakes
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkKeys is what wrapping a key costs, and what its copy for the lanes takes up.
+func BenchmarkKeys(b *testing.B) {
+	for _, bits := range []int{2048, 3072, 4096} {
+		b.Run(fmt.Sprint(bits), func(b *testing.B) {
+			e := benchEngine(b)
+			var signers []engine.Signer
+			heap := func() uint64 {
+				var m runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&m)
+				return m.HeapAlloc
+			}
+			before := heap()
+			for b.Loop() {
+				s, err := e.Signer(benchKeys()[bits])
+				if err != nil {
+					b.Fatal(err)
+				}
+				signers = append(signers, s)
+			}
+			b.ReportMetric(float64(heap()-before)/float64(len(signers)), "B/key")
+			runtime.KeepAlive(signers)
+		})
+	}
+}
