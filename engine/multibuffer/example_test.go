@@ -119,7 +119,7 @@ func Example_token() {
 		signature, err := signer.Sign(rand.Reader, digest[:], crypto.SHA256)
 		return token + "." + encode(signature), err
 	}
-	token, err := issue(map[string]any{"sub": "alice", "exp": 4102444800})
+	token, err := issue(map[string]any{"sub": "alice", "exp": int64(4102444800)})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -189,7 +189,7 @@ func TestSignerOfTheDefaultEngine(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	if multibuffer.Default() != multibuffer.Default() || multibuffer.Default().Name() != "multibuffer" {
+	if e, again := multibuffer.Default(), multibuffer.Default(); e != again || e.Name() != "multibuffer" {
 		t.Error("there is more than one default engine")
 	}
 	if _, err := multibuffer.Signer(nil); err == nil {
