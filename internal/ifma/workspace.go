@@ -1,6 +1,9 @@
 package ifma
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
+)
 
 // Workspace holds everything that one batch needs. One batch at a time may use it; it is empty (all zero) between
 // batches. It allocates nothing after NewWorkspace.
@@ -51,7 +54,7 @@ func NewWorkspace(size int) (*Workspace, error) {
 	}
 	part, full := layoutFor(digitsFor(size*4)), layoutFor(digitsFor(size*8))
 	d, dd := part.d, full.d
-	w := &Workspace{size: size, dead: deadKey(size)}
+	w := &Workspace{size: size, dead: deadKeys[size]()}
 	scratch := max(scratchFor(d), scratchFor(dd))
 	w.mem = newVecs(2*part.size() + full.size() + scratch + d*(3+tableSize) + 1 + 6*dd + 6*d)
 	mem := w.mem
@@ -81,6 +84,14 @@ func (w *Workspace) wipe() {
 	clear(w.mem)
 	clear(w.x.exp[:])
 	clear(w.e[:])
+}
+
+// deadKeys holds the dead key of each size. It is only read, so all workspaces share it; to make one takes longer than a
+// signature.
+var deadKeys = map[int]func() *Key{
+	256: sync.OnceValue(func() *Key { return deadKey(256) }),
+	384: sync.OnceValue(func() *Key { return deadKey(384) }),
+	512: sync.OnceValue(func() *Key { return deadKey(512) }),
 }
 
 // deadKey returns what lanes without a request compute with: the moduli 2^bits-1, all exponents and messages 0.
