@@ -57,13 +57,20 @@ func (s *keyState) wipeIfUnused() {
 	}
 }
 
+// held returns the state of r's key if the operation uses what was prepared there, else nil.
+func (r *Request) held() *keyState {
+	if batched(r.op) {
+		return r.op.(*SignOp).state
+	}
+	return nil
+}
+
 // hold keeps what was prepared for r's key until letGo. It is false when the signer was closed meanwhile.
 func (r *Request) hold() bool {
-	o, ok := r.op.(*SignOp)
-	if !ok || o.state == nil || o.Prepared == nil {
+	s := r.held()
+	if s == nil {
 		return true
 	}
-	s := o.state
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -75,11 +82,10 @@ func (r *Request) hold() bool {
 
 // letGo is called once for each request that was held: when its operation has ended, or is sure never to begin.
 func (r *Request) letGo() {
-	o, ok := r.op.(*SignOp)
-	if !ok || o.state == nil || o.Prepared == nil {
+	s := r.held()
+	if s == nil {
 		return
 	}
-	s := o.state
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.users--

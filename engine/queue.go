@@ -113,20 +113,29 @@ func (e *Engine) take(last []*Request) []*Request {
 // a batch would not help is not made to wait for one, nor to stand in the way of one: it goes alone, and the prepared are
 // gathered from the whole queue. mu is held.
 func (e *Engine) pick(batch []*Request) []*Request {
-	alone := e.prepare != nil && !batched(e.queued.head.op)
-	for r := e.queued.head; r != nil && len(batch) < e.maxBatch; {
+	first := e.queued.head
+	if !e.shares(first) {
+		return append(batch, e.begin(first))
+	}
+	for r := first; r != nil && len(batch) < e.maxBatch; {
 		next := r.next
-		if len(batch) == 0 || !alone && (e.prepare == nil || batched(r.op)) {
-			e.queued.remove(r)
-			e.taken.push(r)
-			r.begun = true
-			batch = append(batch, r)
+		if e.shares(r) {
+			batch = append(batch, e.begin(r))
 		}
-		if r = next; alone {
-			break
-		}
+		r = next
 	}
 	return batch
+}
+
+// shares reports whether r may be in a batch with others.
+func (e *Engine) shares(r *Request) bool { return e.prepare == nil || batched(r.op) }
+
+// begin moves r from the queue to the handler's hands. mu is held.
+func (e *Engine) begin(r *Request) *Request {
+	e.queued.remove(r)
+	e.taken.push(r)
+	r.begun = true
+	return r
 }
 
 // completed accounts for a request whose operation has ended. won tells whether that is what its waiter gets.

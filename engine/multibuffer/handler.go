@@ -84,8 +84,8 @@ func join(groups *[len(sizes)]group, r *engine.Request) bool {
 	return false
 }
 
-// sign computes a group, which may be empty. What does not pass the check with the public exponent is computed anew by the standard library:
-// a fault that left the process would give the key away.
+// sign computes a group, which may be empty. What does not pass the check with the public exponent is computed anew by
+// the standard library: a fault that left the process would give the key away.
 func (h *handler) sign(size int, g *group) {
 	if g.n == 0 {
 		return
