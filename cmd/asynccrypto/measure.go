@@ -244,13 +244,5 @@ func (s *series) meanBatch() float64 {
 	if s.jobs == 0 {
 		return 1
 	}
-	var batches, operations uint64
-	for i, n := range s.batches {
-		batches += n
-		operations += n * uint64(i+1)
-	}
-	if batches == 0 {
-		return 0
-	}
-	return float64(operations) / float64(batches)
+	return engine.Stats{BatchSizes: s.batches}.MeanBatch()
 }
