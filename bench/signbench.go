@@ -11,6 +11,7 @@ import (
 
 	"asynccrypto/engine"
 	"asynccrypto/engine/multibuffer"
+	"asynccrypto/internal/cputime"
 )
 
 // bench is what a child keeps between tasks.
@@ -81,11 +82,11 @@ func (b *bench) do(t task) (outcome, error) {
 		stops.start()
 	}
 	before := b.e.Stats()
-	cpu, known := cpuTime()
+	cpu, known := cputime.Process()
 	start := time.Now()
 	tallies, err := slice()
 	o := outcome{Time: time.Since(start)}
-	after, _ := cpuTime()
+	after, _ := cputime.Process()
 	if t.Stops {
 		o.Stops = stops.end()
 	}

@@ -9,6 +9,7 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/engine"
+	"asynccrypto/internal/cputime"
 )
 
 // Both ways get the same cores. The direct calls are made by as many goroutines as there are cores, each calling the key
@@ -176,11 +177,11 @@ func measureRounds(all []*series, total time.Duration) error {
 				continue
 			}
 			start := time.Now()
-			cpu, ok := cpuTime()
+			cpu, ok := cputime.Process()
 			if err := s.round(min(left, total/rounds)); err != nil {
 				return fmt.Errorf("%s: %w", s, err)
 			}
-			if after, _ := cpuTime(); ok {
+			if after, _ := cputime.Process(); ok {
 				s.computed += after - cpu
 				s.possible += time.Duration(s.cores) * time.Since(start)
 			}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package cputime
 
 import (
 	"time"
@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cpuTime returns how long the process has computed so far, on all cores together; ok is false where that can't be told.
-func cpuTime() (d time.Duration, ok bool) {
+// Process returns how long the process has computed so far, on all cores together; ok is false where that can't be told.
+func Process() (d time.Duration, ok bool) {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
 		return 0, false

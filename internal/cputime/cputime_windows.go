@@ -1,4 +1,4 @@
-package main
+package cputime
 
 import (
 	"time"
@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// cpuTime returns how long the process has computed so far, on all cores together; ok is false where that can't be told.
-func cpuTime() (d time.Duration, ok bool) {
+// Process returns how long the process has computed so far, on all cores together; ok is false where that can't be told.
+func Process() (d time.Duration, ok bool) {
 	var created, exited, kernel, user windows.Filetime
 	if err := windows.GetProcessTimes(windows.CurrentProcess(), &created, &exited, &kernel, &user); err != nil {
 		return 0, false
