@@ -38,8 +38,9 @@ type Config struct {
 	Nice int
 	// Direct lets an operation that a batch would not help run on the goroutine that asks for it, when nothing is queued
 	// and a worker is free, whose place it takes: a change of goroutines costs as much as a fast signature. It is left to
-	// the workers when its context can end, when they are nice, and in jobs, but for what only computes on a single
-	// processor, where pausing gains nothing.
+	// the workers when its context can end, when they are nice, and in jobs, where a pause lets other work go on. Jobs do
+	// themselves what the standard library's keys on elliptic curves compute, which is over before a change of threads has
+	// paid for itself, and on a single processor, where pausing gains nothing, what its RSA keys do as well.
 	Direct bool
 	// Prepare, if not nil, is called for each private key that is wrapped by Signer. What it returns comes back as
 	// SignOp.Prepared; nil is for keys that need none. Then batches are of operations with such keys only, and every other
@@ -74,7 +75,7 @@ type Engine struct {
 	workers map[uintptr]bool // the running workers' goroutines, by gid.Get
 	starts  int              // workers that are about to be among them
 	busy    int              // workers in the handler
-	here    map[uintptr]bool // goroutines whose operation runs on them, in a worker's place
+	here    []uintptr        // goroutines whose operation runs on them, in a worker's place; limit at most
 	drained chan struct{}    // closed when the engine is, and nothing is left
 	counts  Stats
 }
@@ -114,7 +115,7 @@ func New(c Config) (*Engine, error) {
 		prepare:  c.Prepare,
 		figures:  c.Figures,
 		workers:  make(map[uintptr]bool, c.Workers),
-		here:     make(map[uintptr]bool),
+		here:     make([]uintptr, 0, c.Workers),
 		starts:   c.Workers,
 		drained:  make(chan struct{}),
 	}
@@ -164,7 +165,7 @@ func (e *Engine) Do(ctx context.Context, op Op) error {
 	case ok && job.InJob() && job.Err() == async.ErrCanceled:
 		return job.Pause() // ErrCanceled, the second time it unwinds
 	case ok && job.InJob():
-		if e.single && computes(op) {
+		if e.directInJob(op) {
 			if done, err := e.doDirect(ctx, op); done {
 				return err
 			}

@@ -101,7 +101,7 @@ func (k *boundKey) with(ctx context.Context) *boundKey {
 }
 
 func (k *boundKey) do(op Op) error {
-	if k.state.isClosed() {
+	if k.state.closed.Load() {
 		return ErrClosed
 	}
 	return k.e.Do(k.ctx, op)

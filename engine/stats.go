@@ -9,7 +9,7 @@ type Stats struct {
 	Failed    uint64 // ended with one, whether the key's, a panic's or a deadline's
 	Dropped   uint64 // ended, or never begun, with nobody waiting any more
 	EAGAINs   uint64 // of those submitted, the ones that met a full engine
-	InFlight  int    // now in the handler's hands, whether or not somebody still waits
+	InFlight  int    // now in the handler's hands or on their callers' goroutines, whether or not somebody still waits
 	Queued    int    // now waiting for a worker
 	Waiting   int    // now waiting for room, with StatusEAGAIN
 	// BatchSizes[i] counts the batches of i+1 requests. Its length is Config.MaxBatch. It is the caller's.
@@ -38,7 +38,7 @@ func (e *Engine) Stats() Stats {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.counts
-	s.InFlight, s.Queued, s.Waiting = e.taken.n, e.queued.n, e.waiting.n
+	s.InFlight, s.Queued, s.Waiting = e.inFlight(), e.queued.n, e.waiting.n
 	s.BatchSizes = append([]uint64(nil), s.BatchSizes...)
 	if e.figures != nil {
 		e.figures(&s)
