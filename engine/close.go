@@ -15,8 +15,8 @@ func (e *Engine) Close() error { return e.Shutdown(context.Background()) }
 // is completed, and its waiters are woken as ever. It returns when nothing is left and the workers have ended.
 //
 // If ctx is done first, every waiter left gets an error that wraps ErrClosed, what has not begun never will, and
-// Shutdown returns an error that wraps ctx's and says how many operations hang in the handler; Stats counts them as
-// InFlight until they end. It may be called again, also by several goroutines. In one of the engine's operations,
+// Shutdown returns an error that wraps ctx's and says how many operations hang in the handler (nil if none does); Stats
+// counts them as InFlight until they end. It may be called again, also by several goroutines. In one of the engine's operations,
 // or a callback that a worker calls, it returns an error and does nothing.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	if e.onOwn() {
