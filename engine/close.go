@@ -16,7 +16,8 @@ func (e *Engine) Close() error { return e.Shutdown(context.Background()) }
 //
 // If ctx is done first, every waiter left gets an error that wraps ErrClosed, what has not begun never will, and
 // Shutdown returns an error that wraps ctx's and says how many operations hang in the handler, or on their callers' own
-// goroutines (Config.Direct), which get their results; Stats counts them as InFlight until they end. It may be called again, also by several goroutines. In one of the engine's operations,
+// goroutines (Config.Direct), which get their results; nil if none does. Stats counts them as InFlight until they end.
+// It may be called again, also by several goroutines. In one of the engine's operations,
 // or a callback that a worker calls, it returns an error and does nothing.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	if e.onOwn() {

@@ -11,13 +11,10 @@ import (
 	"asynccrypto/internal/gid"
 )
 
-// doDirect runs op on the caller's goroutine, in a worker's place, if that may be: see Config.Direct. What it costs beside
-// op decides whether the engine is as fast as no engine for the fastest of signatures, so there is no Request: nobody but
-// the caller waits, and a Shutdown whose time is up could not answer it before op returns anyway.
-func (e *Engine) doDirect(ctx context.Context, op Op) (done bool, err error) {
-	if !e.direct || ctx.Done() != nil || batched(op) {
-		return false, nil
-	}
+// doDirect runs op on the caller's goroutine, in a worker's place, if that may be. What it costs beside op decides whether
+// the engine is as fast as no engine for the fastest of signatures, so there is no Request: nobody but the caller waits,
+// and a Shutdown whose time is up could not answer it before op returns anyway.
+func (e *Engine) doDirect(op Op) (done bool, err error) {
 	g := gid.Get()
 	if !e.beginHere(g) {
 		return false, nil
@@ -35,17 +32,20 @@ func batched(op Op) bool {
 	return ok && o.Prepared != nil
 }
 
-// directInJob reports whether a job does op itself. A pause lets its goroutine do other work meanwhile, so what may wait,
-// or takes long, is left to the workers. Two things aren't: what computes, where there is but one processor to compute on;
-// and on any machine what is done before the way to a worker and back, of up to 30 us, has paid for itself.
-func (e *Engine) directInJob(op Op) bool {
+// mayDirect reports whether op may run on the goroutine that asks for it: see Config.Direct. The way to a worker and back
+// costs up to 30 us.
+func (e *Engine) mayDirect(ctx context.Context, op Op, inJob bool) bool {
+	if !e.direct || batched(op) {
+		return false
+	}
+	ends := ctx.Done() != nil
 	switch keyOf(op).(type) {
 	case *ecdsa.PrivateKey, *ecdh.PrivateKey, ed25519.PrivateKey:
 		return true
 	case *rsa.PrivateKey:
-		return e.single
+		return !ends && (!inJob || e.single)
 	}
-	return false
+	return !ends && !inJob
 }
 
 // keyOf returns the private key that op is an operation of, nil if the engine can't tell.

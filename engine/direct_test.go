@@ -71,6 +71,15 @@ func TestDirect(t *testing.T) {
 	if ran(e, ctx) {
 		t.Error("a call that can be given up holds its goroutine")
 	}
+	_, key, _ := ed25519.GenerateKey(rand.Reader)
+	signer, err := e.Signer(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var signed uintptr
+	if _, err := signer.WithContext(ctx).Sign(nil, nil, spy{crypto.Hash(0), &signed}); err != nil || signed != here {
+		t.Error("a signature that is over at once changed goroutines:", err)
+	}
 	plain := newManual(t, 8) // not Direct
 	go func() { (<-plain.taken).Run() }()
 	if ran(plain.Engine, context.Background()) {
@@ -79,7 +88,7 @@ func TestDirect(t *testing.T) {
 	if runtime.GOOS == "linux" && ran(newDirect(t, engine.Config{Workers: 1, Nice: 1}), context.Background()) {
 		t.Error("an operation of a nice engine ran at the caller's priority")
 	}
-	if st := e.Stats(); st.Submitted != 2 || st.Completed != 2 || st.BatchSizes[0] != 2 {
+	if st := e.Stats(); st.Submitted != 3 || st.Completed != 3 || st.BatchSizes[0] != 3 {
 		t.Errorf("%+v", st)
 	}
 }
@@ -136,7 +145,7 @@ func TestDirectInJobs(t *testing.T) {
 	pool := newPool(t)
 	for _, procs := range []int{1, 2} {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
-		e := newDirect(t, engine.Config{Workers: 1})
+		e := newDirect(t, engine.Config{Workers: 2}) // one may not be back yet from the operation before
 		for _, tt := range []struct {
 			name string
 			key  crypto.Signer
