@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
+	"hash"
 	mrand "math/rand/v2"
 	"runtime"
 	"sync"
@@ -141,6 +142,28 @@ func anything(t *testing.T, e *engine.Engine) (f func(), how int) {
 			}
 		}, shared
 	}
+}
+
+// A hash function that a program has registered may panic, or exit the goroutine, while the message is padded. That is the
+// matter of the operation that asked for it.
+func TestHashThatPanics(t *testing.T) {
+	e := newEngine(t, multibuffer.Options{Workers: 1})
+	key := keys()[2048][0]
+	s := wrap(t, e, key)
+	defer crypto.RegisterHash(crypto.MD4, nil)
+	for _, leave := range []func(){func() { panic("mine") }, runtime.Goexit} {
+		crypto.RegisterHash(crypto.MD4, func() hash.Hash { leave(); return nil })
+		bad := func() {
+			_, err := s.Sign(rand.Reader, digest(crypto.MD4), &rsa.PSSOptions{Hash: crypto.MD4})
+			if _, ok := err.(*engine.PanicError); !ok {
+				t.Error(err)
+			}
+		}
+		good := signs(t, s, key, false)
+		inOneBatch(t, e, 4, good, bad, signs(t, s, key, true), good)
+		inOneBatch(t, e, 2, bad, bad)
+	}
+	wantVectorized(t, e, 6)
 }
 
 // A callback that exits the worker's goroutine takes nobody else's result with it.

@@ -33,20 +33,21 @@ type group struct {
 func (h *handler) handle(batch []*engine.Request) {
 	var groups [len(sizes)]group
 	var others []*engine.Request
-	for _, r := range batch {
-		switch {
+	// Deferred first: one whose padding panics, by a hash function of the program's own, ends alone.
+	defer each(0, len(groups), func(i int) { h.sign(i, &groups[i]) })
+	defer func() { each(0, len(others), func(i int) { others[i].Run() }) }()
+	each(0, len(batch), func(i int) {
+		switch r := batch[i]; {
 		case r.Abandoned():
 			r.Complete(nil) // into the void
 		case !join(&groups, r):
 			others = append(others, r)
 		}
-	}
-	defer each(0, len(groups), func(i int) { h.sign(i, &groups[i]) })
-	each(0, len(others), func(i int) { others[i].Run() })
+	})
 }
 
-// each calls f for every number from i to below n, also if f exits the goroutine, as an operation or a callback can: its
-// neighbours in the batch have nothing to do with that.
+// each calls f for every number from i to below n, also if f panics or exits the goroutine, as an operation or a callback
+// can: its neighbours in the batch have nothing to do with that.
 func each(i, n int, f func(int)) {
 	defer func() {
 		if i < n {
