@@ -22,7 +22,9 @@
 //
 // The kernels are constant in time: no branch and no address depends on a secret. Every result is checked with the
 // public exponent before it leaves, and computed anew by the standard library if it is wrong. The engine holds a copy of
-// each key until its signer is closed, or collected, and then wipes it. Nobody has audited this; see SECURITY.md.
+// each key until its signer is closed, or collected, and then wipes it. Where Supported is true an RSA key that its Validate
+// refuses can't be wrapped, also one without its primes, with which crypto/rsa would sign. Nobody has audited this; see
+// SECURITY.md.
 package multibuffer
 
 import (
