@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"asynccrypto/async"
 	"asynccrypto/engine"
@@ -164,6 +165,32 @@ func TestHashThatPanics(t *testing.T) {
 		inOneBatch(t, e, 2, bad, bad)
 	}
 	wantVectorized(t, e, 6)
+}
+
+// A reader of the caller's may block. Its neighbours in the batch have their signatures all the same.
+func TestReaderThatBlocks(t *testing.T) {
+	e := newEngine(t, multibuffer.Options{Workers: 1})
+	key := keys()[2048][0]
+	s := wrap(t, e, key)
+	var others sync.WaitGroup
+	others.Add(2)
+	good := func() { defer others.Done(); signs(t, s, key, false)() }
+	inOneBatch(t, e, 3, good, func() {
+		read := readerFunc(func(p []byte) (int, error) {
+			done := make(chan struct{})
+			go func() { others.Wait(); close(done) }()
+			select {
+			case <-done:
+			case <-time.After(10 * time.Second):
+				t.Error("its neighbours wait for it")
+			}
+			return rand.Read(p)
+		})
+		if _, err := s.Sign(read, digest(crypto.SHA256), &rsa.PSSOptions{Hash: crypto.SHA256}); err != nil {
+			t.Error(err)
+		}
+	}, good)
+	wantVectorized(t, e, 2)
 }
 
 // A callback that exits the worker's goroutine takes nobody else's result with it.

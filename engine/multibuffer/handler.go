@@ -28,14 +28,14 @@ type group struct {
 	data [ifma.MaxBatch][]byte // the padded message, then the signature
 }
 
-// handle does what it can in the lanes, and everything else the ordinary way. The latter comes first: most of it is
-// short, and a batch is not.
+// handle does what it can in the lanes, and everything else the ordinary way. The latter comes last, for it may read from a
+// reader of the caller's, which may block, or exit.
 func (h *handler) handle(batch []*engine.Request) {
 	var groups [len(sizes)]group
 	var others []*engine.Request
-	// Deferred first: one whose padding panics, by a hash function of the program's own, ends alone.
-	defer each(0, len(groups), func(i int) { h.sign(i, &groups[i]) })
+	// Deferred, and so in reverse order, for one whose padding panics, by a hash function of the program's own: it ends alone.
 	defer func() { each(0, len(others), func(i int) { others[i].Run() }) }()
+	defer each(0, len(groups), func(i int) { h.sign(i, &groups[i]) })
 	each(0, len(batch), func(i int) {
 		switch r := batch[i]; {
 		case r.Abandoned():
