@@ -169,6 +169,9 @@ func TestHashThatPanics(t *testing.T) {
 
 // A reader of the caller's may block. Its neighbours in the batch have their signatures all the same.
 func TestReaderThatBlocks(t *testing.T) {
+	if !lanes() {
+		t.Skip("no batches, and one worker")
+	}
 	e := newEngine(t, multibuffer.Options{Workers: 1})
 	key := keys()[2048][0]
 	s := wrap(t, e, key)

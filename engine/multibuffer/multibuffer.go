@@ -16,7 +16,7 @@
 // length that crypto/rsa takes, given as a crypto.Hash or a *rsa.PSSOptions. For PKCS #1 v1.5 the result is byte for
 // byte crypto/rsa's. Everything else goes to the standard library, on the same workers: decryption, other keys, PSS with
 // a reader other than crypto/rand's, any engine.Func. Callers don't see the difference; Stats counts it. So does
-// everything where [Supported] is false, and when crypto/fips140 is enabled.
+// everything where [Supported] is false, as it is when crypto/fips140 or BoringCrypto is enabled.
 //
 // # Safety
 //
@@ -50,10 +50,13 @@ type Options struct {
 }
 
 // Supported says whether signatures are computed eight at a time here, and if not, why: the CPU, the build, the
-// environment, or crypto/fips140. The answer does not change while the process lives.
+// environment, crypto/fips140, or BoringCrypto. The answer does not change while the process lives.
 func Supported() (ok bool, reason string) {
 	if fips140.Enabled() {
 		return false, "crypto/fips140 is enabled: the standard library's validated module does everything"
+	}
+	if boringCrypto() {
+		return false, "built with GOEXPERIMENT=boringcrypto: that module does everything"
 	}
 	return ifma.Supported()
 }
