@@ -106,4 +106,11 @@ func TestReadme(t *testing.T) {
 			t.Errorf("README.md does not give the command %q", command)
 		}
 	}
+	// The adapter that is given there is the one that is tested.
+	const begin, end = "type rsaMethod struct {", "\n}\n\n// Many"
+	example := read(t, "../internal/interop/jwt_example_test.go")
+	i, j := strings.Index(example, begin), strings.Index(example, end)
+	if i < 0 || j < i || !strings.Contains(text, example[i:j]) {
+		t.Error("README.md does not give rsaMethod as internal/interop/jwt_example_test.go tests it")
+	}
 }

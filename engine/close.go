@@ -15,8 +15,9 @@ func (e *Engine) Close() error { return e.Shutdown(context.Background()) }
 // is completed, and its waiters are woken as ever. It returns when nothing is left and the workers have ended.
 //
 // If ctx is done first, every waiter left gets an error that wraps ErrClosed, what has not begun never will, and
-// Shutdown returns an error that wraps ctx's and says how many operations hang in the handler; Stats counts them as
-// InFlight until they end. It may be called again, also by several goroutines. In one of the engine's operations,
+// Shutdown returns an error that wraps ctx's and says how many operations hang in the handler, or on their callers' own
+// goroutines (Config.Direct), which get their results; nil if none does. Stats counts them as InFlight until they end.
+// It may be called again, also by several goroutines. In one of the engine's operations,
 // or a callback that a worker calls, it returns an error and does nothing.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	if e.onOwn() {
@@ -51,7 +52,7 @@ func (e *Engine) isClosed() bool {
 // was not counted.
 func (e *Engine) giveUp(err error) (hung int) {
 	e.mu.Lock()
-	hung = max(e.taken.n, e.busy)
+	hung = max(e.taken.n, e.busy) + len(e.here)
 	var left []*Request
 	for _, l := range []*list{&e.waiting, &e.queued, &e.taken} {
 		for r := l.head; r != nil; {
@@ -75,7 +76,7 @@ func (e *Engine) checkDrained() {
 	if e.waiting.n+e.queued.n == 0 {
 		e.work.Broadcast() // the workers have stayed for those in line, and may go
 	}
-	if e.waiting.n+e.queued.n+e.taken.n+len(e.workers)+e.starts > 0 {
+	if e.waiting.n+e.queued.n+e.inFlight()+len(e.workers)+e.starts > 0 {
 		return
 	}
 	select {

@@ -6,24 +6,24 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"slices"
 
 	"asynccrypto/internal/gid"
 )
 
-// doDirect runs op on the caller's goroutine, in a worker's place, if that may be: see Config.Direct.
-func (e *Engine) doDirect(ctx context.Context, op Op) (done bool, err error) {
-	if !e.direct || ctx.Done() != nil || batched(op) {
-		return false, nil
-	}
-	r := &Request{e: e, ctx: ctx, op: op, ready: make(chan struct{})}
+// doDirect runs op on the caller's goroutine, in a worker's place, if that may be. What it costs beside op decides whether
+// the engine is as fast as no engine for the fastest of signatures, so there is no Request: nobody but the caller waits,
+// and a Shutdown whose time is up could not answer it before op returns anyway.
+func (e *Engine) doDirect(op Op) (done bool, err error) {
 	g := gid.Get()
-	if !e.beginHere(r, g) {
+	if !e.beginHere(g) {
 		return false, nil
 	}
-	defer e.endHere(g) // also if op exits the goroutine
-	r.Run()
-	<-r.ready // a Shutdown whose time is up may be about to answer in its stead
-	return true, r.consume()
+	ended := false
+	defer func() { e.endHere(g, ended && err == nil) }() // also if op exits the goroutine
+	err = runRecovered(op)
+	ended = true
+	return true, err
 }
 
 // batched reports whether op is one that the handler does better together with others.
@@ -32,54 +32,75 @@ func batched(op Op) bool {
 	return ok && o.Prepared != nil
 }
 
-// computes reports whether op is sure to compute and not to wait: the keys are the standard library's own.
-func computes(op Op) bool {
-	var key any
-	switch o := op.(type) {
-	case *SignOp:
-		key = o.Key
-	case *SignMessageOp:
-		key = o.Key
-	case *DecryptOp:
-		key = o.Key
-	case *ECDHOp:
-		key = o.Key
-	}
-	switch key.(type) {
-	case *rsa.PrivateKey, *ecdsa.PrivateKey, ed25519.PrivateKey, *ecdh.PrivateKey:
-		return true
-	}
-	return false
-}
-
-// beginHere takes a worker's place for r on the goroutine g, if one is free and nobody is before it. There is no need to
-// hold what was prepared for a key: operations that have it don't come here.
-func (e *Engine) beginHere(r *Request, g uintptr) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed || e.queued.n+e.waiting.n > 0 || e.full() || e.taken.n >= e.depth || e.inside(g) {
+// mayDirect reports whether op may run on the goroutine that asks for it: see Config.Direct. The way to a worker and back
+// costs up to 30 us.
+func (e *Engine) mayDirect(ctx context.Context, op Op, inJob bool) bool {
+	if !e.direct || batched(op) {
 		return false
 	}
-	e.here[g] = true
+	ends := ctx.Done() != nil
+	switch keyOf(op).(type) {
+	case *ecdsa.PrivateKey, *ecdh.PrivateKey, ed25519.PrivateKey:
+		return true
+	case *rsa.PrivateKey:
+		return !ends && (!inJob || e.single)
+	}
+	return !ends && !inJob
+}
+
+// keyOf returns the private key that op is an operation of, nil if the engine can't tell.
+func keyOf(op Op) any {
+	switch o := op.(type) {
+	case *SignOp:
+		return o.Key
+	case *SignMessageOp:
+		return o.Key
+	case *DecryptOp:
+		return o.Key
+	case *ECDHOp:
+		return o.Key
+	}
+	return nil
+}
+
+// beginHere takes a worker's place for the goroutine g, if one is free and nobody is before it. There is no need to hold
+// what was prepared for a key: operations that have it don't come here.
+func (e *Engine) beginHere(g uintptr) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed || e.queued.n+e.waiting.n > 0 || e.full() || e.inFlight() >= e.depth || e.inside(g) {
+		return false
+	}
+	e.here = append(e.here, g)
 	e.counts.Submitted++
 	e.counts.BatchSizes[0]++
-	e.taken.push(r)
-	r.begun = true
 	return true
 }
 
 // full reports whether no more operations may begin. mu is held.
 func (e *Engine) full() bool { return e.busy+len(e.here) >= e.limit }
 
+// inFlight is how many operations are in the handler's hands or on their callers' goroutines. mu is held.
+func (e *Engine) inFlight() int { return e.taken.n + len(e.here) }
+
 // inside reports whether the goroutine g is in one of the engine's operations, as a worker or in a worker's place. mu is
 // held.
-func (e *Engine) inside(g uintptr) bool { return e.workers[g] || e.here[g] }
+func (e *Engine) inside(g uintptr) bool { return e.workers[g] || slices.Contains(e.here, g) }
 
 // endHere gives the place back.
-func (e *Engine) endHere(g uintptr) {
+func (e *Engine) endHere(g uintptr, completed bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.here, g)
+	last := len(e.here) - 1
+	e.here[slices.Index(e.here, g)] = e.here[last]
+	e.here = e.here[:last]
+	if completed {
+		e.counts.Completed++
+	} else {
+		e.counts.Failed++
+	}
+	e.makeRoom()
+	e.checkDrained()
 	switch {
 	case e.closed:
 		e.work.Broadcast() // those that waited for the place have to look whether anything is left

@@ -3,6 +3,9 @@ package engine_test
 import (
 	"context"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -65,6 +68,15 @@ func TestDirect(t *testing.T) {
 	if ran(e, ctx) {
 		t.Error("a call that can be given up holds its goroutine")
 	}
+	_, key, _ := ed25519.GenerateKey(rand.Reader)
+	signer, err := e.Signer(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var signed uintptr
+	if _, err := signer.WithContext(ctx).Sign(nil, nil, spy{crypto.Hash(0), &signed}); err != nil || signed != here {
+		t.Error("a signature that is over at once changed goroutines:", err)
+	}
 	plain := newManual(t, 8) // not Direct
 	go func() { (<-plain.taken).Run() }()
 	if ran(plain.Engine, context.Background()) {
@@ -73,7 +85,7 @@ func TestDirect(t *testing.T) {
 	if runtime.GOOS == "linux" && ran(newDirect(t, engine.Config{Workers: 1, Nice: 1}), context.Background()) {
 		t.Error("an operation of a nice engine ran at the caller's priority")
 	}
-	if st := e.Stats(); st.Submitted != 2 || st.Completed != 2 || st.BatchSizes[0] != 2 {
+	if st := e.Stats(); st.Submitted != 3 || st.Completed != 3 || st.BatchSizes[0] != 3 {
 		t.Errorf("%+v", st)
 	}
 }
@@ -107,50 +119,70 @@ func TestDirectNotForPrepared(t *testing.T) {
 	}
 }
 
-// reader says which goroutine reads from it.
-type reader struct{ g uintptr }
+// spy is a hash that tells which goroutine asks for it, as keys do when they sign without random bytes.
+type spy struct {
+	crypto.Hash
+	g *uintptr
+}
 
-func (r *reader) Read(p []byte) (int, error) { r.g = gid.Get(); return rand.Read(p) }
+func (s spy) HashFunc() crypto.Hash { *s.g = gid.Get(); return s.Hash }
 
-// In a job a pause lets other work go on, unless there is but one processor and the operation needs that.
+// In a job a pause lets other work go on, unless there is but one processor, or the operation is over before that gains
+// anything.
 func TestDirectInJobs(t *testing.T) {
-	pool := newPool(t)
-	for _, procs := range []int{1, 2} {
-		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
-		e := newDirect(t, engine.Config{Workers: 1})
-		signer, err := e.Signer(rsaKey())
+	key := func(k crypto.Signer, err error) crypto.Signer {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := newSession(t)
-		s.listen()
-		var read reader
-		var job, op uintptr
-		digest := sha256.Sum256(nil)
-		s.job, s.out, s.err = pool.Start(&s.WaitCtx, func(j async.Job) error {
-			job = gid.Get()
-			sig, err := signer.WithContext(jobContext(j)).Sign(&read, digest[:], &rsa.PSSOptions{Hash: crypto.SHA256})
-			if err == nil {
-				err = rsa.VerifyPSS(&rsaKey().PublicKey, crypto.SHA256, digest[:], sig, nil)
-			}
+		return k
+	}
+	p256 := key(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	p384 := key(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
+	_, ed, _ := ed25519.GenerateKey(rand.Reader)
+	pool := newPool(t)
+	for _, procs := range []int{1, 2} {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+		e := newDirect(t, engine.Config{Workers: 2}) // one may not be back yet from the operation before
+		for _, tt := range []struct {
+			name string
+			key  crypto.Signer
+			hash crypto.Hash
+			here bool // also with several processors
+		}{
+			{"RSA", rsaKey(), crypto.SHA256, false},
+			{"P-384", p384, crypto.SHA256, true},
+			{"P-256", p256, crypto.SHA256, true},
+			{"Ed25519", ed, crypto.Hash(0), true},
+		} {
+			signer, err := e.Signer(tt.key)
 			if err != nil {
-				return err
+				t.Fatal(err)
 			}
-			var w where // may wait for something, as far as the engine knows
-			err = e.Do(jobContext(j), &w)
-			op = w.g
-			return err
-		})
-		for s.out == async.Paused {
-			<-s.wakes
-			s.resume()
-		}
-		s.want(t, async.Finished, nil)
-		if (read.g == job) != (procs == 1) {
-			t.Errorf("with %d processors, the signature on the job's goroutine: %v", procs, read.g == job)
-		}
-		if op == job {
-			t.Errorf("with %d processors, any operation runs on the job's goroutine", procs)
+			s := newSession(t)
+			s.listen()
+			var job, sign, other uintptr
+			s.job, s.out, s.err = pool.Start(&s.WaitCtx, func(j async.Job) error {
+				job = gid.Get()
+				digest := make([]byte, 32)
+				if _, err := signer.WithContext(jobContext(j)).Sign(nil, digest, spy{tt.hash, &sign}); err != nil {
+					return err
+				}
+				var w where // may wait for something, as far as the engine knows
+				err := e.Do(jobContext(j), &w)
+				other = w.g
+				return err
+			})
+			for s.out == async.Paused {
+				<-s.wakes
+				s.resume()
+			}
+			s.want(t, async.Finished, nil)
+			if want := tt.here || procs == 1; (sign == job) != want {
+				t.Errorf("%s with %d processors signs on the job's goroutine: %v", tt.name, procs, !want)
+			}
+			if other == job {
+				t.Errorf("with %d processors, any operation runs on the job's goroutine", procs)
+			}
 		}
 	}
 }

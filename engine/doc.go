@@ -9,7 +9,7 @@
 // and signs. A plain call blocks its goroutine, so that a tls.Config or x509.CreateCertificate can use the signer as it
 // is, and gains the engine's batching and its bounded queue. Bound to a job's context, by signer.WithContext(ctx), the
 // same call pauses the job (package async), and the application's goroutine goes on with other work. Operations other
-// than signatures are submitted with [Engine.Do].
+// than signatures and decryptions are submitted with [Engine.Do].
 //
 // # How a job is woken
 //
@@ -17,8 +17,9 @@
 // session's wait fd. The fd is an eventfd on Linux, a pipe on other Unix systems, an event object on Windows. An engine
 // makes it when a job first waits on a session without a callback; it stays the same for the session's life and is closed
 // with it. Its key is the *Engine. Several engines on one session have an fd each. The fd is readable while a result is
-// there that its job has not seen: resume, don't read it. It is the engine's: closing it wakes strangers, and who clears
-// its record is not told of the operations then in flight.
+// there that its job has not seen: resume, don't read it. It is the engine's. Don't close it: its number may then come to
+// be another file's, which the engine would write to. Don't clear its record: the session no longer lists it, and nothing
+// tells of the operations then in flight.
 //
 // # When the engine is full
 //

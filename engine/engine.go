@@ -37,16 +37,18 @@ type Config struct {
 	// and callbacks after them, are then under runtime.LockOSThread, where an async.Pool of others can't be used.
 	Nice int
 	// Direct lets an operation that a batch would not help run on the goroutine that asks for it, when nothing is queued
-	// and a worker is free, whose place it takes: a change of goroutines costs as much as a fast signature. It is left to
-	// the workers when its context can end, when they are nice, and in jobs, but for what only computes on a single
-	// processor, where pausing gains nothing.
+	// and a worker is free, whose place it takes: a change of goroutines costs as much as a fast signature. It has no
+	// effect where Nice is set. What the standard library's keys on elliptic curves compute is over before a change of
+	// threads has paid for itself, so it runs there always. All else goes to the workers when its context can end, and in
+	// jobs, where a pause lets other work go on; but on a single processor, where that gains nothing, what the standard
+	// library's RSA keys do in jobs stays as well.
 	Direct bool
 	// Prepare, if not nil, is called for each private key that is wrapped by Signer. What it returns comes back as
 	// SignOp.Prepared; nil is for keys that need none. Then batches are of operations with such keys only, and every other
-	// is handed to the Handler alone. wipe is called once the signer is closed and no operation uses it
-	// any more, or when it is collected. An error refuses the key.
+	// is handed to the Handler alone. wipe, which may be nil, is called once the signer is closed and no operation uses it
+	// any more, or when it is collected. An error refuses the key. Several goroutines may call Prepare at once.
 	Prepare func(key crypto.PrivateKey) (prepared any, wipe func(), err error)
-	// Figures, if not nil, adds the Handler's own figures to Stats. It must not block.
+	// Figures, if not nil, adds the Handler's own figures to Stats. It must not block, nor call the engine.
 	Figures func(*Stats)
 }
 
@@ -74,21 +76,28 @@ type Engine struct {
 	workers map[uintptr]bool // the running workers' goroutines, by gid.Get
 	starts  int              // workers that are about to be among them
 	busy    int              // workers in the handler
-	here    map[uintptr]bool // goroutines whose operation runs on them, in a worker's place
+	here    []uintptr        // goroutines whose operation runs on them, in a worker's place; limit at most
 	drained chan struct{}    // closed when the engine is, and nothing is left
 	counts  Stats
 }
 
-// New returns an engine with its workers started. Close it when it is no longer needed.
+// New returns an engine with its workers started. Close it when it is no longer needed. It is an error if c lacks a Name
+// or a Handler, if a number is negative or Nice above 19, or if the system can't make the
+// workers nice.
 func New(c Config) (*Engine, error) {
-	if c.Handler == nil {
-		return nil, fmt.Errorf("engine %q: no Handler", c.Name)
-	}
 	if c.Name == "" {
 		return nil, errors.New("engine: a Config needs a Name")
 	}
-	if c.Workers < 0 || c.MaxBatch < 0 || c.Depth < 0 {
-		return nil, fmt.Errorf("engine %q: Workers, MaxBatch and Depth can't be negative", c.Name)
+	if c.Handler == nil {
+		return nil, fmt.Errorf("engine %q: a Config needs a Handler", c.Name)
+	}
+	for _, o := range []struct {
+		name  string
+		value int
+	}{{"Workers", c.Workers}, {"MaxBatch", c.MaxBatch}, {"Depth", c.Depth}} {
+		if o.value < 0 {
+			return nil, fmt.Errorf("engine %q: %s is at least 0, not %d", c.Name, o.name, o.value)
+		}
 	}
 	if c.Nice < 0 || c.Nice > 19 {
 		return nil, fmt.Errorf("engine %q: Nice is from 0 to 19, not %d", c.Name, c.Nice)
@@ -114,7 +123,7 @@ func New(c Config) (*Engine, error) {
 		prepare:  c.Prepare,
 		figures:  c.Figures,
 		workers:  make(map[uintptr]bool, c.Workers),
-		here:     make(map[uintptr]bool),
+		here:     make([]uintptr, 0, c.Workers),
 		starts:   c.Workers,
 		drained:  make(chan struct{}),
 	}
@@ -148,10 +157,10 @@ func (e *Engine) Name() string { return e.name }
 // async.ErrCanceled. The operation is then abandoned: it may still be running, so the caller must not touch op again.
 // A closed engine gives ErrClosed at once, an operation that panics a *PanicError.
 //
-// Inside another operation of the engine op is run there and then, whatever ctx says later, and is in no figure: it would
-// wait for a place that its caller holds. The engine can't tell where the caller is a goroutine or a job that the
-// operation has started and waits for, or an operation of another engine that waits for this one's: then all the workers
-// may come to wait for each other.
+// Inside another operation of the engine op would wait for a place that its caller holds. So it is run there and then,
+// whatever ctx says later, and Stats does not count it. The engine can't see that it is inside when it is called from a
+// goroutine or a job that the operation has started and waits for, or through an operation of another engine: then all
+// the workers may come to wait for each other.
 func (e *Engine) Do(ctx context.Context, op Op) error {
 	if op == nil {
 		return fmt.Errorf("engine %q: no operation", e.name)
@@ -160,19 +169,17 @@ func (e *Engine) Do(ctx context.Context, op Op) error {
 		return err
 	}
 	job, ok := async.FromContext(ctx)
-	switch {
-	case ok && job.InJob() && job.Err() == async.ErrCanceled:
+	inJob := ok && job.InJob()
+	if inJob && job.Err() == async.ErrCanceled {
 		return job.Pause() // ErrCanceled, the second time it unwinds
-	case ok && job.InJob():
-		if e.single && computes(op) {
-			if done, err := e.doDirect(ctx, op); done {
-				return err
-			}
-		}
-		return e.doInJob(ctx, job, op)
 	}
-	if done, err := e.doDirect(ctx, op); done {
-		return err
+	if e.mayDirect(ctx, op, inJob) {
+		if done, err := e.doDirect(op); done {
+			return err
+		}
+	}
+	if inJob {
+		return e.doInJob(ctx, job, op)
 	}
 	return e.doBlocking(ctx, op)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // keyState is what all signers made of one key by WithContext share: whether they are closed, and what the engine
@@ -12,11 +13,12 @@ import (
 type keyState struct {
 	prepared any // never changes
 
-	mu     sync.Mutex
-	wipe   func() // nil when there is nothing to wipe, or no more
-	users  int    // operations submitted and not ended
-	closed bool
-	lost   runtime.Cleanup // wipes for a signer that was dropped, not closed
+	closed atomic.Bool // set with mu held
+
+	mu    sync.Mutex
+	wipe  func()          // nil when there is nothing to wipe, or no more
+	users int             // operations submitted and not ended
+	lost  runtime.Cleanup // wipes for a signer that was dropped, not closed
 }
 
 // newKeyState has key prepared.
@@ -35,22 +37,16 @@ func (e *Engine) newKeyState(key crypto.PrivateKey) (*keyState, error) {
 	return s, nil
 }
 
-func (s *keyState) isClosed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.closed
-}
-
 func (s *keyState) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closed = true
+	s.closed.Store(true)
 	s.wipeIfUnused()
 }
 
 // wipeIfUnused is called with mu held.
 func (s *keyState) wipeIfUnused() {
-	if s.closed && s.users == 0 && s.wipe != nil {
+	if s.closed.Load() && s.users == 0 && s.wipe != nil {
 		s.lost.Stop()
 		s.wipe()
 		s.wipe = nil
@@ -74,7 +70,7 @@ func (r *Request) hold() bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed.Load() {
 		return false
 	}
 	s.users++

@@ -58,7 +58,7 @@ func (e *Engine) submit(r *Request, g uintptr) (async.Status, error) {
 	}
 	e.counts.Submitted++
 	// Nobody waits while there is room, so there is nobody to overtake.
-	if e.queued.n+e.taken.n < e.depth {
+	if e.queued.n+e.inFlight() < e.depth {
 		e.queued.push(r)
 		e.work.Signal()
 		return async.StatusOK, nil
@@ -71,7 +71,7 @@ func (e *Engine) submit(r *Request, g uintptr) (async.Status, error) {
 // makeRoom moves those who have waited longest into places that have come free. It is called with mu held whenever one
 // has; so none of those who wait needs to be told to try again.
 func (e *Engine) makeRoom() {
-	for e.waiting.n > 0 && e.queued.n+e.taken.n < e.depth {
+	for e.waiting.n > 0 && e.queued.n+e.inFlight() < e.depth {
 		r := e.waiting.head
 		e.waiting.remove(r)
 		e.queued.push(r)

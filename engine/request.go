@@ -8,18 +8,17 @@ import (
 )
 
 // Request is one operation on its way through an engine.
-//
-// Two sides decide its fate by compare-and-swap on state: who answers it (a handler, or the deadline of its context)
-// and who waits for it (who may give it up). The loser leaves everything as it is. A request is pending until one of
-// them has acted:
-//
-//	pending -> answering -> answered -> waking   the handler's side
-//	any of these         -> over                 the waiter's side: consumed or abandoned
 type Request struct {
 	e   *Engine
 	ctx context.Context
 	op  Op
 
+	// Two sides decide a request's fate by compare-and-swap on state: who answers it (a handler, or the deadline of its
+	// context) and who waits for it (who may give it up). The loser leaves everything as it is. A request is pending
+	// until one of them has acted:
+	//
+	//	pending -> answering -> answered -> waking   the handler's side
+	//	any of these         -> over                 the waiter's side: consumed or abandoned
 	state   atomic.Uint32
 	ended   atomic.Bool // Complete was called
 	err     error       // valid from answered on

@@ -12,7 +12,7 @@ import (
 
 // Signer is a private key whose operations an engine does. It implements crypto.Decrypter and crypto.MessageSigner
 // exactly when the key it was made from does, and so does what WithContext returns. The errors are the key's own, or
-// those of Do. Any goroutine may use it.
+// those of Do; where the key panics, as crypto/rsa does for nil options, a *PanicError. Any goroutine may use it.
 //
 // A call copies its input, for the operation may outlive the call when it is abandoned. The reader of random bytes can't
 // be copied; an abandoned operation may still read from it.
@@ -23,7 +23,8 @@ type Signer interface {
 	// so the Signer itself always blocks, in a job too.
 	WithContext(ctx context.Context) crypto.Signer
 	// Close makes every later operation fail with ErrClosed, also through WithContext. What the engine made of the key is
-	// wiped when the last operation under way has ended; the key stays its owner's.
+	// wiped when the last operation under way has ended; the key stays its owner's. It returns nil, also when called
+	// again.
 	Close() error
 }
 
@@ -35,7 +36,8 @@ type Decrypter interface {
 	Close() error                                     // see Signer
 }
 
-// Signer wraps a private key. It is an error if key is nil, or a nil pointer, or wrapped by e already.
+// Signer wraps a private key. It is an error if key is nil, or a nil pointer, or wrapped by e already (also behind
+// another engine's signer), or refused by Config.Prepare. That e is closed is none here: the signer's operations say so.
 func (e *Engine) Signer(key crypto.Signer) (Signer, error) {
 	if err := e.checkKey(key); err != nil {
 		return nil, err
@@ -47,8 +49,8 @@ func (e *Engine) Signer(key crypto.Signer) (Signer, error) {
 	return newSigner(&boundKey{e: e, ctx: context.Background(), signer: key, state: state}), nil
 }
 
-// Decrypter wraps a private key that decrypts. It is an error if key is nil, or a nil pointer, or wrapped by e
-// already.
+// Decrypter wraps a private key that decrypts. The errors are those of Engine.Signer, but for Prepare, which it doesn't
+// call.
 func (e *Engine) Decrypter(key crypto.Decrypter) (Decrypter, error) {
 	if err := e.checkKey(key); err != nil {
 		return nil, err
@@ -101,7 +103,7 @@ func (k *boundKey) with(ctx context.Context) *boundKey {
 }
 
 func (k *boundKey) do(op Op) error {
-	if k.state.isClosed() {
+	if k.state.closed.Load() {
 		return ErrClosed
 	}
 	return k.e.Do(k.ctx, op)

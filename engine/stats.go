@@ -9,15 +9,15 @@ type Stats struct {
 	Failed    uint64 // ended with one, whether the key's, a panic's or a deadline's
 	Dropped   uint64 // ended, or never begun, with nobody waiting any more
 	EAGAINs   uint64 // of those submitted, the ones that met a full engine
-	InFlight  int    // now in the handler's hands, whether or not somebody still waits
+	InFlight  int    // now in the handler's hands or on their callers' goroutines, whether or not somebody still waits
 	Queued    int    // now waiting for a worker
 	Waiting   int    // now waiting for room, with StatusEAGAIN
-	// BatchSizes[i] counts the batches of i+1 requests. Its length is Config.MaxBatch. It is the caller's.
+	// BatchSizes[i] counts the batches of i+1 requests. Its length is Config.MaxBatch. The slice is the caller's.
 	BatchSizes []uint64
 
 	// What engines with a method of their own add; see package multibuffer.
-	Vectorized uint64 // operations computed several at a time
-	Recomputed uint64 // results of these that failed their check, and were computed anew
+	Vectorized uint64 // operations computed by the method for several at a time, also one that was alone in its batch
+	Recomputed uint64 // operations whose result failed its check, and was computed anew in the ordinary way; not in Vectorized
 }
 
 // MeanBatch returns the mean size of the batches so far, 0 when there were none.
@@ -38,7 +38,7 @@ func (e *Engine) Stats() Stats {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.counts
-	s.InFlight, s.Queued, s.Waiting = e.taken.n, e.queued.n, e.waiting.n
+	s.InFlight, s.Queued, s.Waiting = e.inFlight(), e.queued.n, e.waiting.n
 	s.BatchSizes = append([]uint64(nil), s.BatchSizes...)
 	if e.figures != nil {
 		e.figures(&s)

@@ -69,7 +69,7 @@ func (c *jobCounts) Set(list string) error {
 			return fmt.Errorf("%q is not a number of jobs; give a list such as 1,8,64", s)
 		}
 		if n < 1 || n > maxJobs {
-			return fmt.Errorf("%d jobs can't be; at least 1 and at most %d can", n, maxJobs)
+			return fmt.Errorf("%d jobs; from 1 to %d can be kept in flight", n, maxJobs)
 		}
 		counts = append(counts, n)
 	}
@@ -92,7 +92,7 @@ func (s *seconds) Set(text string) error {
 		return errors.New("not a number of seconds, such as 3 or 0.5")
 	}
 	if math.IsNaN(f) || f < 0.001 || f > 3600 {
-		return errors.New("at least 0.001 and at most 3600 seconds can be")
+		return errors.New("a number of seconds is from 0.001 to 3600")
 	}
 	*s = seconds(f * float64(time.Second))
 	return nil

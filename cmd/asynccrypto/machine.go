@@ -15,7 +15,7 @@ func machineFacts() []string {
 		facts = append(facts, feature(cpu.X86.HasBMI2 && cpu.X86.HasADX, "BMI2 and ADX", "the standard library's RSA is faster with them"))
 	}
 	return append(facts, feature(cpu.X86.HasAVX512IFMA && cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL, "AVX-512 IFMA",
-		"can compute eight RSA operations at a time; the standard library does not use it"))
+		"with it eight RSA operations can be computed at a time; the standard library does not use it"))
 }
 
 func feature(has bool, name, use string) string {

@@ -34,7 +34,7 @@ Algorithms, by openssl's names; all of them if none is named:
 Options:
     -async-jobs LIST   numbers of jobs to keep in flight, one measurement for each (default 1,8,64)
     -engine NAME       the engine (default the best that runs here; "asynccrypto engines" lists them)
-    -seconds N         for each measurement (default what makes all of them take 15 seconds, and 1 at most)
+    -seconds N         for each measurement (default 15 seconds shared among all measurements, 1 second each at most)
     -key FILE.pem      measure this private key, and not fresh ones: RSA of any size, ECDSA, Ed25519, X25519
     -json              write an array of objects, one for each measurement, and no table
     -plot FILE.svg     also draw operations per second, and p99, against the number of jobs
@@ -55,7 +55,7 @@ Example:
     $ asynccrypto speed -key key.pem -async-jobs 64
     go1.26.8 on linux/amd64, using 2 of 2 cores (GOMAXPROCS)
     BMI2 and ADX: yes (the standard library's RSA is faster with them)
-    AVX-512 IFMA: yes (can compute eight RSA operations at a time; the standard library does not use it)
+    AVX-512 IFMA: yes (with it eight RSA operations can be computed at a time; the standard library does not use it)
 
     RSA-3072 signatures/s for each core: 429 directly, 4,851 through the engine "multibuffer" with 64 jobs (11.31 times)
     The engine "multibuffer" signs eight at a time with RSA-2048, RSA-3072 and RSA-4096, on AVX-512 IFMA.

@@ -72,12 +72,7 @@ func (js *jobs) resume(j *job) {
 }
 
 // runJob does f twenty times in one job.
-func runJob(b *testing.B, f func(context.Context) error) {
-	pool, err := async.NewPool(1, 0)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer pool.Close()
+func runJob(b *testing.B, pool *async.Pool, f func(context.Context) error) {
 	var w async.WaitCtx
 	defer w.Close()
 	wakes := make(chan struct{}, 1)

@@ -94,7 +94,8 @@ func Example_certificate() {
 	// Output: CN=An authority SHA384-RSAPSS <nil>
 }
 
-// Issuing tokens (RFC 7519, RS256): a service does little else but sign, for many clients at a time.
+// Issuing tokens (RFC 7519, RS256), by hand: a service does little else but sign, for many clients at a time. The README has
+// what github.com/golang-jwt/jwt needs to sign with a wrapped key.
 func Example_token() {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

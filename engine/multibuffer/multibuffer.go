@@ -15,8 +15,8 @@
 // Signatures by an [*rsa.PrivateKey] of 2048, 3072 or 4096 bits with two primes, PKCS #1 v1.5 and PSS, every hash and salt
 // length that crypto/rsa takes, given as a crypto.Hash or a *rsa.PSSOptions. For PKCS #1 v1.5 the result is byte for
 // byte crypto/rsa's. Everything else goes to the standard library, on the same workers: decryption, other keys, PSS with
-// a reader other than crypto/rand's, any engine.Func. Callers don't see the difference; Stats counts it. So does
-// everything where [Supported] is false, as it is when crypto/fips140 or BoringCrypto is enabled.
+// a reader other than crypto/rand's, any engine.Func; and everything where [Supported] is false. Callers don't see the
+// difference. Stats.Vectorized counts what went through the lanes.
 //
 // # Safety
 //
@@ -40,17 +40,20 @@ import (
 type Options struct {
 	// Workers is how many batches are computed at once; 0 means GOMAXPROCS, and more gains nothing.
 	Workers int
-	// Depth bounds the operations that are queued or under way; 0 means 16 batches for each worker. Others wait in line.
+	// Depth bounds the operations that are queued or under way; 0 means 16 batches for each worker. A batch is of eight
+	// operations, and of one where everything is left to the standard library. Others wait in line.
 	Depth int
-	// Nice, on Linux, puts the workers on threads of their own at a priority that is lower by this much (1 to 19).
+	// Nice, on Linux, puts the workers on threads of their own at a priority that is lower by this much (1 to 19). Elsewhere
+	// New returns an error.
 	Nice int
 	// Standard leaves everything to the standard library, as the environment variable ASYNCCRYPTO_IFMA=off and the build
-	// tag purego do.
+	// tag purego do. Those show in Supported; this, which is for one engine, shows in that its Stats.Vectorized stays 0.
 	Standard bool
 }
 
 // Supported says whether signatures are computed eight at a time here, and if not, why: the CPU, the build, the
-// environment, crypto/fips140, or BoringCrypto. The answer does not change while the process lives.
+// environment, crypto/fips140, or BoringCrypto. reason is "" when they are. The answer does not change while the process
+// lives: the environment is read once.
 func Supported() (ok bool, reason string) {
 	if fips140.Enabled() {
 		return false, "crypto/fips140 is enabled: the standard library's validated module does everything"
@@ -98,5 +101,6 @@ var shared = sync.OnceValue(func() *engine.Engine {
 // Default returns the engine that the process shares, made on first use. Don't close it: it is everybody's.
 func Default() *engine.Engine { return shared() }
 
-// Signer wraps key with the default engine.
+// Signer wraps key with the default engine. The errors are those of Engine.Signer. An RSA key that its Validate method
+// refuses is refused here too: a signature by it could give its primes away. A key that the lanes don't take is no error.
 func Signer(key crypto.Signer) (engine.Signer, error) { return Default().Signer(key) }

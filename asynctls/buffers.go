@@ -1,0 +1,81 @@
+package asynctls
+
+import (
+	"io"
+	"net"
+)
+
+// Buffers is a Transport of two buffers in memory (memory BIOs): whoever has the wire feeds what came in, and takes what
+// is to go out, also while nothing else is wanted. The zero value is ready. When empty it holds no memory. One goroutine
+// at a time, the Conn's.
+type Buffers struct {
+	Local, Remote net.Addr // what ClientHelloInfo.Conn says; may be nil
+
+	in, out backlog
+	eof     bool
+	closed  bool
+}
+
+// Feed appends a copy of p, which came off the wire, to what Read reads. Bound it: while Unread grows, don't read more off
+// the wire.
+func (b *Buffers) Feed(p []byte) {
+	if !b.closed && !b.eof {
+		b.in.add(p)
+	}
+}
+
+// FeedEOF says that the wire has ended. What was fed before is read first.
+func (b *Buffers) FeedEOF() { b.eof = true }
+
+// Unread is how many bytes were fed and not read yet.
+func (b *Buffers) Unread() int { return b.in.len() }
+
+// Out returns the bytes for the wire. They are valid until the next call of any method of b or of its Conn.
+func (b *Buffers) Out() []byte { return b.out.bytes() }
+
+// Discard removes the first n bytes of Out: they were sent.
+func (b *Buffers) Discard(n int) { b.out.drop(n) }
+
+// Read implements Transport.
+func (b *Buffers) Read(p []byte) (int, error) {
+	switch {
+	case b.closed:
+		return 0, net.ErrClosed
+	case b.in.len() > 0:
+		n := copy(p, b.in.bytes())
+		b.in.drop(n)
+		return n, nil
+	case b.eof:
+		return 0, io.EOF
+	}
+	return 0, ErrWouldBlock
+}
+
+// Write implements Transport.
+func (b *Buffers) Write(p []byte) (int, error) {
+	if b.closed {
+		return 0, net.ErrClosed
+	}
+	b.out.add(p)
+	return len(p), nil
+}
+
+// Flush implements Transport. It does nothing: Out and Discard do.
+func (b *Buffers) Flush() error { return nil }
+
+// Buffered implements Transport: the length of Out.
+func (b *Buffers) Buffered() int { return b.out.len() }
+
+// Close implements Transport.
+func (b *Buffers) Close() error {
+	b.closed = true
+	b.in.reset()
+	b.out.reset()
+	return nil
+}
+
+// LocalAddr returns Local.
+func (b *Buffers) LocalAddr() net.Addr { return b.Local }
+
+// RemoteAddr returns Remote.
+func (b *Buffers) RemoteAddr() net.Addr { return b.Remote }

@@ -1,0 +1,96 @@
+package asynctls
+
+import (
+	"crypto/tls"
+	"runtime"
+	"strings"
+	"sync"
+	"weak"
+)
+
+// chooser picks among a config's certificates as crypto/tls does, which leaves no other way to bind them: a Certificate
+// in Config.Certificates is used as it is.
+type chooser struct {
+	certificates []tls.Certificate
+	names        map[string]*tls.Certificate
+	get          func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	getClient    func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
+}
+
+// server is a GetCertificate. For no certificate at all it returns nil, which is crypto/tls's error.
+func (c *chooser) server(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	cert, err := c.forServer(hello)
+	if err != nil {
+		return nil, err
+	}
+	return bind(cert, hello.Context()), nil
+}
+
+func (c *chooser) forServer(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if c.get != nil && (len(c.certificates) == 0 || hello.ServerName != "") {
+		if cert, err := c.get(hello); cert != nil || err != nil {
+			return cert, err
+		}
+	}
+	switch len(c.certificates) {
+	case 0:
+		return nil, nil
+	case 1:
+		return &c.certificates[0], nil
+	}
+	if c.names != nil {
+		name := strings.ToLower(hello.ServerName)
+		if cert, ok := c.names[name]; ok {
+			return cert, nil
+		}
+		if name != "" {
+			wildcard := "*"
+			if _, parent, ok := strings.Cut(name, "."); ok {
+				wildcard += "." + parent
+			}
+			if cert, ok := c.names[wildcard]; ok {
+				return cert, nil
+			}
+		}
+	}
+	for i := range c.certificates {
+		if hello.SupportsCertificate(&c.certificates[i]) == nil {
+			return &c.certificates[i], nil
+		}
+	}
+	return &c.certificates[0], nil
+}
+
+// client is a GetClientCertificate. It may not return nil: a Certificate without a chain says that there is none.
+func (c *chooser) client(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	if c.getClient != nil {
+		cert, err := c.getClient(info)
+		if err != nil {
+			return nil, err
+		}
+		return bind(cert, info.Context()), nil
+	}
+	for i := range c.certificates {
+		if info.SupportsCertificate(&c.certificates[i]) == nil {
+			return bind(&c.certificates[i], info.Context()), nil
+		}
+	}
+	return new(tls.Certificate), nil
+}
+
+// configCache prepares each config that a GetConfigForClient returns once, and forgets it when its owner does.
+type configCache struct {
+	m sync.Map // of weak.Pointer[tls.Config] to *tls.Config
+}
+
+func (c *configCache) config(of *tls.Config) *tls.Config {
+	key := weak.Make(of)
+	if p, ok := c.m.Load(key); ok {
+		return p.(*tls.Config)
+	}
+	p, there := c.m.LoadOrStore(key, Config(of))
+	if !there {
+		runtime.AddCleanup(of, func(key weak.Pointer[tls.Config]) { c.m.Delete(key) }, key)
+	}
+	return p.(*tls.Config)
+}

@@ -1,0 +1,44 @@
+// Package asynctls runs the standard library's crypto/tls, unmodified, as jobs: what SSL_MODE_ASYNC is to OpenSSL.
+//
+// There are three ways in, from the least change to the most:
+//
+//   - Config, for a plain net/http server: keys of an engine take part in handshakes, bound to each one's context.
+//   - Server, for connections by the ten thousand on a few event loops of this project (package reactor).
+//   - Conn, for an event loop of your own, over a socket or over two buffers (memory BIOs).
+//
+// The package does not know the engine. A private key takes part by having a method
+//
+//	WithContext(context.Context) crypto.Signer
+//
+// as those of package engine have; with any other key all works as in crypto/tls.
+//
+// # How a Conn works
+//
+// Nothing blocks: what can't go on returns one of four errors, and a wake follows each.
+//
+//	ErrWantRead      SSL_ERROR_WANT_READ       call again when the transport has bytes
+//	ErrWantWrite     SSL_ERROR_WANT_WRITE      call again when the transport has sent some of what it holds
+//	ErrWantAsync     SSL_ERROR_WANT_ASYNC      call again when the callback was called, or a wait fd is ready
+//	ErrWantAsyncJob  SSL_ERROR_WANT_ASYNC_JOB  call again when the callback was called: the pool was at its limit
+//
+// Calling too early does no harm. The handshake runs as a job out of a pool, whose limit bounds the handshakes under way,
+// and that is paused while the transport is empty or the engine computes. An established connection needs neither a job
+// nor a goroutine: it is its tls.Conn and little more.
+//
+// # What crypto/tls promises, and what was found out
+//
+// Promised by its documentation: the context given to HandshakeContext is that of ClientHelloInfo and of
+// CertificateRequestInfo; one call of Read may be beside one of Write; after an error from Write, all later ones fail; the
+// key of a Certificate is any crypto.Signer, and a crypto.Decrypter for RSA key exchange; Config may be shared, and its
+// clones after SetSessionTicketKeys share the ticket keys.
+//
+// Found out, and held by a test each, so that a change in Go is seen at once (promises_test.go):
+//
+//   - A net.Error from the transport's Read with Temporary() true is not sticky once the handshake is done, at any byte of
+//     a record; what was read so far is kept. It must be that type itself: crypto/tls asserts and does not unwrap.
+//   - Any error during the handshake is final, so the handshake must be paused, not failed. Any error from the transport's
+//     Write is final, so the transport takes everything.
+//   - A paused handshake holds the mutex that ConnectionState takes.
+//   - GetCertificate is not asked, without SNI, while Certificates is set.
+//   - A client that renegotiates does so inside Read, with a background context.
+package asynctls
