@@ -278,3 +278,41 @@ func TestKeyIsWipedWhenCollected(t *testing.T) {
 		t.Error("not wiped")
 	}
 }
+
+// What the engine keeps for a wrapped key stays below 64 KB.
+func TestMemoryForEachKey(t *testing.T) {
+	e, err := New(Options{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC() // the first one may leave what the last one's cleanups and pools held
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for _, k := range benchKeys() {
+		const n = 16
+		signers := make([]engine.Signer, n)
+		before := heap()
+		for i := range signers {
+			if signers[i], err = e.Signer(k); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after := heap()
+		each := (int64(after) - int64(before)) / n
+		t.Logf("%d bits: %d bytes", k.N.BitLen(), each)
+		if each >= 64<<10 {
+			t.Errorf("a key of %d bits takes %d bytes", k.N.BitLen(), each)
+		}
+		if ok, _ := Supported(); ok && each < 1<<10 {
+			t.Errorf("a key of %d bits takes %d bytes: was its copy measured?", k.N.BitLen(), each)
+		}
+		for _, s := range signers {
+			s.Close()
+		}
+	}
+}

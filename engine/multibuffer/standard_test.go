@@ -192,7 +192,7 @@ func TestSupported(t *testing.T) {
 	t.Log("supported:", ok, reason)
 }
 
-// With the switch off, and under FIPS 140, these tests hold once more, in a process of their own.
+// With the switch off, on a CPU without the instructions, and under FIPS 140, these tests hold once more, in a process of their own.
 func TestSwitchedOff(t *testing.T) {
 	if _, child := os.LookupEnv(wantReason); child {
 		t.Skip("the tests' own child")
@@ -203,9 +203,13 @@ func TestSwitchedOff(t *testing.T) {
 	}
 	for _, c := range []struct{ name, env, reason string }{
 		{"environment", "ASYNCCRYPTO_IFMA=off", "ASYNCCRYPTO_IFMA=off"},
+		{"CPU", "GODEBUG=cpu.avx512ifma=off", "lacks AVX-512 IFMA"},
 		{"FIPS 140", "GODEBUG=fips140=on", "crypto/fips140"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.name == "CPU" && !lanes() {
+				t.Skip("another reason comes first, or the CPU has no such feature")
+			}
 			t.Parallel()
 			cmd := exec.Command(self, "-test.short", "-test.v", "-test.run=^(TestSupported|TestPKCS1v15|TestErrorsOfCryptoRSA|TestMixedBatches|TestJobsAndGoroutines)$")
 			cmd.Env = append(os.Environ(), c.env, wantReason+"="+c.reason)
