@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"math/big"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -64,6 +65,11 @@ func TestWrongKeysAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
+	standard, err := New(Options{Standard: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer standard.Close()
 	for name, change := range changes {
 		fresh, precomputed := copyOf(key()), copyOf(key())
 		precomputed.Precompute()
@@ -78,11 +84,10 @@ func TestWrongKeysAreRefused(t *testing.T) {
 			if err == nil || err.Error() != want.Error() || prepared != nil || wipe != nil {
 				t.Errorf("%s: %v, want %v", name, err, want)
 			}
-			if ok, _ := Supported(); !ok {
-				continue // crypto/rsa refuses it when it signs
-			}
-			if s, err := e.Signer(k); s != nil || err == nil {
-				t.Errorf("%s: wrapped", name)
+			for _, e := range []*engine.Engine{e, standard} {
+				if s, err := e.Signer(k); s != nil || err == nil || !strings.HasSuffix(err.Error(), want.Error()) {
+					t.Errorf("%s: wrapped, or for another reason: %v; want %v", name, err, want)
+				}
 			}
 		}
 	}
