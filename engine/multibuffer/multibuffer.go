@@ -81,6 +81,7 @@ func New(o Options) (*engine.Engine, error) {
 	if ok, _ := Supported(); ok && !o.Standard {
 		c.Prepare = prepare
 	} else {
+		c.Prepare = check
 		c.MaxBatch = 1 // nothing gains by company
 	}
 	return engine.New(c)
