@@ -1,13 +1,13 @@
 package reactor
 
 import (
-	"errors"
+	"syscall"
 
 	"asynccrypto/async"
 )
 
 // errWatched is what the poller says to an fd that it watches already.
-var errWatched = errors.New("watched already")
+const errWatched = syscall.EEXIST
 
 // target is what an fd's events go to: a *Socket or a *waitFD.
 type target interface {
@@ -40,7 +40,7 @@ func (l *Loop) watch(fd async.FD, t target, socket bool) error {
 		return ErrClosed
 	}
 	if fd == async.InvalidFD || int(fd) < 0 {
-		return errBadFD
+		return syscall.EBADF
 	}
 	serial := l.fds.serial + 1
 	if err := l.poller.add(int(fd), serial, socket, l.fds.at(fd) != nil); err != nil {

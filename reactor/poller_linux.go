@@ -10,8 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const errBadFD = unix.EBADF
-
 // poller is an epoll instance nested in Go's own: its fd is readable when it has events, so a loop without work parks
 // its goroutine as a read would, and holds neither a thread nor a P. A blocking epoll_wait holds both until the runtime
 // takes the P away, and with one P halves the throughput of everything else.

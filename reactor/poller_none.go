@@ -9,8 +9,6 @@ import (
 	"time"
 )
 
-var errBadFD = errors.New("bad fd")
-
 // poller is not to be had here.
 type poller struct{}
 

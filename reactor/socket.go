@@ -26,8 +26,8 @@ type Socket struct {
 // is. So read, and write, until the system says EAGAIN, or remember that you have not. The first event comes with the
 // next turn and tells the state then. An event may be told twice, and Readable may turn out to be nothing.
 //
-// The fd stays the caller's, must be non-blocking, and may be in one Socket of a loop only. The error is ErrClosed, or wraps what the system
-// says (EEXIST: it is watched already; EPERM: a file that is always ready).
+// The fd stays the caller's, should be non-blocking, and is in one Socket of a loop at most. The error is ErrClosed, or
+// wraps what the system says: syscall.EEXIST for an fd that is watched already, EPERM for a file, which is always ready.
 func (l *Loop) Socket(fd async.FD, h func(Events)) (*Socket, error) {
 	s := &Socket{l: l, h: h, fd: fd}
 	if err := l.watch(fd, s, true); err == ErrClosed {
@@ -41,6 +41,6 @@ func (l *Loop) Socket(fd async.FD, h func(Events)) (*Socket, error) {
 func (s *Socket) event(ev Events) { s.h(ev) }
 
 // Remove ends the watch: h is not called again, not even for what this turn has already brought. Close the fd after it,
-// or before; but if another process or a dup keeps the file open, only after it, for the system goes on reporting such a file. Removing twice does
-// nothing.
+// or before it if nothing else keeps the file open, such as a dup or a child process; Linux goes on reporting such a
+// file. Removing twice does nothing.
 func (s *Socket) Remove() { s.l.unwatch(s.fd, s, true) }

@@ -59,7 +59,7 @@ func (h *timers) stop(t *Timer) {
 func (h *timers) expire(now int64) {
 	for len(h.heap) > 0 && h.heap[0].when <= now {
 		t := h.heap[0].t
-		if t.when > now { // it was put off
+		if t.when > h.heap[0].when { // it was put off; perhaps it is due even so, but in its turn
 			h.heap[0].when = t.when
 			h.down(0)
 			continue
