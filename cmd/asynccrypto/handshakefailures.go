@@ -38,6 +38,7 @@ const (
 func (f *failures) add(phase string, err error, o *handshakesOptions) {
 	f.total++
 	why, _ := tlsCause(err, o)
+	why = oneLine(why)
 	find := func(why string) int {
 		return slices.IndexFunc(f.groups, func(g *failureGroup) bool { return g.Phase == phase && g.Cause == why })
 	}
@@ -98,7 +99,7 @@ func tlsCause(err error, o *handshakesOptions) (why, hint string) {
 		return innermost(op.Err), socketHint(err)
 	}
 	why = strings.TrimPrefix(err.Error(), "local error: ")
-	return oneLine(strings.TrimPrefix(why, "tls: ")), ""
+	return strings.TrimPrefix(why, "tls: "), ""
 }
 
 func verifyHint(err error, o *handshakesOptions) string {
@@ -116,7 +117,7 @@ func verifyHint(err error, o *handshakesOptions) string {
 // server, and from one version, to the next.
 func alertCause(alert string, o *handshakesOptions) (why, hint string) {
 	why = fmt.Sprintf("the server answered with an alert (%s)", alert)
-	offered := o.tls.version != "" || o.tls.curve != "" || o.tls.cipher != ""
+	narrowed := o.tls.version != "" || o.tls.curve != "" || o.tls.cipher != ""
 	switch alert {
 	case "certificate required", "bad certificate", "unknown certificate authority", "unknown certificate", "access denied":
 		if o.tls.cert == "" {
@@ -127,12 +128,16 @@ func alertCause(alert string, o *handshakesOptions) (why, hint string) {
 		return why, "it has none of the protocols of -alpn"
 	case "unrecognized name":
 		return why, "give a name that it serves with -servername"
-	case "handshake failure", "protocol version not supported", "insufficient security level":
-		if offered {
-			return why, "it has nothing of what -tls, -curve and -cipher leave to choose from"
-		}
-		if o.tls.cert == "" {
-			return why, "it may want a client certificate, or have no version or cipher in common"
+	case "protocol version not supported", "insufficient security level", "handshake failure":
+		switch noCommon := "it has nothing of what -tls, -curve and -cipher leave to choose from"; {
+		case alert != "handshake failure" || o.tls.cert != "":
+			if narrowed {
+				return why, noCommon
+			}
+		case narrowed:
+			return why, noCommon + ", or wants a client certificate, which -cert and -key give"
+		default:
+			return why, "it may want a client certificate; give one with -cert and -key"
 		}
 	}
 	return why, ""
@@ -142,7 +147,7 @@ func innermost(err error) string {
 	if s, ok := errors.AsType[*os.SyscallError](err); ok {
 		return s.Err.Error()
 	}
-	return oneLine(err.Error())
+	return err.Error()
 }
 
 func socketHint(err error) string {

@@ -135,7 +135,7 @@ func (l *load) run(ctx context.Context, p *progress) {
 	computed, _ := cputime.Process()
 	l.start = time.Now()
 	each(all, func(h *handshaker) { l.work(ctx, h) })
-	l.whole = time.Since(l.start)
+	l.whole = max(time.Since(l.start), 1) // what divides by it must not meet a coarse clock's 0
 	after, _ := cputime.Process()
 	l.computed = after - computed
 	stop()

@@ -157,7 +157,8 @@ func (r *handshakesReport) remarks() (all []string) {
 			count(l.leftOpen, "connection"), shortDuration(l.closeWait))
 	}
 	if rate := float64(l.begun) / l.elapsed.Seconds(); l.o.rate > 0 && rate < 0.95*float64(l.o.rate) && !l.interrupted {
-		remark("Beware: %s of %s handshakes per second were begun, as all workers were busy; raise -concurrency.",
+		remark("Beware: %s of %s handshakes per second were begun, as all workers were waiting; raise -concurrency,\n"+
+			"unless the server is at its limit.",
 			thousands(rate), thousands(float64(l.o.rate)))
 	}
 	return all

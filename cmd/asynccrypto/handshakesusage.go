@@ -19,7 +19,8 @@ How much:
 What the client offers and accepts:
     -tls 1.2|1.3      only this version (default both)
     -curve NAME       only this key exchange: X25519, P-256, P-384, P-521, X25519MLKEM768, SecP256r1MLKEM768,
-                      SecP384r1MLKEM1024 (default Go's choice)
+                      SecP384r1MLKEM1024 (default Go's choice); in TLS 1.2 many servers want an ECDSA certificate
+                      to be on it too
     -cipher NAME      only this one, in TLS 1.2, by a name such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
     -alpn LIST        protocols, such as h2,http/1.1
     -servername NAME  the name to ask for, and to expect in the certificate (default HOST; localhost for unix:PATH)
@@ -35,7 +36,7 @@ a failure it waits 10 ms.
 
     handshake    latency from the ClientHello until the client has finished (in TLS 1.3 the server has a little to do then)
     dial         latency of the connection before that; HOST is looked up once, and one address is measured
-    per second   handshakes that succeeded, by the time from the start to the end of the last
+    per second   handshakes that succeeded, by the time that was given, or longer if the last took longer
 
 Latencies are within 1%, the maximum is exact. A first handshake is made on trial and not counted; if it fails, the
 command ends. What is under way when the time is up is finished, what is under way when a signal stops the command is
@@ -52,4 +53,14 @@ The exit status is 1 if there was no handshake of the kind asked for, and 0 if t
 Example:
     $ openssl s_server -accept 4433 -www -cert cert.pem -key key.pem &
     $ asynccrypto handshakes -ca cert.pem -resume -seconds 1 localhost:4433
+    127.0.0.1:4433, as localhost: TLS 1.3, TLS_AES_128_GCM_SHA256, X25519, RSA-2048 certificate
+    2,164 resumed handshakes in 1.01 s, 16 at a time: 2,151 per second; 0 failed
+    All handshakes that succeeded were resumed.
+
+                   p50     p90     p99     max
+    handshake  7.03 ms 8.75 ms 10.6 ms 11.8 ms
+    dial       33.4 us 62.1 us  252 us 2.64 ms
+
+    Client CPU: 405 us for each handshake, 44% of 2 cores.
+    The server is on this machine: client and server share its cores.
 `
