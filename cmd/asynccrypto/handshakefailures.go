@@ -117,7 +117,6 @@ func verifyHint(err error, o *handshakesOptions) string {
 // server, and from one version, to the next.
 func alertCause(alert string, o *handshakesOptions) (why, hint string) {
 	why = fmt.Sprintf("the server answered with an alert (%s)", alert)
-	narrowed := o.tls.version != "" || o.tls.curve != "" || o.tls.cipher != ""
 	switch alert {
 	case "certificate required", "bad certificate", "unknown certificate authority", "unknown certificate", "access denied":
 		if o.tls.cert == "" {
@@ -129,16 +128,14 @@ func alertCause(alert string, o *handshakesOptions) (why, hint string) {
 	case "unrecognized name":
 		return why, "give a name that it serves with -servername"
 	case "protocol version not supported", "insufficient security level", "handshake failure":
-		switch noCommon := "it has nothing of what -tls, -curve and -cipher leave to choose from"; {
-		case alert != "handshake failure" || o.tls.cert != "":
-			if narrowed {
-				return why, noCommon
-			}
-		case narrowed:
-			return why, noCommon + ", or wants a client certificate, which -cert and -key give"
-		default:
-			return why, "it may want a client certificate; give one with -cert and -key"
+		var hints []string
+		if o.tls.version != "" || o.tls.curve != "" || o.tls.cipher != "" {
+			hints = append(hints, "it may have nothing of what -tls, -curve and -cipher leave to choose from")
 		}
+		if alert == "handshake failure" && o.tls.cert == "" {
+			hints = append(hints, "it may want a client certificate, which -cert and -key give")
+		}
+		return why, strings.Join(hints, ", or ")
 	}
 	return why, ""
 }

@@ -52,7 +52,7 @@ func (d *durations) json() jsonDurations {
 func (r *handshakesReport) writeJSON(w io.Writer) error {
 	l := r.l
 	out := jsonHandshakes{
-		Address: l.handshaker.address, ServerName: l.config.ServerName, Resume: l.o.resume, Concurrency: l.workers,
+		Address: l.common.address, ServerName: l.config.ServerName, Resume: l.o.resume, Concurrency: l.workers,
 		Seconds: l.elapsed.Seconds(), Interrupted: l.interrupted,
 		Begun: l.begun, Succeeded: l.done, Resumed: l.resumed, Failed: l.failures.total, LeftOpen: l.leftOpen,
 		PerSec: r.perSecond(), Handshake: l.handshake.json(), Dial: l.dial.json(),

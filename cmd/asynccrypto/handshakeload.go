@@ -19,7 +19,7 @@ type load struct {
 	config *tls.Config
 	trial  attempt
 
-	handshaker             // what the workers have in common
+	common     handshaker  // what the workers have in common
 	clientCert atomic.Bool // the server asked for it
 
 	start   time.Time
@@ -74,7 +74,7 @@ const (
 
 func newLoad(o *handshakesOptions, server tlsAddress, config *tls.Config) *load {
 	l := &load{o: o, server: server, config: config}
-	l.handshaker = handshaker{network: server.network, address: server.address, config: config,
+	l.common = handshaker{network: server.network, address: server.address, config: config,
 		timeout: time.Duration(o.timeout), closeWait: closeWait}
 	l.with = map[negotiated]int{}
 	if get := config.GetClientCertificate; get != nil {
@@ -88,7 +88,7 @@ func newLoad(o *handshakesOptions, server tlsAddress, config *tls.Config) *load 
 
 // worker returns a handshaker that shares no session with others.
 func (l *load) worker() *handshaker {
-	h := l.handshaker
+	h := l.common
 	if l.o.resume {
 		h.config = l.config.Clone()
 		h.config.ClientSessionCache = &ticketBox{}
@@ -105,12 +105,12 @@ func (l *load) prepare(ctx context.Context, p *progress) error {
 	if l.trial.err != nil {
 		return explain(l.trial.phase, l.trial.err, l.o)
 	}
-	l.handshaker.address = l.trial.remote.String()
+	l.common.address = l.trial.remote.String()
 	if l.server.network == "unix" {
-		l.handshaker.address = l.server.address
+		l.common.address = l.server.address
 	}
 	if l.trial.leftOpen {
-		l.handshaker.closeWait = max(shortCloseWait, 4*l.trial.dial) // four round trips
+		l.common.closeWait = max(shortCloseWait, 4*l.trial.dial) // four round trips
 	}
 	if box, ok := h.config.ClientSessionCache.(*ticketBox); ok && box.session == nil {
 		return errors.New("the server gave no session ticket, so that no handshake can be resumed; leave out -resume")

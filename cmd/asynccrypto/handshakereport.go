@@ -85,7 +85,7 @@ func (r *handshakesReport) negotiated() []negotiated {
 func (r *handshakesReport) writeText(w io.Writer) error {
 	l := r.l
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s, as %s: %s\n", l.handshaker.address, serverName(l), l.trial.with)
+	fmt.Fprintf(&b, "%s, as %s: %s\n", l.common.address, serverName(l), l.trial.with)
 	if n := r.negotiated(); len(n) > 1 || len(n) == 1 && n[0] != l.trial.with {
 		for _, n := range n {
 			fmt.Fprintf(&b, "  %s with %s\n", thousands(float64(l.with[n])), n)
@@ -154,7 +154,7 @@ func (r *handshakesReport) remarks() (all []string) {
 	}
 	if l.leftOpen > 0 {
 		remark("Beware: the server left %s open after close_notify, so that its worker waited %s before the next.",
-			count(l.leftOpen, "connection"), shortDuration(l.closeWait))
+			count(l.leftOpen, "connection"), shortDuration(l.common.closeWait))
 	}
 	if rate := float64(l.begun) / l.elapsed.Seconds(); l.o.rate > 0 && rate < 0.95*float64(l.o.rate) && !l.interrupted {
 		remark("Beware: %s of %s handshakes per second were begun, as all workers were waiting; raise -concurrency,\n"+

@@ -30,9 +30,9 @@ What the client offers and accepts:
     -key FILE.pem     its private key (default in the certificate's file)
 
 A connection is TCP, the handshake, the client's close_notify, and whatever the server still sends, up to the end of its
-stream, for which it has a second. No application data is sent. A handshake counts when all of that went well: in TLS 1.3
-a server refuses a client certificate only after the client has finished. Then the worker begins its next connection; after
-a failure it waits 10 ms.
+stream, for which it has a second. No application data is sent. A handshake that the server answers with an alert has
+failed, also if the alert comes after the client has finished, as in TLS 1.3 that about a client certificate does. Then
+the worker begins its next connection; after a failure it waits 10 ms.
 
     handshake    latency from the ClientHello until the client has finished (in TLS 1.3 the server has a little to do then)
     dial         latency of the connection before that; HOST is looked up once, and one address is measured
@@ -45,6 +45,9 @@ not counted.
 With -resume each worker has its own session tickets. It gets one by a full handshake before the clock starts, and
 then uses the newest it has. Handshakes that the server did not resume are counted, and are in no other figure. Without
 -resume no session is offered and no ticket asked for.
+
+In the object of -json times are in nanoseconds, and "per_sec", "handshake" and "negotiated" are about the kind of
+handshake that was asked for.
 
 The client computes too, on the cores that GOMAXPROCS allows it. When it is the limit the report says so.
 
