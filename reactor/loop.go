@@ -34,7 +34,7 @@ type Loop struct {
 	inbox // what any goroutine may write
 
 	batch  *Watch   // woken, in order, not run yet
-	posts  []func() // taken from the inbox, not run yet from nextPost on
+	posts  []func() // taken from the inbox, not run yet from next on
 	next   int
 	timers timers
 	low    fifo
@@ -163,9 +163,7 @@ func (l *Loop) await(ctx context.Context) (err error) {
 	if l.idle() && !l.closed.Load() && ctx.Err() == nil {
 		l.events, err = l.poller.park(l.fds.serial)
 	}
-	if !l.asleep.Swap(false) {
-		l.poller.woken()
-	}
+	l.asleep.Store(false) // a waker that saw it before may come late, and cut the next sleep short
 	return err
 }
 
