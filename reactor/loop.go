@@ -25,8 +25,8 @@ type Options struct {
 // from any goroutine.
 //
 // A turn does, in this order, what the fds report; the watches that were woken; what was posted; the timers that are
-// due; and at most LowBudget of the low functions. Each takes what is there when its part of the turn begins: what a
-// function wakes, posts or starts anew waits for the next turn, so that nothing that repeats itself starves the rest.
+// due; and at most LowBudget of the low functions. Each takes what is there when its part of the turn begins: what
+// comes later waits for the next turn, so that nothing that repeats itself starves the rest.
 type Loop struct {
 	poller *poller
 	budget int
