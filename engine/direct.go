@@ -20,10 +20,15 @@ func (e *Engine) doDirect(op Op, began time.Duration) (done bool, err error) {
 	if !e.beginHere(g) {
 		return false, nil
 	}
-	ended := false
-	defer func() { e.endHere(g, began, ended && err == nil) }() // also if op exits the goroutine
-	err = runRecovered(op)
-	ended = true
+	returned := false
+	defer func() {
+		if !returned { // a panic, or op exits the goroutine
+			done, err = true, newPanicError(recover())
+		}
+		e.endHere(g, began, err == nil)
+	}()
+	err = op.Run()
+	returned = true
 	return true, err
 }
 

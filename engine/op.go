@@ -164,14 +164,18 @@ func guard(f func(), failed func(*PanicError)) {
 		if returned {
 			return
 		}
-		p := &PanicError{Value: recover(), Stack: debug.Stack()}
-		if p.Value == nil {
-			p.Value = "runtime.Goexit"
-		}
-		failed(p)
+		failed(newPanicError(recover()))
 	}()
 	f()
 	returned = true
+}
+
+// newPanicError takes what recover has returned in a function that was left by a panic, or by runtime.Goexit if that is nil.
+func newPanicError(value any) *PanicError {
+	if value == nil {
+		value = "runtime.Goexit"
+	}
+	return &PanicError{Value: value, Stack: debug.Stack()}
 }
 
 // runRecovered runs op; a panic is its error.
