@@ -5,7 +5,10 @@ import (
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/rsa"
+	"io"
+	"reflect"
 	"slices"
 	"time"
 
@@ -45,29 +48,36 @@ func (e *Engine) mayDirect(ctx context.Context, op Op, inJob bool) bool {
 		return false
 	}
 	ends := ctx.Done() != nil
-	switch keyOf(op).(type) {
+	key, random := inputsOf(op)
+	switch key.(type) {
 	case *ecdsa.PrivateKey, *ecdh.PrivateKey, ed25519.PrivateKey:
-		return true
+		return !ends && !inJob || !mayWait(random)
 	case *rsa.PrivateKey:
-		return !ends && (!inJob || e.single)
+		return !ends && (!inJob || e.single && !mayWait(random))
 	}
 	return !ends && !inJob
 }
 
-// keyOf returns the private key that op is an operation of, nil if the engine can't tell.
-func keyOf(op Op) any {
+// inputsOf returns the private key that op is an operation of, nil if the engine can't tell, and its source of random
+// bytes.
+func inputsOf(op Op) (key any, random io.Reader) {
 	switch o := op.(type) {
 	case *SignOp:
-		return o.Key
+		return o.Key, o.Rand
 	case *SignMessageOp:
-		return o.Key
+		return o.Key, o.Rand
 	case *DecryptOp:
-		return o.Key
+		return o.Key, o.Rand
 	case *ECDHOp:
-		return o.Key
+		return o.Key, nil
 	}
-	return nil
+	return nil, nil
 }
+
+// mayWait reports whether a source of random bytes is another than crypto/rand's, which might wait for anything.
+func mayWait(random io.Reader) bool { return random != nil && reflect.TypeOf(random) != systemRandom }
+
+var systemRandom = reflect.TypeOf(rand.Reader)
 
 // beginHere takes a worker's place for the goroutine g, if one is free and nobody is before it. There is no need to hold
 // what was prepared for a key: operations that have it don't come here.

@@ -162,7 +162,7 @@ func (e *Engine) Name() string { return e.name }
 // goroutine or a job that the operation has started and waits for, or through an operation of another engine: then all
 // the workers may come to wait for each other.
 func (e *Engine) Do(ctx context.Context, op Op) error {
-	if op == nil {
+	if isNil(op) {
 		return fmt.Errorf("engine %q: no operation", e.name)
 	}
 	if err := ctx.Err(); err != nil {

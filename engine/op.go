@@ -19,6 +19,24 @@ type Op interface {
 	Run() error
 }
 
+// isNil reports whether there is no operation in op: no value at all, or a nil pointer of the types whose fields the engine
+// looks at.
+func isNil(op Op) bool {
+	switch o := op.(type) {
+	case nil:
+		return true
+	case *SignOp:
+		return o == nil
+	case *SignMessageOp:
+		return o == nil
+	case *DecryptOp:
+		return o == nil
+	case *ECDHOp:
+		return o == nil
+	}
+	return false
+}
+
 // Wiper is an Op that holds secrets. The engine calls Wipe, once, for an operation that its caller abandoned or that ends
 // in an error of the engine's, as soon as it has ended or is sure never to begin: nobody else will have the output.
 type Wiper interface {
