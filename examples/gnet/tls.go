@@ -29,13 +29,11 @@ func (s *server) OnTraffic(c gnet.Conn) gnet.Action {
 			err = x.tls.Close() // says close_notify, or the alert; wants to write until that was taken
 		}
 		switch sent := x.flush(); {
-		case x.wire.Unread() > maxUnread:
+		case sent && err == nil, x.wire.Unread() > maxUnread:
 			return gnet.Close
 		case !sent:
 			s.later(x)
 			return gnet.None
-		case err == nil:
-			return gnet.Close
 		case err != asynctls.ErrWantWrite:
 			return gnet.None
 		}
