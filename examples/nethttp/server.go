@@ -27,6 +27,10 @@ func newEngine() (*engine.Engine, error) {
 
 	// The system does so by priority. Nice puts the workers on threads of their own, which give way to the threads that
 	// answer requests. It takes no privilege. It is there on Linux alone; elsewhere the spare P has to do.
+	//
+	// Leave it out where other processes keep the machine busy: they come before the workers too, and when the garbage
+	// collector stops the program for a moment, it has to wait for a worker that the system does not let run. Requests then
+	// take longer than without Nice.
 	o := multibuffer.Options{Workers: workers}
 	if runtime.GOOS == "linux" {
 		o.Nice = 10

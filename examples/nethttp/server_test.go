@@ -243,7 +243,7 @@ func TestStorm(t *testing.T) {
 	fmt.Sscan(printed.String(), &handshakes)
 	slices.Sort(took)
 	t.Logf("%d handshakes; answers took %v, and %v (p99)", handshakes, took[len(took)/2], took[len(took)*99/100])
-	if handshakes < 50 {
+	if handshakes < 10 {
 		t.Error("there was no storm")
 	}
 	if took[len(took)/2] > 250*time.Millisecond {
