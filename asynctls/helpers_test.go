@@ -2,8 +2,6 @@ package asynctls_test
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
@@ -73,7 +71,6 @@ func newCert(t testing.TB, key crypto.Signer) tls.Certificate {
 
 var (
 	rsaKey = sync.OnceValue(func() *rsa.PrivateKey { k, _ := rsa.GenerateKey(rand.Reader, 2048); return k })
-	ecKey  = sync.OnceValue(func() *ecdsa.PrivateKey { k, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader); return k })
 )
 
 // configs returns a server's config, whose RSA key e holds, and a client's that trusts it.

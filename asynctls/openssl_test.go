@@ -209,7 +209,7 @@ func TestRenegotiation(t *testing.T) {
 				t.Error("it keeps its place in the pool")
 			}
 			p.expect(t, "after")
-			p.say("r\n") // asks for none
+			p.say("r\n")                                                     // asks for none
 			time.AfterFunc(100*time.Millisecond, func() { p.say("data\n") }) // crypto/tls takes none meanwhile
 			expectRead(t, w, "data\n")
 			if err := w.Close(); err != nil {

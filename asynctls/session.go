@@ -57,7 +57,7 @@ func (c *Conn) drive(fn async.Func) (over bool, err error) {
 	case s.running:
 		return false, errReentered
 	case s.paused:
-		s.running = true
+		s.running, s.paused = true, false
 		out, err = s.job.Resume()
 	case s.stop != nil && !s.told.Load():
 		return false, ErrWantAsyncJob // its turn has not come
