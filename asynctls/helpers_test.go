@@ -47,10 +47,15 @@ func newEngine(t testing.TB) *engine.Engine {
 // newCert returns a certificate for "example.test" that signs itself.
 func newCert(t testing.TB, key crypto.Signer) tls.Certificate {
 	t.Helper()
+	return newCertFor(t, key, "example.test", "localhost")
+}
+
+func newCertFor(t testing.TB, key crypto.Signer, names ...string) tls.Certificate {
+	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(1),
-		Subject:               pkix.Name{CommonName: "example.test"},
-		DNSNames:              []string{"example.test", "localhost"},
+		Subject:               pkix.Name{CommonName: names[0]},
+		DNSNames:              names,
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
 		NotBefore:             time.Now().Add(-time.Hour),
 		NotAfter:              time.Now().Add(24 * time.Hour),
