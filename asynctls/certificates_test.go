@@ -16,7 +16,9 @@ import (
 // The certificate that a prepared config serves is the one that crypto/tls would have chosen, for every kind of config
 // and of ClientHello.
 func TestChoiceOfCertificate(t *testing.T) {
-	named := func(algorithm string, names ...string) tls.Certificate { return newCertFor(t, keys()[algorithm], names...) }
+	named := func(algorithm string, names ...string) tls.Certificate {
+		return newCertFor(t, keys()[algorithm], names...)
+	}
 	a, b, c := named("RSA", "example.test"), named("ECDSA", "example.test"), named("ECDSA", "*.example.test")
 	d, e := named("Ed25519", "other.test"), named("RSA", "extra.test")
 	get := func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -32,7 +34,7 @@ func TestChoiceOfCertificate(t *testing.T) {
 		"none":    {},
 		"one":     {Certificates: []tls.Certificate{b}},
 		"several": {Certificates: []tls.Certificate{b, a, c, d}},
-		"names": {Certificates: []tls.Certificate{a, d}, NameToCertificate: map[string]*tls.Certificate{ //lint:ignore SA1019 it is heeded
+		"names": {Certificates: []tls.Certificate{a, d}, NameToCertificate: map[string]*tls.Certificate{
 			"example.test": &b, "*.example.test": &c, "extra.test": &e}},
 		"get":             {GetCertificate: get},
 		"get and several": {GetCertificate: get, Certificates: []tls.Certificate{c, a}},

@@ -2,6 +2,7 @@ package asynctls_test
 
 import (
 	"crypto"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
@@ -150,4 +151,14 @@ func shake(t testing.TB, a, b *side, n int) (aErr, bErr error) {
 		}
 	}
 	return aErr, bErr
+}
+
+// exampleConfig is a server's config, with a key that an engine holds, for examples.
+func exampleConfig() *tls.Config {
+	_, key, _ := ed25519.GenerateKey(rand.Reader)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, _ := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	eng, _ := workers.New(workers.Options{})
+	signer, _ := eng.Signer(key)
+	return asynctls.Config(&tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: signer}}})
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"net"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -239,4 +240,19 @@ func (w *wired) pump(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.buf.Discard(len(out))
+}
+
+// A client that updates its keys over and over, and says nothing else, is refused as crypto/tls refuses it.
+func TestKeyUpdateFlood(t *testing.T) {
+	cert := newCert(t, rsaKey())
+	addr, states, errs := serveEcho(t, asynctls.Config(&tls.Config{Certificates: []tls.Certificate{cert}}), &asynctls.Options{Pool: newPool(t, 0)})
+	p := start(t, "openssl", "s_client", "-connect", addr, "-tls1_3")
+	<-states
+	for range 17 {
+		p.say("K\n")
+		p.expect(t, "KEYUPDATE")
+	}
+	if err := <-errs; err == nil || !strings.Contains(err.Error(), "too many non-advancing records") {
+		t.Error(err)
+	}
 }
