@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"asynccrypto/asynctls"
 )
@@ -167,6 +168,43 @@ func TestTickets(t *testing.T) {
 				if resumes() || !resumes() {
 					t.Error("the old keys are in use")
 				}
+			}
+		}
+	}
+}
+
+// Keys are bound, so that the job pauses, wherever the certificate comes from.
+func TestBound(t *testing.T) {
+	e, gate := newGate(t)
+	cert := newCert(t, rsaKey())
+	held := withEngine(t, e, cert)
+	get := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &held, nil }
+	for name, sc := range map[string]*tls.Config{
+		"Certificates":   {Certificates: []tls.Certificate{held}},
+		"GetCertificate": {GetCertificate: get},
+		"GetConfigForClient": {GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			return &tls.Config{Certificates: []tls.Certificate{held}}, nil
+		}},
+		"GetCertificate of that": {GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			return &tls.Config{GetCertificate: get}, nil
+		}},
+	} {
+		o := &asynctls.Options{Pool: newPool(t, 0)}
+		s := newSide(t, asynctls.Server, asynctls.Config(sc), o)
+		c := newSide(t, asynctls.Client, &tls.Config{RootCAs: rootsOf(cert), ServerName: "example.test"}, o)
+		late := time.AfterFunc(10*time.Second, func() { gate <- errBroken }) // for a key that blocks
+		c.Handshake()
+		carry(c, s, 1<<20)
+		if err := s.Handshake(); err != asynctls.ErrWantAsync {
+			t.Fatal(name, err)
+		}
+		late.Stop()
+		s.Abort()
+		c.Abort()
+		for e.Stats().InFlight > 0 {
+			select {
+			case gate <- nil:
+			case <-time.After(time.Millisecond):
 			}
 		}
 	}
