@@ -52,7 +52,7 @@ func atMost(n int) int {
 func TestServerHalfOpen(t *testing.T) {
 	server, client := configs(t, newEngine(t))
 	var failed failures
-	s := &asynctls.Server{TLS: server, Handler: echo{}, HandshakeTimeout: 4 * time.Second, Failed: failed.Failed}
+	s := &asynctls.Server{TLS: server, Handler: echo{}, HandshakeTimeout: 8 * time.Second, Failed: failed.Failed}
 	addr := serve(t, s)
 	open := dial(t, addr, client)
 	ask(t, open, "hello")
