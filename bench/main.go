@@ -55,6 +55,7 @@ var commands = []command{
 	{"facility", "jobs and wait contexts: nanoseconds an operation, memory of a paused job (the default)", facility},
 	{"reactor", "waking jobs on one event loop, beside epoll with an eventfd for each in C", reactorCommand},
 	{"sign", "signatures/s on one core through the multi-buffer engine, beside crypto/rsa and openssl speed", sign},
+	{"tls", "TLS servers: handshakes, latency, memory and echoes, beside crypto/tls, net/http and nginx", tlsCommand},
 }
 
 // usageError is a mistake in the arguments: exit status 2.
@@ -63,17 +64,32 @@ type usageError string
 func (e usageError) Error() string { return string(e) + "; go run ./bench -h lists what there is" }
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == childArg {
-		if err := beChild(os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, "bench: the process to measure in:", err)
-			os.Exit(1)
-		}
+	if isChild, err := beAnyChild(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench: the process to measure in:", err)
+		os.Exit(1)
+	} else if isChild {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	status := run(ctx, os.Args[1:], stdio{os.Stdout, os.Stderr})
 	stop()
 	os.Exit(status)
+}
+
+// beAnyChild is the main of the processes that sub-benchmarks start, if this is one.
+func beAnyChild() (isChild bool, err error) {
+	if len(os.Args) != 2 {
+		return false, nil
+	}
+	switch os.Args[1] {
+	case childArg:
+		return true, beChild(os.Stdin, os.Stdout)
+	case tlsServerArg:
+		return true, beTLSServer(os.Stdin, os.Stdout)
+	case tlsClientArg:
+		return true, beTLSClient(os.Stdin, os.Stdout)
+	}
+	return false, nil
 }
 
 // run is main without the process: it returns the exit status.

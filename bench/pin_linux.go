@@ -27,6 +27,38 @@ func choosePin() (int, error) {
 	return cpu, nil
 }
 
+// choosePins picks one CPU for servers, choosePin's, and another for their clients, if there is one.
+func choosePins() (servers, clients int, err error) {
+	if servers, err = choosePin(); err != nil {
+		return noPin, noPin, err
+	}
+	var allowed unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
+		return noPin, noPin, fmt.Errorf("reading the allowed cpus: %w", err)
+	}
+	clients = servers
+	for i := range servers {
+		if allowed.IsSet(i) {
+			clients = i
+		}
+	}
+	return servers, clients, nil
+}
+
+// prior calls start with a higher priority, which a process that it starts inherits. It takes a privilege: without it
+// start is called as it is.
+func prior(start func() error) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	// The system call returns 20 minus the niceness.
+	if now, err := unix.Getpriority(unix.PRIO_PROCESS, 0); err == nil {
+		if unix.Setpriority(unix.PRIO_PROCESS, 0, max(-20, 20-now-5)) == nil {
+			defer unix.Setpriority(unix.PRIO_PROCESS, 0, 20-now)
+		}
+	}
+	return start()
+}
+
 // startOn starts the process on one CPU.
 func startOn(cpu int, cmd *exec.Cmd) error {
 	if cpu == noPin {
