@@ -18,7 +18,7 @@ func choosePins() (servers, clients int, err error) {
 	return noPin, noPin, err
 }
 
-func prior(start func() error) error { return start() }
+func prior(start func() error) (how string, err error) { return "at the same priority", start() }
 
 func startOn(_ int, cmd *exec.Cmd) error {
 	return cmd.Start()

@@ -20,6 +20,7 @@ type tlsPlan struct {
 	conns   int // established ones, for echoes
 	idle    int // idle ones
 	json    bool
+	quick   bool
 }
 
 // tlsCommand measures TLS servers.
@@ -52,7 +53,7 @@ func parseTLS(args []string) (tlsPlan, error) {
 	}
 	given := map[string]bool{}
 	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	if *quick {
+	if p.quick = *quick; p.quick {
 		p.warm, p.idle = 200*time.Millisecond, 1000
 		if !given["rounds"] {
 			p.rounds = 2
@@ -139,7 +140,7 @@ func (r *tlsRun) round(round int) error {
 			return err
 		}
 		r.progress.show("round %d of %d: %s: %s", round+1, r.rounds, s.Section, s.Name)
-		figures, err := s.measure(r)
+		figures, err := r.quietly(s)
 		if r.ctx.Err() != nil {
 			return r.ctx.Err()
 		} else if err != nil {
@@ -148,4 +149,27 @@ func (r *tlsRun) round(round int) error {
 		s.note(figures)
 	}
 	return nil
+}
+
+// A measurement in which other programs had more than this of a core is made again, so often.
+const (
+	othersShare = 0.05
+	tlsTries    = 3
+)
+
+func (r *tlsRun) quietly(s *tlsSide) (best figures, err error) {
+	for range tlsTries {
+		f, err := s.measure(r)
+		if err != nil {
+			return nil, err
+		}
+		if best == nil || f[figureOthers] < best[figureOthers] {
+			best = f
+		}
+		if best[figureOthers] <= othersShare || r.quick {
+			return best, nil
+		}
+	}
+	s.Disturbed++
+	return best, nil
 }

@@ -57,6 +57,7 @@ func orders(in io.Reader, out io.Writer, do func(tlsOrder) (any, error)) error {
 type tlsChild struct {
 	what   string
 	cmd    *exec.Cmd
+	prior  string // how it runs before the others, if it does
 	in     io.WriteCloser
 	encode *json.Encoder
 	decode *json.Decoder
@@ -76,15 +77,16 @@ func startTLS(program, arg string, cpu, procs int, first bool) (*tlsChild, error
 		return nil, err
 	}
 	start := func() error { return startOn(cpu, cmd) }
+	var how string
 	if first {
-		err = prior(start)
+		how, err = prior(start)
 	} else {
 		err = start()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("starting a process: %w", err)
 	}
-	return &tlsChild{arg, cmd, in, json.NewEncoder(in), json.NewDecoder(out)}, nil
+	return &tlsChild{arg, cmd, how, in, json.NewEncoder(in), json.NewDecoder(out)}, nil
 }
 
 // do has an order carried out, and decodes the answer into a pointer that isn't nil.

@@ -13,19 +13,20 @@ import (
 
 // tlsFindings is all that a run found out; -json prints it as it is.
 type tlsFindings struct {
-	Machine machine          `json:"machine"`
-	Reason  string           `json:"no_gain_because,omitempty"` // why the lanes can't be used
-	Nginx   string           `json:"nginx,omitempty"`
-	Missing string           `json:"nginx_missing,omitempty"`
-	Rounds  int              `json:"rounds"`
-	SideNS  int64            `json:"side_ns"`
-	Clients int              `json:"clients"`
-	Storm   int              `json:"storm"`
-	Conns   int              `json:"conns"`
-	Idle    int              `json:"idle"`
-	Sides   []*tlsSide       `json:"sides"`
-	Results []*tlsResult     `json:"results"`
-	Wake    *reactorFindings `json:"wake,omitempty"`
+	Machine  machine          `json:"machine"`
+	Reason   string           `json:"no_gain_because,omitempty"` // why the lanes can't be used
+	Nginx    string           `json:"nginx,omitempty"`
+	Missing  string           `json:"nginx_missing,omitempty"`
+	Rounds   int              `json:"rounds"`
+	SideNS   int64            `json:"side_ns"`
+	Clients  int              `json:"clients"`
+	Storm    int              `json:"storm"`
+	Conns    int              `json:"conns"`
+	Idle     int              `json:"idle"`
+	Priority string           `json:"echo_priority,omitempty"` // of the process that measures latency
+	Sides    []*tlsSide       `json:"sides"`
+	Results  []*tlsResult     `json:"results"`
+	Wake     *reactorFindings `json:"wake,omitempty"`
 }
 
 // tlsResult is a figure of ours beside another's.
@@ -154,16 +155,16 @@ var tlsColumns = map[string][]struct{ figure, head, format string }{
 	sectionP256:    handshakeColumns,
 	sectionLatency: {
 		{figureP50, "p50 ms", "%.2f"}, {figureP99, "p99 ms", "%.2f"}, {figureMax, "max ms", "%.1f"}, {figureLate, "timers p99 ms", "%.2f"},
-		{figureRate, "echoes/s", "%.0f"}, {figureStorm, "handshakes/s", "%.0f"}, {figureBusy, "busy", "%.2f"},
+		{figureRate, "echoes/s", "%.0f"}, {figureStorm, "handshakes/s", "%.0f"}, {figureBusy, "busy", "%.2f"}, {figureOthers, "others", "%.2f"},
 	},
 	sectionMemory: {{figureRSS, "RSS KB", "%.2f"}},
 	sectionEcho: {
-		{figureCPU, "server us", "%.2f"}, {figureClientCPU, "client us", "%.2f"}, {figureRate, "echoes/s", "%.0f"}, {figureBusy, "busy", "%.2f"},
+		{figureCPU, "server us", "%.2f"}, {figureClientCPU, "client us", "%.2f"}, {figureRate, "echoes/s", "%.0f"}, {figureBusy, "busy", "%.2f"}, {figureOthers, "others", "%.2f"},
 	},
 }
 
 var handshakeColumns = []struct{ figure, head, format string }{
-	{figureCPU, "server us", "%.0f"}, {figureClientCPU, "client us", "%.0f"}, {figureRate, "per s", "%.0f"}, {figureBusy, "busy", "%.2f"},
+	{figureCPU, "server us", "%.0f"}, {figureClientCPU, "client us", "%.0f"}, {figureRate, "per s", "%.0f"}, {figureBusy, "busy", "%.2f"}, {figureOthers, "others", "%.2f"},
 	{figureP50, "p50 ms", "%.1f"}, {figureP99, "p99 ms", "%.1f"}, {figureBatch, "batch", "%.1f"},
 }
 
@@ -171,11 +172,11 @@ var handshakeColumns = []struct{ figure, head, format string }{
 func (f *tlsFindings) note(section string) string {
 	switch section {
 	case sectionRSA, sectionDefault, sectionP256:
-		return fmt.Sprintf("%d clients at a time, GOMAXPROCS=1 on both sides; us of CPU for each handshake; busy: the server's share of its core", f.Clients)
+		return fmt.Sprintf("%d clients at a time, GOMAXPROCS=1 on both sides; us of CPU for each handshake; busy: the server's share of its core; others: other programs' share of a core", f.Clients)
 	case sectionLatency:
-		return fmt.Sprintf("%d connections, each asked %d ms after its last echo; %d other clients handshake. Both share a core, where the echoes' process\n"+
-			"has the higher priority if the user may give it; how late its timers are (p99) is its own delay. An echo's clock starts when it is sent.\n"+
-			"GOMAXPROCS=2 on the server's core, but for std as it comes; the engine: one worker at nice 10", f.Conns, f.Conns, f.Storm)
+		return fmt.Sprintf("%d connections, each asked %d ms after its last echo; %d other clients handshake. They share a core; the process of\n"+
+			"the echoes runs %s there, and p99 of how late its timers are is its own delay. An echo's clock starts when it is sent.\n"+
+			"GOMAXPROCS=2 on the server's core, but for std as it comes; the engine has one worker at nice 10", f.Conns, f.Conns, f.Storm, f.Priority)
 	case sectionMemory:
 		return fmt.Sprintf("RSS for each of %d connections that have exchanged something, after a collection", f.Idle)
 	case sectionEcho:

@@ -53,6 +53,7 @@ const (
 	figureMax       = "max_ms"        // likewise
 	figureLate      = "timers_p99_ms" // how late the echoes' clients came back from pauses
 	figureStorm     = "handshakes_s"  // meanwhile
+	figureOthers    = "others_busy"   // the share that other programs had of the server's core or of the clients', whichever is more
 	figureRSS       = "rss_kb"        // for each connection
 )
 
@@ -64,8 +65,9 @@ type tlsSide struct {
 	Nice       int                `json:"workers_nice,omitempty"`
 	Figures    map[string]*series `json:"figures"`
 	Negotiated string             `json:"negotiated,omitempty"`
-	Handshakes uint64             `json:"handshakes"` // all there were, counted on both sides where both can
-	Lanes      uint64             `json:"lanes,omitempty"`
+	Handshakes uint64             `json:"handshakes"`      // all there were, counted on both sides where both can
+	Lanes      uint64             `json:"lanes,omitempty"` // signed eight at a time
+	Disturbed  int                `json:"disturbed"`       // rounds in which other programs had a part of the cores, whatever was tried
 	Skipped    string             `json:"skipped,omitempty"`
 
 	key     string // by which the targets find it
@@ -238,6 +240,7 @@ type span struct {
 	time     time.Duration
 	accounts tlsDone // the second
 	serves   tlsServed
+	others   float64
 }
 
 // between lets the load warm up, and measures it.
@@ -246,16 +249,18 @@ func (r *tlsRun) between(sv *served, clients *tlsChild, others ...*tlsChild) (sp
 	var sBefore, sAfter tlsServed
 	other = make([]tlsDone, len(others))
 	begun := make([]tlsDone, len(others))
+	var cBefore, cAfter [2]time.Duration
 	for i, wait := range []time.Duration{r.warm, r.time} {
 		select {
 		case <-time.After(wait):
 		case <-r.ctx.Done():
 			return sp, nil, r.ctx.Err()
 		}
-		s, c, o := &sBefore, &before, begun
+		s, c, o, cores := &sBefore, &before, begun, &cBefore
 		if i == 1 {
-			s, c, o = &sAfter, &after, other
+			s, c, o, cores = &sAfter, &after, other, &cAfter
 		}
+		*cores = [2]time.Duration{coreBusy(r.serverCPU), coreBusy(r.clientCPU)}
 		if *s, err = sv.figures(); err != nil {
 			return sp, nil, err
 		}
@@ -271,8 +276,20 @@ func (r *tlsRun) between(sv *served, clients *tlsChild, others ...*tlsChild) (sp
 	for i := range other {
 		other[i].Done -= begun[i].Done
 		other[i].Time -= begun[i].Time
+		other[i].CPU -= begun[i].CPU
 	}
-	sp = span{sAfter.CPU - sBefore.CPU, after.CPU - before.CPU, float64(after.Done - before.Done), after.Time - before.Time, after, sAfter}
+	sp = span{sAfter.CPU - sBefore.CPU, after.CPU - before.CPU, float64(after.Done - before.Done), after.Time - before.Time, after, sAfter, 0}
+	ours := [2]time.Duration{time.Duration(sp.server), time.Duration(sp.client)}
+	for _, o := range other {
+		ours[1] += time.Duration(o.CPU)
+	}
+	if r.serverCPU == r.clientCPU {
+		ours[0] += ours[1]
+		ours[1] = ours[0]
+	}
+	for i := range ours {
+		sp.others = max(sp.others, float64(cAfter[i]-cBefore[i]-ours[i])/float64(sp.time))
+	}
 	if sp.done == 0 {
 		return sp, nil, errors.New("nothing was done while the clock ran")
 	}
@@ -285,6 +302,7 @@ func (sp span) figures() figures {
 		figureClientCPU: float64(sp.client) / 1e3 / sp.done,
 		figureRate:      sp.done / sp.time.Seconds(),
 		figureBusy:      float64(sp.server) / float64(sp.time),
+		figureOthers:    sp.others,
 		figureP50:       milliseconds(sp.accounts.P50),
 		figureP99:       milliseconds(sp.accounts.P99),
 		figureMax:       milliseconds(sp.accounts.Max),
@@ -365,6 +383,7 @@ func (s *tlsSide) latency(r *tlsRun) (figures, error) {
 		return nil, err
 	}
 	defer echoes.close()
+	r.f.Priority = echoes.prior
 	all := []*tlsChild{echoes}
 	if !s.quiet {
 		storm, err := r.clients(s, sv, "handshake", tlsLoad{Clients: r.storm}, false)
