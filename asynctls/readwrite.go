@@ -23,7 +23,7 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 		n, err = c.tls.Read(p)
 	}
 	if n > 0 {
-		c.last = sinceEpoch()
+		c.active()
 	}
 	switch {
 	case err == nil || Wants(err):
@@ -88,8 +88,15 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 			return n, err
 		}
 	}
-	c.last = sinceEpoch()
+	c.active()
 	return n, nil
+}
+
+// active notes that a byte was read or written, where somebody will ask.
+func (c *Conn) active() {
+	if c.o.IdleTimeout > 0 {
+		c.last = sinceEpoch()
+	}
 }
 
 // CloseWrite says close_notify and goes on reading, as tls.Conn's does. It wants what Handshake and Write want.
