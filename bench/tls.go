@@ -151,9 +151,9 @@ func (r *tlsRun) round(round int) error {
 	return nil
 }
 
-// A measurement in which other programs had more than this of a core is made again, so often.
+// A measurement in which a process waited for its core for more than this share of the time is made again, so often.
 const (
-	othersShare = 0.05
+	waitedShare = 0.05
 	tlsTries    = 3
 )
 
@@ -163,10 +163,10 @@ func (r *tlsRun) quietly(s *tlsSide) (best figures, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if best == nil || f[figureOthers] < best[figureOthers] {
+		if best == nil || f[figureWaited] < best[figureWaited] {
 			best = f
 		}
-		if best[figureOthers] <= othersShare || r.quick {
+		if best[figureWaited] <= waitedShare || r.quick {
 			return best, nil
 		}
 	}

@@ -33,6 +33,7 @@ type tlsDone struct {
 	Handshakes uint64        `json:"handshakes"` // likewise
 	Time       time.Duration `json:"time_ns"`    // likewise
 	CPU        int64         `json:"cpu_ns"`     // likewise
+	Waited     int64         `json:"waited_ns"`  // likewise
 	Negotiated string        `json:"negotiated"`
 	P50        time.Duration `json:"p50_ns"` // since the last account, as all below
 	P99        time.Duration `json:"p99_ns"`
@@ -113,7 +114,7 @@ func (c *tlsClient) account() (d tlsDone, err error) {
 	c.took, c.late = nil, nil
 	err = c.err
 	c.mu.Unlock()
-	d = tlsDone{Done: c.done.Load(), Handshakes: c.handshakes.Load(), Time: time.Since(c.begun), CPU: ownCPU(), Samples: len(took)}
+	d = tlsDone{Done: c.done.Load(), Handshakes: c.handshakes.Load(), Time: time.Since(c.begun), CPU: ownCPU(), Waited: waited("self"), Samples: len(took)}
 	if n := c.negotiated.Load(); n != nil {
 		d.Negotiated = *n
 	}

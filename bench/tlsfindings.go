@@ -13,20 +13,21 @@ import (
 
 // tlsFindings is all that a run found out; -json prints it as it is.
 type tlsFindings struct {
-	Machine  machine          `json:"machine"`
-	Reason   string           `json:"no_gain_because,omitempty"` // why the lanes can't be used
-	Nginx    string           `json:"nginx,omitempty"`
-	Missing  string           `json:"nginx_missing,omitempty"`
-	Rounds   int              `json:"rounds"`
-	SideNS   int64            `json:"side_ns"`
-	Clients  int              `json:"clients"`
-	Storm    int              `json:"storm"`
-	Conns    int              `json:"conns"`
-	Idle     int              `json:"idle"`
-	Priority string           `json:"echo_priority,omitempty"` // of the process that measures latency
-	Sides    []*tlsSide       `json:"sides"`
-	Results  []*tlsResult     `json:"results"`
-	Wake     *reactorFindings `json:"wake,omitempty"`
+	Machine   machine          `json:"machine"`
+	Reason    string           `json:"no_gain_because,omitempty"` // why the lanes can't be used
+	Nginx     string           `json:"nginx,omitempty"`
+	Missing   string           `json:"nginx_missing,omitempty"`
+	Rounds    int              `json:"rounds"`
+	SideNS    int64            `json:"side_ns"`
+	Clients   int              `json:"clients"`
+	Storm     int              `json:"storm"`
+	Conns     int              `json:"conns"`
+	Idle      int              `json:"idle"`
+	Priority  string           `json:"echo_priority,omitempty"` // of the process that measures latency
+	Disturbed int              `json:"disturbed"`               // measurements during which a process waited for its core, whatever was tried
+	Sides     []*tlsSide       `json:"sides"`
+	Results   []*tlsResult     `json:"results"`
+	Wake      *reactorFindings `json:"wake,omitempty"`
 }
 
 // tlsResult is a figure of ours beside another's.
@@ -72,6 +73,7 @@ func (f *tlsFindings) pinnedTo(server, clients int, err error) {
 func (f *tlsFindings) conclude() {
 	for _, s := range f.Sides {
 		s.Figures = map[string]*series{}
+		f.Disturbed += s.Disturbed
 		for name, rounds := range s.rounds {
 			s.Figures[name] = summarize(rounds)
 		}
@@ -128,10 +130,11 @@ func (f *tlsFindings) writeText(w io.Writer) error {
 	b := &strings.Builder{}
 	m := f.Machine
 	fmt.Fprintf(b, "%s, %d cores, %s, %s, %s; %s\n", m.CPU, m.Cores, m.System, m.Go, m.Date, m.Pinned)
-	if f.Missing != "" {
+	switch {
+	case f.Missing != "":
 		fmt.Fprintf(b, "nginx is not measured: %s\n", f.Missing)
-	} else {
-		fmt.Fprintf(b, "beside crypto/tls as it comes, and %s\n", f.Nginx)
+	case f.Nginx != "":
+		fmt.Fprintf(b, "nginx is %s\n", f.Nginx)
 	}
 	if f.Reason != "" {
 		fmt.Fprintf(b, "no gain here: %s; the engine leaves everything to the standard library\n", f.Reason)
@@ -139,6 +142,9 @@ func (f *tlsFindings) writeText(w io.Writer) error {
 	fmt.Fprintf(b, "rounds: %d of %v for each server, in new processes; medians; ratios are round by round, with the least..most of them\n",
 		f.Rounds, time.Duration(f.SideNS))
 	fmt.Fprintf(b, "every handshake was full and TLS 1.3, and of Go's servers counted on both sides; every echo was compared\n")
+	if f.Disturbed > 0 {
+		fmt.Fprintf(b, "other programs had a part of the cores in %d measurements, though they were repeated\n", f.Disturbed)
+	}
 	for _, s := range tlsSections {
 		f.table(b, s.name, s.title)
 	}
@@ -155,16 +161,16 @@ var tlsColumns = map[string][]struct{ figure, head, format string }{
 	sectionP256:    handshakeColumns,
 	sectionLatency: {
 		{figureP50, "p50 ms", "%.2f"}, {figureP99, "p99 ms", "%.2f"}, {figureMax, "max ms", "%.1f"}, {figureLate, "timers p99 ms", "%.2f"},
-		{figureRate, "echoes/s", "%.0f"}, {figureStorm, "handshakes/s", "%.0f"}, {figureBusy, "busy", "%.2f"}, {figureOthers, "others", "%.2f"},
+		{figureRate, "echoes/s", "%.0f"}, {figureStorm, "handshakes/s", "%.0f"}, {figureBusy, "busy", "%.2f"}, {figureWaited, "waited", "%.2f"},
 	},
 	sectionMemory: {{figureRSS, "RSS KB", "%.2f"}},
 	sectionEcho: {
-		{figureCPU, "server us", "%.2f"}, {figureClientCPU, "client us", "%.2f"}, {figureRate, "echoes/s", "%.0f"}, {figureBusy, "busy", "%.2f"}, {figureOthers, "others", "%.2f"},
+		{figureCPU, "server us", "%.2f"}, {figureClientCPU, "client us", "%.2f"}, {figureRate, "echoes/s", "%.0f"}, {figureBusy, "busy", "%.2f"}, {figureWaited, "waited", "%.2f"},
 	},
 }
 
 var handshakeColumns = []struct{ figure, head, format string }{
-	{figureCPU, "server us", "%.0f"}, {figureClientCPU, "client us", "%.0f"}, {figureRate, "per s", "%.0f"}, {figureBusy, "busy", "%.2f"}, {figureOthers, "others", "%.2f"},
+	{figureCPU, "server us", "%.0f"}, {figureClientCPU, "client us", "%.0f"}, {figureRate, "per s", "%.0f"}, {figureBusy, "busy", "%.2f"}, {figureWaited, "waited", "%.2f"},
 	{figureP50, "p50 ms", "%.1f"}, {figureP99, "p99 ms", "%.1f"}, {figureBatch, "batch", "%.1f"},
 }
 
@@ -172,7 +178,7 @@ var handshakeColumns = []struct{ figure, head, format string }{
 func (f *tlsFindings) note(section string) string {
 	switch section {
 	case sectionRSA, sectionDefault, sectionP256:
-		return fmt.Sprintf("%d clients at a time, GOMAXPROCS=1 on both sides; us of CPU for each handshake; busy: the server's share of its core; others: other programs' share of a core", f.Clients)
+		return fmt.Sprintf("%d clients at a time, GOMAXPROCS=1 on both sides; us of CPU for each handshake; busy: the server's share of its core; waited: for other programs, the clients or the server", f.Clients)
 	case sectionLatency:
 		return fmt.Sprintf("%d connections, each asked %d ms after its last echo; %d other clients handshake. They share a core; the process of\n"+
 			"the echoes runs %s there, and p99 of how late its timers are is its own delay. An echo's clock starts when it is sent.\n"+
@@ -180,7 +186,8 @@ func (f *tlsFindings) note(section string) string {
 	case sectionMemory:
 		return fmt.Sprintf("RSS for each of %d connections that have exchanged something, after a collection", f.Idle)
 	case sectionEcho:
-		return fmt.Sprintf("%d B each on %d connections; us of CPU for each echo", echoSize, f.Conns)
+		return fmt.Sprintf("%d B each on %d connections; us of CPU for each echo. At once: the next is sent when the last has come back, so that server\n"+
+			"and clients meet at the same memory; 2 ms apart: 2 ms later", echoSize, f.Conns)
 	}
 	return ""
 }

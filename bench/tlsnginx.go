@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,9 @@ const hintNginx = "install it (Debian, Ubuntu: apt install nginx; Fedora: dnf in
 
 // findNginx looks for nginx; where it is missing it is not measured.
 func (r *tlsRun) findNginx() error {
+	if !slices.ContainsFunc(r.f.Sides, func(s *tlsSide) bool { return s.nginx }) {
+		return nil
+	}
 	version, err := nginxVersion(r.ctx)
 	m, gone := errors.AsType[*missing](err)
 	switch {
@@ -194,12 +198,12 @@ func (n *nginx) complained() error {
 	return err
 }
 
-// cpu is how long the master and its worker have computed.
-func (n *nginx) cpu() (ns int64, err error) {
+// cpu is how long the master and its worker have computed, and waited for it.
+func (n *nginx) cpu() (ns, waits int64, err error) {
 	master := n.cmd.Process.Pid
 	all, err := os.ReadDir("/proc")
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	workers := 0
 	for _, e := range all {
@@ -216,10 +220,11 @@ func (n *nginx) cpu() (ns int64, err error) {
 		}
 		if pid == master || parent == master {
 			ns += cpu
+			waits += waited(e.Name())
 		}
 	}
 	if workers != 1 {
-		return 0, fmt.Errorf("nginx has %d workers", workers)
+		return 0, 0, fmt.Errorf("nginx has %d workers", workers)
 	}
-	return ns, nil
+	return ns, waits, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -52,26 +53,18 @@ func residentSet() (int64, error) {
 	return 0, errors.New("/proc/self/status has no VmRSS")
 }
 
-// coreBusy is how long a CPU was not idle; 0 where that can't be told.
-func coreBusy(cpu int) (busy time.Duration) {
-	stat, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(stat)) {
-		f := strings.Fields(line)
-		if f[0] != fmt.Sprintf("cpu%d", cpu) {
-			continue
+// waited is how long a process's threads were ready to run and did not, because others did; 0 where that can't be told.
+func waited(pid string) (ns int64) {
+	threads, _ := filepath.Glob("/proc/" + pid + "/task/*/schedstat")
+	for _, t := range threads {
+		stat, err := os.ReadFile(t)
+		if err != nil {
+			continue // it has just ended
 		}
-		for i, ticks := range f[1:min(len(f), 9)] { // what guests had is in the first two
-			n, err := strconv.ParseInt(ticks, 10, 64)
-			if err != nil {
-				return 0
-			}
-			if i != 3 && i != 4 { // idle, and idle with a disk at work
-				busy += time.Duration(n) * tick
-			}
+		if f := strings.Fields(string(stat)); len(f) == 3 {
+			n, _ := strconv.ParseInt(f[1], 10, 64)
+			ns += n
 		}
 	}
-	return busy
+	return ns
 }

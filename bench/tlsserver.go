@@ -39,6 +39,7 @@ type tlsSpec struct {
 type tlsServed struct {
 	Addr       string  `json:"addr,omitempty"`
 	CPU        int64   `json:"cpu_ns"`
+	Waited     int64   `json:"waited_ns"`
 	Handshakes uint64  `json:"handshakes"`
 	Resumed    uint64  `json:"resumed"`
 	Failed     uint64  `json:"failed"`
@@ -84,7 +85,7 @@ func (s *tlsServer) do(o tlsOrder) (any, error) {
 }
 
 func (s *tlsServer) figures() tlsServed {
-	f := tlsServed{Addr: s.addr, CPU: ownCPU(), Handshakes: s.handshakes.Load(), Resumed: s.resumed.Load(), Failed: s.failed.Load()}
+	f := tlsServed{Addr: s.addr, CPU: ownCPU(), Waited: waited("self"), Handshakes: s.handshakes.Load(), Resumed: s.resumed.Load(), Failed: s.failed.Load()}
 	if s.loop != nil {
 		st := s.loop.Stats()
 		f.Handshakes, f.Resumed, f.Failed = st.Handshakes, st.Resumed, st.Failed+st.TimedOut

@@ -26,7 +26,7 @@ var tlsSections = []struct{ name, title string }{
 	{sectionP256, "full TLS 1.3 handshakes, P-256 certificate, clients that offer X25519 only"},
 	{sectionLatency, "small echoes while others handshake without pause, RSA-2048, X25519"},
 	{sectionMemory, "idle connections"},
-	{sectionEcho, "small echoes, one after the other"},
+	{sectionEcho, "small echoes"},
 	{sectionWake, "waking jobs"},
 }
 
@@ -53,7 +53,7 @@ const (
 	figureMax       = "max_ms"        // likewise
 	figureLate      = "timers_p99_ms" // how late the echoes' clients came back from pauses
 	figureStorm     = "handshakes_s"  // meanwhile
-	figureOthers    = "others_busy"   // the share that other programs had of the server's core or of the clients', whichever is more
+	figureWaited    = "waited"        // the share of the time that the clients waited for their core, or the server, whichever is more
 	figureRSS       = "rss_kb"        // for each connection
 )
 
@@ -73,7 +73,8 @@ type tlsSide struct {
 	key     string // by which the targets find it
 	spec    tlsSpec
 	nginx   bool
-	quiet   bool // no handshakes meanwhile
+	quiet   bool          // no handshakes meanwhile
+	pause   time.Duration // between two echoes on a connection
 	measure func(r *tlsRun) (figures, error)
 	rounds  map[string][]float64
 }
@@ -128,8 +129,13 @@ func tlsSides() (sides []*tlsSide) {
 	add(sectionMemory, "http", "net/http, keep-alive", tlsSide{spec: stdHTTP}, (*tlsSide).memory)
 	add(sectionMemory, "ours", "event loop", tlsSide{spec: ours}, (*tlsSide).memory)
 
-	add(sectionEcho, "std", "goroutine each", tlsSide{spec: std}, (*tlsSide).echo)
-	add(sectionEcho, "ours", "event loop", tlsSide{spec: ours}, (*tlsSide).echo)
+	for _, pace := range []struct {
+		key, name string
+		pause     time.Duration
+	}{{"", "2 ms apart", 2 * time.Millisecond}, {"-at-once", "at once", 0}} {
+		add(sectionEcho, "std"+pace.key, "goroutine each, "+pace.name, tlsSide{spec: std, pause: pace.pause}, (*tlsSide).echo)
+		add(sectionEcho, "ours"+pace.key, "event loop, "+pace.name, tlsSide{spec: ours, pause: pace.pause}, (*tlsSide).echo)
+	}
 	return sides
 }
 
@@ -160,7 +166,8 @@ var tlsTargets = []tlsTarget{
 	{sectionMemory, "RSS for an idle connection, KB: event loop", "ours", "", figureRSS, false, 0, 5},
 	{sectionMemory, "RSS: event loop beside goroutine each", "ours", "std", figureRSS, false, 0, 0},
 	{sectionMemory, "RSS: event loop beside net/http", "ours", "http", figureRSS, false, 0, 0},
-	{sectionEcho, "server CPU for an echo: event loop", "ours", "std", figureCPU, false, 0, 0.9},
+	{sectionEcho, "server CPU for an echo, 2 ms apart: event loop", "ours", "std", figureCPU, false, 0, 0.9},
+	{sectionEcho, "server CPU for an echo, at once: event loop", "ours-at-once", "std-at-once", figureCPU, false, 0, 0.9},
 }
 
 // served is a server that runs.
@@ -211,7 +218,7 @@ func (s *served) close() {
 // figures returns the server's account; of nginx no more than the CPU time is known.
 func (s *served) figures() (f tlsServed, err error) {
 	if s.nginx != nil {
-		f.CPU, err = s.nginx.cpu()
+		f.CPU, f.Waited, err = s.nginx.cpu()
 		return f, err
 	}
 	err = s.child.do(tlsOrder{Do: "figures"}, &f)
@@ -240,27 +247,25 @@ type span struct {
 	time     time.Duration
 	accounts tlsDone // the second
 	serves   tlsServed
-	others   float64
+	waited   float64
 }
 
 // between lets the load warm up, and measures it.
-func (r *tlsRun) between(sv *served, clients *tlsChild, others ...*tlsChild) (sp span, other []tlsDone, err error) {
+func (r *tlsRun) between(sv *served, procs int, clients *tlsChild, others ...*tlsChild) (sp span, other []tlsDone, err error) {
 	var before, after tlsDone
 	var sBefore, sAfter tlsServed
 	other = make([]tlsDone, len(others))
 	begun := make([]tlsDone, len(others))
-	var cBefore, cAfter [2]time.Duration
 	for i, wait := range []time.Duration{r.warm, r.time} {
 		select {
 		case <-time.After(wait):
 		case <-r.ctx.Done():
 			return sp, nil, r.ctx.Err()
 		}
-		s, c, o, cores := &sBefore, &before, begun, &cBefore
+		s, c, o := &sBefore, &before, begun
 		if i == 1 {
-			s, c, o, cores = &sAfter, &after, other, &cAfter
+			s, c, o = &sAfter, &after, other
 		}
-		*cores = [2]time.Duration{coreBusy(r.serverCPU), coreBusy(r.clientCPU)}
 		if *s, err = sv.figures(); err != nil {
 			return sp, nil, err
 		}
@@ -276,19 +281,11 @@ func (r *tlsRun) between(sv *served, clients *tlsChild, others ...*tlsChild) (sp
 	for i := range other {
 		other[i].Done -= begun[i].Done
 		other[i].Time -= begun[i].Time
-		other[i].CPU -= begun[i].CPU
 	}
 	sp = span{sAfter.CPU - sBefore.CPU, after.CPU - before.CPU, float64(after.Done - before.Done), after.Time - before.Time, after, sAfter, 0}
-	ours := [2]time.Duration{time.Duration(sp.server), time.Duration(sp.client)}
-	for _, o := range other {
-		ours[1] += time.Duration(o.CPU)
-	}
-	if r.serverCPU == r.clientCPU {
-		ours[0] += ours[1]
-		ours[1] = ours[0]
-	}
-	for i := range ours {
-		sp.others = max(sp.others, float64(cAfter[i]-cBefore[i]-ours[i])/float64(sp.time))
+	sp.waited = float64(after.Waited-before.Waited) / float64(sp.time)
+	if r.serverCPU != r.clientCPU && procs == 1 { // else its own threads wait for each other
+		sp.waited = max(sp.waited, float64(sAfter.Waited-sBefore.Waited)/float64(sp.time))
 	}
 	if sp.done == 0 {
 		return sp, nil, errors.New("nothing was done while the clock ran")
@@ -302,7 +299,7 @@ func (sp span) figures() figures {
 		figureClientCPU: float64(sp.client) / 1e3 / sp.done,
 		figureRate:      sp.done / sp.time.Seconds(),
 		figureBusy:      float64(sp.server) / float64(sp.time),
-		figureOthers:    sp.others,
+		figureWaited:    sp.waited,
 		figureP50:       milliseconds(sp.accounts.P50),
 		figureP99:       milliseconds(sp.accounts.P99),
 		figureMax:       milliseconds(sp.accounts.Max),
@@ -359,7 +356,7 @@ func (s *tlsSide) handshakes(r *tlsRun) (figures, error) {
 		return nil, err
 	}
 	defer clients.close()
-	sp, _, err := r.between(sv, clients)
+	sp, _, err := r.between(sv, s.Procs, clients)
 	if err != nil {
 		return nil, err
 	}
@@ -393,7 +390,7 @@ func (s *tlsSide) latency(r *tlsRun) (figures, error) {
 		defer storm.close()
 		all = append(all, storm)
 	}
-	sp, other, err := r.between(sv, echoes, all[1:]...)
+	sp, other, err := r.between(sv, s.Procs, echoes, all[1:]...)
 	if err != nil {
 		return nil, err
 	}
@@ -448,12 +445,12 @@ func (s *tlsSide) echo(r *tlsRun) (figures, error) {
 		return nil, err
 	}
 	defer sv.close()
-	clients, err := r.clients(s, sv, "echo", tlsLoad{Clients: r.conns}, false)
+	clients, err := r.clients(s, sv, "echo", tlsLoad{Clients: r.conns, Pause: s.pause}, false)
 	if err != nil {
 		return nil, err
 	}
 	defer clients.close()
-	sp, _, err := r.between(sv, clients)
+	sp, _, err := r.between(sv, s.Procs, clients)
 	if err != nil {
 		return nil, err
 	}
