@@ -182,7 +182,8 @@ func (f *tlsFindings) note(section string) string {
 	case sectionLatency:
 		return fmt.Sprintf("%d connections, each asked %d ms after its last echo; %d other clients handshake. They share a core; the process of\n"+
 			"the echoes runs %s there, and p99 of how late its timers are is its own delay. An echo's clock starts when it is sent.\n"+
-			"GOMAXPROCS=2 on the server's core, but for std as it comes; the engine has one worker at nice 10", f.Conns, f.Conns, f.Storm, f.Priority)
+			"GOMAXPROCS=2 on the server's core, but for std as it comes; the engine has one worker at nice 10.\n"+
+			"Semaphore: one signature at a time; %d handshakes: so many under way at a time", f.Conns, f.Conns, f.Storm, f.Priority, handshakeBound)
 	case sectionMemory:
 		return fmt.Sprintf("RSS for each of %d connections that have exchanged something, after a collection", f.Idle)
 	case sectionEcho:
@@ -231,7 +232,8 @@ const resultLine = "%-56s %10s %10s   %-24s %-10s %s"
 
 // resultTable is what all this was for.
 func (f *tlsFindings) resultTable(b *strings.Builder) {
-	fmt.Fprintf(b, "\n"+strings.TrimRight(resultLine, " ")+"\n", "", "other side", "ours", "ratio, or figure", "target", "")
+	b.WriteString("\n")
+	put(b, resultLine, "", "other side", "ours", "ratio, or figure", "target", "")
 	section := ""
 	for _, r := range f.Results {
 		if r.Section != section {

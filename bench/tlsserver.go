@@ -33,6 +33,7 @@ type tlsSpec struct {
 	Nice      int    `json:"nice"`      // of its workers
 	Workers   int    `json:"workers"`   // 0: its default
 	Semaphore int    `json:"semaphore"` // if not 0, how many may sign at a time
+	Bound     int    `json:"bound"`     // if not 0, how many handshakes a server of goroutines has under way
 }
 
 // tlsServed is a server's account of itself.
@@ -127,7 +128,7 @@ func (s *tlsServer) serve(spec *tlsSpec) error {
 	s.addr = ln.Addr().String()
 	switch spec.Kind {
 	case kindGoroutine:
-		go s.goroutines(tls.NewListener(ln, config))
+		go s.goroutines(tls.NewListener(ln, config), spec.Bound)
 	case kindHTTP:
 		config.VerifyConnection = func(c tls.ConnectionState) error {
 			s.handshakes.Add(1)
@@ -148,7 +149,11 @@ func (s *tlsServer) serve(spec *tlsSpec) error {
 }
 
 // goroutines is the server that everybody writes: it echoes.
-func (s *tlsServer) goroutines(ln net.Listener) {
+func (s *tlsServer) goroutines(ln net.Listener, bound int) {
+	var places chan struct{}
+	if bound > 0 {
+		places = make(chan struct{}, bound)
+	}
 	for {
 		c, err := ln.Accept()
 		if err != nil {
@@ -157,7 +162,14 @@ func (s *tlsServer) goroutines(ln net.Listener) {
 		go func() {
 			defer c.Close()
 			t := c.(*tls.Conn)
-			if err := t.HandshakeContext(context.Background()); err != nil {
+			if places != nil {
+				places <- struct{}{}
+			}
+			err := t.HandshakeContext(context.Background())
+			if places != nil {
+				<-places
+			}
+			if err != nil {
 				s.failed.Add(1)
 				return
 			}
