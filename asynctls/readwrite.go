@@ -26,7 +26,7 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 		n, err = c.tls.Read(p)
 	}
 	if n > 0 {
-		c.last = c.o.sinceEpoch()
+		c.active()
 	}
 	switch {
 	case err == nil || Wants(err):
@@ -109,7 +109,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 		}
 		m, err := c.tls.Write(p[:min(len(p), maxPlaintext)])
 		if m > 0 {
-			c.last = c.o.sinceEpoch()
+			c.active()
 		}
 		n, p = n+m, p[m:]
 		if err != nil {
@@ -117,6 +117,13 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 		}
 	}
 	return n, nil
+}
+
+// active notes that a byte was read or written, where somebody will ask.
+func (c *Conn) active() {
+	if c.o.IdleTimeout > 0 {
+		c.last = c.o.sinceEpoch()
+	}
 }
 
 // CloseWrite says close_notify and goes on reading, as tls.Conn's does. It wants what Handshake and Write want.
