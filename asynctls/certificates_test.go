@@ -114,8 +114,8 @@ func TestKeysOfTheEngine(t *testing.T) {
 	} {
 		before := e.Stats().Completed
 		o := &asynctls.Options{Pool: pool}
-		s := newSide(t, asynctls.Server, asynctls.Config(c.server), o)
-		sErr, cErr := shake(t, s, newSide(t, asynctls.Client, asynctls.Config(c.client), o), 1<<20)
+		s := newSide(t, asynctls.NewServerConn, asynctls.Config(c.server), o)
+		sErr, cErr := shake(t, s, newSide(t, asynctls.NewClientConn, asynctls.Config(c.client), o), 1<<20)
 		if (sErr != nil || cErr != nil) != c.fails || e.Stats().Completed-before != c.operations {
 			t.Error(c.name, sErr, cErr, e.Stats().Completed-before)
 		}
@@ -152,7 +152,7 @@ func TestTickets(t *testing.T) {
 				ClientSessionCache: tls.NewLRUClientSessionCache(1)}
 			resumes := func() bool {
 				o := &asynctls.Options{Pool: pool}
-				s, c := newSide(t, asynctls.Server, sc, o), newSide(t, asynctls.Client, cc, o)
+				s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
 				if sErr, cErr := shake(t, s, c, 1<<20); sErr != nil || cErr != nil {
 					t.Fatal(name, sErr, cErr)
 				}
@@ -190,8 +190,8 @@ func TestBound(t *testing.T) {
 		}},
 	} {
 		o := &asynctls.Options{Pool: newPool(t, 0)}
-		s := newSide(t, asynctls.Server, asynctls.Config(sc), o)
-		c := newSide(t, asynctls.Client, &tls.Config{RootCAs: rootsOf(cert), ServerName: "example.test"}, o)
+		s := newSide(t, asynctls.NewServerConn, asynctls.Config(sc), o)
+		c := newSide(t, asynctls.NewClientConn, &tls.Config{RootCAs: rootsOf(cert), ServerName: "example.test"}, o)
 		late := time.AfterFunc(10*time.Second, func() { gate <- errBroken }) // for a key that blocks
 		c.Handshake()
 		carry(c, s, 1<<20)

@@ -64,18 +64,18 @@ const (
 	closed
 )
 
-// Server returns the server side of a TLS connection over t, which is the Conn's from now on. c is best one that Config
+// NewServerConn returns the server side of a TLS connection over t, which is the Conn's from now on. c is best one that Config
 // has prepared, once for all connections. o may not be nil. Nothing is sent or read before the first Handshake, Read or
 // Write.
-func Server(t Transport, c *tls.Config, o *Options) *Conn {
+func NewServerConn(t Transport, c *tls.Config, o *Options) *Conn {
 	conn := newConn(t, o)
 	conn.tls = tls.Server((*link)(conn), c)
 	return conn
 }
 
-// Client returns the client side of a TLS connection over t; see Server. As for tls.Client, c must have a ServerName or
+// NewClientConn returns the client side of a TLS connection over t; see NewServerConn. As for tls.Client, c must have a ServerName or
 // InsecureSkipVerify.
-func Client(t Transport, c *tls.Config, o *Options) *Conn {
+func NewClientConn(t Transport, c *tls.Config, o *Options) *Conn {
 	conn := newConn(t, o)
 	if c != nil && c.Renegotiation != tls.RenegotiateNever {
 		c, conn.jobs = rebinding(c, conn), true
@@ -85,14 +85,19 @@ func Client(t Transport, c *tls.Config, o *Options) *Conn {
 }
 
 func newConn(t Transport, o *Options) *Conn {
-	c := &Conn{t: t, o: o, last: sinceEpoch()}
+	c := new(Conn)
+	c.init(t, o)
+	return c
+}
+
+func (c *Conn) init(t Transport, o *Options) {
 	if o == nil {
-		c.o = defaultOptions
+		o = defaultOptions
 	}
-	if c.o.Pool == nil {
+	c.t, c.o, c.last = t, o, sinceEpoch()
+	if o.Pool == nil {
 		c.err = ErrNoPool
 	}
-	return c
 }
 
 // ConnectionState returns the connection's state; ok is false before the handshake is done, while the connection

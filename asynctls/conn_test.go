@@ -19,7 +19,7 @@ func TestConn(t *testing.T) {
 			server, client := configs(t, e)
 			server.MinVersion, server.MaxVersion = version, version
 			o := &asynctls.Options{Pool: pool}
-			s, c := newSide(t, asynctls.Server, server, o), newSide(t, asynctls.Client, client, o)
+			s, c := newSide(t, asynctls.NewServerConn, server, o), newSide(t, asynctls.NewClientConn, client, o)
 			if sErr, cErr := shake(t, s, c, cut); sErr != nil || cErr != nil {
 				t.Fatal(sErr, cErr)
 			}
@@ -65,7 +65,7 @@ func TestConn(t *testing.T) {
 
 // Without a pool nothing works, and says so.
 func TestNoPool(t *testing.T) {
-	c := asynctls.Server(new(asynctls.Buffers), new(tls.Config), nil)
+	c := asynctls.NewServerConn(new(asynctls.Buffers), new(tls.Config), nil)
 	if err := c.Handshake(); !errors.Is(err, asynctls.ErrNoPool) {
 		t.Error(err)
 	}

@@ -58,7 +58,7 @@ type echoSession struct {
 
 func (s *echoServer) OnOpen(c loopConn) {
 	x := new(echoSession)
-	x.tls = asynctls.Server(&x.buf, s.config, s.options)
+	x.tls = asynctls.NewServerConn(&x.buf, s.config, s.options)
 	x.tls.SetAsyncCallback(func(any) { c.Wake() }, nil) // the engine is done, or a place in the pool is free
 	c.SetContext(x)
 }
@@ -109,8 +109,8 @@ func ExampleConn() {
 	defer pool.Close()
 	o := &asynctls.Options{Pool: pool}
 	var near, far asynctls.Buffers
-	server := asynctls.Server(&near, exampleConfig(), o)
-	client := asynctls.Client(&far, &tls.Config{InsecureSkipVerify: true}, o) // only here
+	server := asynctls.NewServerConn(&near, exampleConfig(), o)
+	client := asynctls.NewClientConn(&far, &tls.Config{InsecureSkipVerify: true}, o) // only here
 	woken := make(chan struct{}, 1)
 	server.SetAsyncCallback(func(any) { woken <- struct{}{} }, nil)
 

@@ -17,7 +17,7 @@ func TestWaitFDs(t *testing.T) {
 	e, gate := newGate(t)
 	sc, cc := configs(t, e)
 	o := &asynctls.Options{Pool: newPool(t, 0)}
-	s, c := newSide(t, asynctls.Server, sc, o), newSide(t, asynctls.Client, cc, o)
+	s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
 	s.SetAsyncCallback(nil, nil)
 	for !s.WaitingForAsync() {
 		c.Handshake()

@@ -12,7 +12,7 @@ import (
 func FuzzBuffers(f *testing.F) {
 	e := newEngine(f)
 	sc, cc := configs(f, e)
-	hello := newSide(f, asynctls.Client, cc, &asynctls.Options{Pool: newPool(f, 0)})
+	hello := newSide(f, asynctls.NewClientConn, cc, &asynctls.Options{Pool: newPool(f, 0)})
 	hello.Handshake()
 	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"), byte(3), byte(0))
 	f.Add(append([]byte{}, hello.buf.Out()...), byte(200), byte(0))
@@ -26,7 +26,7 @@ func FuzzBuffers(f *testing.F) {
 		}
 		defer pool.Close()
 		o := &asynctls.Options{Pool: pool, HighWater: 1000}
-		s, c := newSide(t, asynctls.Server, sc, o), newSide(t, asynctls.Client, cc, &asynctls.Options{Pool: newPool(t, 1)})
+		s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, &asynctls.Options{Pool: newPool(t, 1)})
 		if how&2 != 0 { // after
 			if sErr, cErr := shake(t, s, c, 1<<20); sErr != nil || cErr != nil {
 				t.Fatal(sErr, cErr)

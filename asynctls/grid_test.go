@@ -189,7 +189,7 @@ func TestGrid(t *testing.T) {
 						}
 						pool := newPool(t, 2)
 						o := &asynctls.Options{Pool: pool}
-						s, c := newSide(t, asynctls.Server, sc, o), newSide(t, asynctls.Client, cc, o)
+						s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
 						sErr, cErr := shakeAll(t, s, c)
 						check("job", sErr, cErr)
 						if !hasPlace(pool) {

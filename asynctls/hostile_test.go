@@ -14,7 +14,7 @@ import (
 // open returns both sides of an open connection.
 func open(t testing.TB, sc, cc *tls.Config, o *asynctls.Options) (s, c *side) {
 	t.Helper()
-	s, c = newSide(t, asynctls.Server, sc, o), newSide(t, asynctls.Client, cc, o)
+	s, c = newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
 	if sErr, cErr := shake(t, s, c, 1<<20); sErr != nil || cErr != nil {
 		t.Fatal(sErr, cErr)
 	}
@@ -25,7 +25,7 @@ func open(t testing.TB, sc, cc *tls.Config, o *asynctls.Options) (s, c *side) {
 func TestHostileBytes(t *testing.T) {
 	e, pool := newEngine(t), newPool(t, 1)
 	sc, cc := configs(t, e)
-	hello := newSide(t, asynctls.Client, cc, &asynctls.Options{Pool: newPool(t, 0)})
+	hello := newSide(t, asynctls.NewClientConn, cc, &asynctls.Options{Pool: newPool(t, 0)})
 	hello.Handshake()
 	first := bytes.Clone(hello.buf.Out())
 	bomb := append([]byte{22, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff}, first...)
@@ -46,7 +46,7 @@ func TestHostileBytes(t *testing.T) {
 		{"a hello, spoilt", append(bytes.Clone(first[:60]), make([]byte, len(first)-60)...), ""},
 	} {
 		for _, cut := range []int{1, 1 << 20} {
-			s := newSide(t, asynctls.Server, sc, &asynctls.Options{Pool: pool})
+			s := newSide(t, asynctls.NewServerConn, sc, &asynctls.Options{Pool: pool})
 			err := asynctls.ErrWantRead
 			for rest := c.b; err == asynctls.ErrWantRead || err == asynctls.ErrWantAsync; {
 				if err == asynctls.ErrWantAsync {

@@ -21,8 +21,8 @@ func TestLine(t *testing.T) {
 	woken := make(chan int, 1000)
 	for i := range 50 {
 		p := pair{
-			newSide(t, asynctls.Server, serverConfig, &asynctls.Options{Pool: sc}),
-			newSide(t, asynctls.Client, clientConfig, &asynctls.Options{Pool: cc}),
+			newSide(t, asynctls.NewServerConn, serverConfig, &asynctls.Options{Pool: sc}),
+			newSide(t, asynctls.NewClientConn, clientConfig, &asynctls.Options{Pool: cc}),
 		}
 		p.c.SetAsyncCallback(func(any) { woken <- i }, nil)
 		pairs = append(pairs, p)
@@ -76,7 +76,7 @@ func TestLine(t *testing.T) {
 func TestCallbackPanicsInLine(t *testing.T) {
 	_, clientConfig := configs(t, newEngine(t))
 	o := &asynctls.Options{Pool: newPool(t, 1)}
-	a, b, c := newSide(t, asynctls.Client, clientConfig, o), newSide(t, asynctls.Client, clientConfig, o), newSide(t, asynctls.Client, clientConfig, o)
+	a, b, c := newSide(t, asynctls.NewClientConn, clientConfig, o), newSide(t, asynctls.NewClientConn, clientConfig, o), newSide(t, asynctls.NewClientConn, clientConfig, o)
 	b.SetAsyncCallback(func(any) { panic("the callback's") }, nil)
 	a.Handshake()
 	for _, s := range []*side{b, c} {
@@ -101,7 +101,7 @@ func TestCallbackChanges(t *testing.T) {
 	sc, cc := configs(t, e)
 	for _, late := range []bool{false, true} {
 		o := &asynctls.Options{Pool: newPool(t, 0)}
-		s, c := newSide(t, asynctls.Server, sc, o), newSide(t, asynctls.Client, cc, o)
+		s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
 		for !s.WaitingForAsync() {
 			c.Handshake()
 			carry(c, s, 1<<20)
@@ -152,7 +152,7 @@ func TestDeadlines(t *testing.T) {
 				t.Errorf("the deadline is in %v, want %v", got, want)
 			}
 		}
-		s, c := newSide(t, asynctls.Server, sc, o), newSide(t, asynctls.Client, cc, o)
+		s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
 		until(s, 10*time.Second)
 		time.Sleep(time.Second)
 		c.Handshake()

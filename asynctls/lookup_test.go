@@ -49,7 +49,7 @@ func TestLookups(t *testing.T) {
 		begin := time.Now()
 		var pairs [][2]*side
 		for range 20 {
-			pairs = append(pairs, [2]*side{newSide(t, asynctls.Server, sc, o), newSide(t, asynctls.Client, cc, o)})
+			pairs = append(pairs, [2]*side{newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)})
 		}
 		for done := 0; done < 20; {
 			done = 0
@@ -65,7 +65,7 @@ func TestLookups(t *testing.T) {
 				}
 			}
 			if time.Since(begin) == 0 {
-				if sErr, cErr := shake(t, newSide(t, asynctls.Server, quick, o), newSide(t, asynctls.Client, cc, o), 1<<20); sErr != nil || cErr != nil {
+				if sErr, cErr := shake(t, newSide(t, asynctls.NewServerConn, quick, o), newSide(t, asynctls.NewClientConn, cc, o), 1<<20); sErr != nil || cErr != nil {
 					t.Error(sErr, cErr)
 				}
 				if took := time.Since(begin); took != 0 {
@@ -79,11 +79,11 @@ func TestLookups(t *testing.T) {
 		}
 		// One that panics is the handshake's error; one that is given up goes on by itself.
 		cc.ServerName = "panic.test"
-		s, c := newSide(t, asynctls.Server, sc, o), newSide(t, asynctls.Client, cc, o)
+		s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
 		if sErr, _ := shake(t, s, c, 1<<20); sErr == nil || !strings.Contains(sErr.Error(), "in a lookup") {
 			t.Error(sErr)
 		}
-		s, c = newSide(t, asynctls.Server, sc, o), newSide(t, asynctls.Client, cc, o)
+		s, c = newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
 		c.Handshake()
 		carry(c, s, 1<<20)
 		if s.Handshake(); !s.WaitingForAsync() {

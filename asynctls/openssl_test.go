@@ -46,7 +46,7 @@ func dial(t *testing.T, addr string, c *tls.Config, o *asynctls.Options) *wired 
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWired(t, nc, asynctls.Client, c, o)
+	w := newWired(t, nc, asynctls.NewClientConn, c, o)
 	t.Cleanup(func() { w.Abort(); nc.Close() })
 	if err := w.Handshake(); err != nil {
 		t.Fatal(err)

@@ -37,10 +37,10 @@ func TestEndAtEveryStep(t *testing.T) {
 				for _, role := range []string{"server", "client"} {
 					for n, open := 0, false; !open; n++ {
 						o := &asynctls.Options{Pool: newPool(t, 1), HandshakeTimeout: 1, IdleTimeout: 1}
-						s, c := newSide(t, asynctls.Server, sc, o), newSide(t, asynctls.Client, cc, &asynctls.Options{Pool: newPool(t, 1)})
+						s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, &asynctls.Options{Pool: newPool(t, 1)})
 						it, other := s, c
 						if role == "client" {
-							it, other = newSide(t, asynctls.Client, cc, o), newSide(t, asynctls.Server, sc, &asynctls.Options{Pool: newPool(t, 1)})
+							it, other = newSide(t, asynctls.NewClientConn, cc, o), newSide(t, asynctls.NewServerConn, sc, &asynctls.Options{Pool: newPool(t, 1)})
 							s, c = other, it
 						}
 						var computes bool
@@ -164,8 +164,8 @@ func TestFromInside(t *testing.T) {
 		var called error
 		sc.VerifyConnection = func(tls.ConnectionState) error { called = call(s); return nil }
 		o := &asynctls.Options{Pool: pool, HandshakeTimeout: 1}
-		s = newSide(t, asynctls.Server, sc, o)
-		c := newSide(t, asynctls.Client, cc, &asynctls.Options{Pool: pool})
+		s = newSide(t, asynctls.NewServerConn, sc, o)
+		c := newSide(t, asynctls.NewClientConn, cc, &asynctls.Options{Pool: pool})
 		sErr, _ := shake(t, s, c, 1<<20)
 		switch name {
 		case "Close", "Abort":
@@ -206,7 +206,7 @@ func TestPoolCloses(t *testing.T) {
 	sc, cc := configs(t, e)
 	pool := newPool(t, 1)
 	o := &asynctls.Options{Pool: pool}
-	a, b := newSide(t, asynctls.Server, sc, o), newSide(t, asynctls.Client, cc, o)
+	a, b := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
 	if err := a.Handshake(); err != asynctls.ErrWantRead {
 		t.Fatal(err)
 	}

@@ -126,7 +126,7 @@ func serveEcho(t testing.TB, c *tls.Config, o *asynctls.Options) (addr string, s
 			}
 			served.Go(func() {
 				defer nc.Close()
-				w := newWired(t, nc, asynctls.Server, c, o)
+				w := newWired(t, nc, asynctls.NewServerConn, c, o)
 				defer w.Abort()
 				if err := w.Handshake(); err != nil {
 					errs <- err

@@ -53,10 +53,11 @@ func (s *keyState) wipeIfUnused() {
 	}
 }
 
-// held returns the state of r's key if the operation uses what was prepared there, else nil.
+// held returns the state of r's key if something was prepared for it, else nil. It is the same however the handler changes
+// the operation.
 func (r *Request) held() *keyState {
-	if batched(r.op) {
-		return r.op.(*SignOp).state
+	if op, ok := r.op.(*SignOp); ok && op.state != nil && op.state.prepared != nil {
+		return op.state
 	}
 	return nil
 }

@@ -156,6 +156,24 @@ func TestWipedAfterShutdown(t *testing.T) {
 	}
 }
 
+// A handler that takes the prepared away from an operation, as it may from its own, doesn't keep it from being wiped.
+func TestWipedWhenTakenAway(t *testing.T) {
+	k := newKeeper(t, 1)
+	s := k.signer(t)
+	ended := make(chan error)
+	go func() { ended <- sign(context.Background(), s) }()
+	r := <-k.taken
+	r.Op().(*engine.SignOp).Prepared = nil
+	s.Close()
+	if k.wiped.Load() != 0 {
+		t.Error("wiped under an operation")
+	}
+	r.Run()
+	if err := <-ended; err != nil || k.wiped.Load() != 1 {
+		t.Errorf("%v; wiped %d times", err, k.wiped.Load())
+	}
+}
+
 // A cancelled job gives up its hold too, and a signer that is closed says nothing about the engine.
 func TestWipedInJobs(t *testing.T) {
 	k, pool, s := newKeeper(t, 1), newPool(t), newSession(t)

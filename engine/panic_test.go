@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"errors"
 	"runtime"
 	"strings"
@@ -146,6 +147,31 @@ func TestOnlyTheFirstCompleteCounts(t *testing.T) {
 		t.Error(len(s.wakes), "wakes")
 	}
 	if st := m.Stats(); st.Failed != 1 || st.Completed != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestDirectPanics(t *testing.T) {
+	e := newDirect(t, engine.Config{Workers: 1})
+	boom := errors.New("boom")
+	for range 3 {
+		err := e.Do(context.Background(), engine.Func(func() error { panic(boom) }))
+		if p, ok := err.(*engine.PanicError); !ok || p.Unwrap() != boom {
+			t.Error(err)
+		}
+		// One that exits takes its caller with it, as it would without the engine, but not its place.
+		gone := make(chan struct{})
+		go func() {
+			defer close(gone)
+			e.Do(context.Background(), engine.Func(func() error { runtime.Goexit(); return nil }))
+			t.Error("Do returned")
+		}()
+		<-gone
+		if err := e.Do(context.Background(), &nop{}); err != nil {
+			t.Error(err)
+		}
+	}
+	if st := e.Stats(); st.Failed != 6 || st.Completed != 3 || st.InFlight != 0 {
 		t.Errorf("%+v", st)
 	}
 }

@@ -9,10 +9,12 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
+	"hash"
 	mrand "math/rand/v2"
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"asynccrypto/async"
 	"asynccrypto/engine"
@@ -141,6 +143,57 @@ func anything(t *testing.T, e *engine.Engine) (f func(), how int) {
 			}
 		}, shared
 	}
+}
+
+// A hash function that a program has registered may panic, or exit the goroutine, while the message is padded. That is the
+// matter of the operation that asked for it.
+func TestHashThatPanics(t *testing.T) {
+	e := newEngine(t, multibuffer.Options{Workers: 1})
+	key := keys()[2048][0]
+	s := wrap(t, e, key)
+	defer crypto.RegisterHash(crypto.MD4, nil)
+	for _, leave := range []func(){func() { panic("mine") }, runtime.Goexit} {
+		crypto.RegisterHash(crypto.MD4, func() hash.Hash { leave(); return nil })
+		bad := func() {
+			_, err := s.Sign(rand.Reader, digest(crypto.MD4), &rsa.PSSOptions{Hash: crypto.MD4})
+			if _, ok := err.(*engine.PanicError); !ok {
+				t.Error(err)
+			}
+		}
+		good := signs(t, s, key, false)
+		inOneBatch(t, e, 4, good, bad, signs(t, s, key, true), good)
+		inOneBatch(t, e, 2, bad, bad)
+	}
+	wantVectorized(t, e, 6)
+}
+
+// A reader of the caller's may block. Its neighbours in the batch have their signatures all the same.
+func TestReaderThatBlocks(t *testing.T) {
+	if !lanes() {
+		t.Skip("no batches, and one worker")
+	}
+	e := newEngine(t, multibuffer.Options{Workers: 1})
+	key := keys()[2048][0]
+	s := wrap(t, e, key)
+	var others sync.WaitGroup
+	others.Add(2)
+	good := func() { defer others.Done(); signs(t, s, key, false)() }
+	inOneBatch(t, e, 3, good, func() {
+		read := readerFunc(func(p []byte) (int, error) {
+			done := make(chan struct{})
+			go func() { others.Wait(); close(done) }()
+			select {
+			case <-done:
+			case <-time.After(10 * time.Second):
+				t.Error("its neighbours wait for it")
+			}
+			return rand.Read(p)
+		})
+		if _, err := s.Sign(read, digest(crypto.SHA256), &rsa.PSSOptions{Hash: crypto.SHA256}); err != nil {
+			t.Error(err)
+		}
+	}, good)
+	wantVectorized(t, e, 2)
 }
 
 // A callback that exits the worker's goroutine takes nobody else's result with it.

@@ -6,6 +6,8 @@ import (
 	"crypto/rsa"
 	"encoding/binary"
 	"io"
+	"reflect"
+	"strings"
 
 	"asynccrypto/engine"
 )
@@ -42,9 +44,19 @@ func nistInfo(size int, n byte) []byte {
 	return info(size, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, n)
 }
 
-// systemRandom is the reader that others are told from. It is crypto/rand's own, also if a program puts another in its
-// place: that one might panic, even when it is compared.
-var systemRandom = rand.Reader
+// systemRandom is crypto/rand's own reader, also if a program puts another in its place later, and nil if it did so
+// before this package was initialized: that one might panic, even when it is compared.
+var systemRandom = ifSystems(rand.Reader)
+
+// ifSystems returns r if the standard library made it, else nil.
+func ifSystems(r io.Reader) io.Reader {
+	if r != nil {
+		if p := reflect.TypeOf(r).PkgPath(); strings.HasPrefix(p, "crypto/") && strings.HasSuffix(p, "/rand") {
+			return r
+		}
+	}
+	return nil
+}
 
 // encode pads the digest of op into em, which has the modulus's length. ok is false for everything that crypto/rsa might
 // refuse or do otherwise: let it. A salt from another reader than crypto/rand's is one of these: what such a reader does
@@ -54,7 +66,7 @@ func encode(em []byte, op *engine.SignOp) (ok bool) {
 	case crypto.Hash:
 		return encodePKCS1v15(em, op.Digest, opts)
 	case *rsa.PSSOptions:
-		return opts != nil && op.Rand == systemRandom && encodePSS(em, op.Digest, opts)
+		return opts != nil && systemRandom != nil && op.Rand == systemRandom && encodePSS(em, op.Digest, opts)
 	}
 	return false
 }

@@ -28,25 +28,26 @@ type group struct {
 	data [ifma.MaxBatch][]byte // the padded message, then the signature
 }
 
-// handle does what it can in the lanes, and everything else the ordinary way. The latter comes first: most of it is
-// short, and a batch is not.
+// handle does what it can in the lanes, and everything else the ordinary way. The latter comes last, for it may read from a
+// reader of the caller's, which may block, or exit.
 func (h *handler) handle(batch []*engine.Request) {
 	var groups [len(sizes)]group
 	var others []*engine.Request
-	for _, r := range batch {
-		switch {
+	// Deferred, and so in reverse order, for one whose padding panics, by a hash function of the program's own: it ends alone.
+	defer func() { each(0, len(others), func(i int) { others[i].Run() }) }()
+	defer each(0, len(groups), func(i int) { h.sign(i, &groups[i]) })
+	each(0, len(batch), func(i int) {
+		switch r := batch[i]; {
 		case r.Abandoned():
 			r.Complete(nil) // into the void
 		case !join(&groups, r):
 			others = append(others, r)
 		}
-	}
-	defer each(0, len(groups), func(i int) { h.sign(i, &groups[i]) })
-	each(0, len(others), func(i int) { others[i].Run() })
+	})
 }
 
-// each calls f for every number from i to below n, also if f exits the goroutine, as an operation or a callback can: its
-// neighbours in the batch have nothing to do with that.
+// each calls f for every number from i to below n, also if f panics or exits the goroutine, as an operation or a callback
+// can: its neighbours in the batch have nothing to do with that.
 func each(i, n int, f func(int)) {
 	defer func() {
 		if i < n {

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"math/big"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -64,6 +65,11 @@ func TestWrongKeysAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
+	standard, err := New(Options{Standard: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer standard.Close()
 	for name, change := range changes {
 		fresh, precomputed := copyOf(key()), copyOf(key())
 		precomputed.Precompute()
@@ -78,11 +84,10 @@ func TestWrongKeysAreRefused(t *testing.T) {
 			if err == nil || err.Error() != want.Error() || prepared != nil || wipe != nil {
 				t.Errorf("%s: %v, want %v", name, err, want)
 			}
-			if ok, _ := Supported(); !ok {
-				continue // crypto/rsa refuses it when it signs
-			}
-			if s, err := e.Signer(k); s != nil || err == nil {
-				t.Errorf("%s: wrapped", name)
+			for _, e := range []*engine.Engine{e, standard} {
+				if s, err := e.Signer(k); s != nil || err == nil || !strings.HasSuffix(err.Error(), want.Error()) {
+					t.Errorf("%s: wrapped, or for another reason: %v; want %v", name, err, want)
+				}
 			}
 		}
 	}
@@ -276,5 +281,43 @@ func TestKeyIsWipedWhenCollected(t *testing.T) {
 	}
 	if s.wiped.Load() != 1 || s.keys[0].Size() != 0 {
 		t.Error("not wiped")
+	}
+}
+
+// What the engine keeps for a wrapped key stays below 64 KB.
+func TestMemoryForEachKey(t *testing.T) {
+	e, err := New(Options{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC() // the first one may leave what the last one's cleanups and pools held
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for _, k := range benchKeys() {
+		const n = 16
+		signers := make([]engine.Signer, n)
+		before := heap()
+		for i := range signers {
+			if signers[i], err = e.Signer(k); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after := heap()
+		each := (int64(after) - int64(before)) / n
+		t.Logf("%d bits: %d bytes", k.N.BitLen(), each)
+		if each >= 64<<10 {
+			t.Errorf("a key of %d bits takes %d bytes", k.N.BitLen(), each)
+		}
+		if ok, _ := Supported(); ok && each < 1<<10 {
+			t.Errorf("a key of %d bits takes %d bytes: was its copy measured?", k.N.BitLen(), each)
+		}
+		for _, s := range signers {
+			s.Close()
+		}
 	}
 }

@@ -22,7 +22,9 @@
 //
 // The kernels are constant in time: no branch and no address depends on a secret. Every result is checked with the
 // public exponent before it leaves, and computed anew by the standard library if it is wrong. The engine holds a copy of
-// each key until its signer is closed, or collected, and then wipes it. Nobody has audited this; see SECURITY.md.
+// each key until its signer is closed, or collected, and then wipes it. Where Supported is true an RSA key that its Validate
+// refuses can't be wrapped, also one without its primes, with which crypto/rsa would sign. Nobody has audited this; see
+// SECURITY.md.
 package multibuffer
 
 import (
@@ -50,11 +52,14 @@ type Options struct {
 }
 
 // Supported says whether signatures are computed eight at a time here, and if not, why: the CPU, the build, the
-// environment, or crypto/fips140. reason is "" when they are. The answer does not change while the process lives: the
-// environment is read once.
+// environment, crypto/fips140, or BoringCrypto. reason is "" when they are. The answer does not change while the process
+// lives: the environment is read once.
 func Supported() (ok bool, reason string) {
 	if fips140.Enabled() {
 		return false, "crypto/fips140 is enabled: the standard library's validated module does everything"
+	}
+	if boringCrypto() {
+		return false, "built with GOEXPERIMENT=boringcrypto: that module does everything"
 	}
 	return ifma.Supported()
 }
@@ -76,6 +81,7 @@ func New(o Options) (*engine.Engine, error) {
 	if ok, _ := Supported(); ok && !o.Standard {
 		c.Prepare = prepare
 	} else {
+		c.Prepare = check
 		c.MaxBatch = 1 // nothing gains by company
 	}
 	return engine.New(c)

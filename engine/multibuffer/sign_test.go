@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"math/big"
 	"testing"
 
 	"asynccrypto/engine"
@@ -173,6 +174,36 @@ func TestExponents(t *testing.T) {
 	}
 	inOneBatch(t, e, len(all), all...)
 	wantVectorized(t, e, 2*len(all))
+}
+
+// What crypto/rsa takes in odd shapes goes through the lanes all the same.
+func TestKeysInOddShapes(t *testing.T) {
+	e := newEngine(t, multibuffer.Options{})
+	key := keys()[2048][0]
+	one := big.NewInt(1)
+	p1, q1 := new(big.Int).Sub(key.Primes[0], one), new(big.Int).Sub(key.Primes[1], one)
+	lambda := p1.Mul(p1, q1)
+	lambda.Rsh(lambda, 1) // a multiple of lcm(p-1, q-1), which is even
+	small := new(big.Int).Mod(key.D, lambda)
+	d := digest(crypto.SHA256)
+	want, err := key.Sign(nil, d, crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shapes := map[string]*rsa.PrivateKey{
+		"nothing precomputed": {PublicKey: key.PublicKey, D: key.D, Primes: key.Primes},
+		"d reduced":           {PublicKey: key.PublicKey, D: small, Primes: key.Primes},
+		"d not reduced":       {PublicKey: key.PublicKey, D: new(big.Int).Add(small, lambda), Primes: key.Primes},
+	}
+	for name, k := range shapes {
+		if got, err := wrap(t, e, k).Sign(nil, d, crypto.SHA256); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: got %x, %v; want %x", name, got, err, want)
+		}
+		if k.Precomputed.Dp != nil {
+			t.Errorf("%s: wrapping has changed the key", name)
+		}
+	}
+	wantVectorized(t, e, len(shapes))
 }
 
 func TestSignerOfTheDefaultEngine(t *testing.T) {

@@ -53,7 +53,7 @@ func TestStandardLibraryDoesTheRest(t *testing.T) {
 			t.Errorf("%s: PSS: %v", name, err)
 		}
 	}
-	for _, bits := range []int{1024, 1536, 2040, 2560} {
+	for _, bits := range []int{1024, 1536, 2040, 2047, 2049, 2560, 4095} {
 		key, err := rsa.GenerateKey(rand.Reader, bits)
 		if err != nil {
 			t.Fatal(err)
@@ -192,7 +192,7 @@ func TestSupported(t *testing.T) {
 	t.Log("supported:", ok, reason)
 }
 
-// With the switch off, and under FIPS 140, these tests hold once more, in a process of their own.
+// With the switch off, on a CPU without the instructions, and under FIPS 140, these tests hold once more, in a process of their own.
 func TestSwitchedOff(t *testing.T) {
 	if _, child := os.LookupEnv(wantReason); child {
 		t.Skip("the tests' own child")
@@ -201,19 +201,26 @@ func TestSwitchedOff(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	for _, c := range []struct{ name, env, reason string }{
-		{"environment", "ASYNCCRYPTO_IFMA=off", "ASYNCCRYPTO_IFMA=off"},
-		{"FIPS 140", "GODEBUG=fips140=on", "crypto/fips140"},
+	const most = "TestPKCS1v15|TestErrorsOfCryptoRSA|TestMixedBatches|TestJobsAndGoroutines"
+	for _, c := range []struct{ name, env, reason, tests string }{
+		{"environment", "ASYNCCRYPTO_IFMA=off", "ASYNCCRYPTO_IFMA=off", most},
+		{"CPU", "GODEBUG=cpu.avx512ifma=off", "lacks AVX-512 IFMA", most},
+		{"FIPS 140", "GODEBUG=fips140=on", "crypto/fips140", most},
+		// What the other tests do for comparison is refused there.
+		{"FIPS 140 only", "GODEBUG=fips140=only", "crypto/fips140", "TestJobsAndGoroutines"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.name == "CPU" && !lanes() {
+				t.Skip("another reason comes first, or the CPU has no such feature")
+			}
 			t.Parallel()
-			cmd := exec.Command(self, "-test.short", "-test.v", "-test.run=^(TestSupported|TestPKCS1v15|TestErrorsOfCryptoRSA|TestMixedBatches|TestJobsAndGoroutines)$")
+			cmd := exec.Command(self, "-test.short", "-test.v", "-test.run=^(TestSupported|"+c.tests+")$")
 			cmd.Env = append(os.Environ(), c.env, wantReason+"="+c.reason)
 			out, err := cmd.CombinedOutput()
 			switch {
 			case strings.Contains(string(out), "fips140: ") && !strings.Contains(string(out), "=== RUN"):
 				t.Skipf("FIPS 140 is not to be had here: %s", out)
-			case err != nil || strings.Count(string(out), "--- PASS") != 5:
+			case err != nil || strings.Count(string(out), "--- PASS") != 2+strings.Count(c.tests, "|"):
 				t.Errorf("%v\n%s", err, out)
 			}
 		})

@@ -155,10 +155,13 @@ func TestWrongKeys(t *testing.T) {
 				}
 				x[i] ^= 1 << bit
 			}
-			i := r.IntN(len(keys[1].dp))
-			keys[1].dp[i] ^= 1
-			if ok := w.Sign(&keys, &in, &out, 3); ok != 0b101 {
-				t.Errorf("ok = %03b", ok)
+			for _, x := range [][]byte{keys[1].dp, keys[1].dq} {
+				i := r.IntN(len(x))
+				x[i] ^= 1
+				if ok := w.Sign(&keys, &in, &out, 3); ok != 0b101 {
+					t.Errorf("ok = %03b", ok)
+				}
+				x[i] ^= 1
 			}
 		}
 	})

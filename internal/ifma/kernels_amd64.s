@@ -2137,7 +2137,30 @@ TEXT ·mul20(SB), NOSPLIT, $0-40
 	VPSRLQ      $0x34, Z9, Z31
 	VPANDQ      digitMask<>+0(SB), Z9, Z9
 	VMOVDQU64   Z9, 1216(DI)
-	VZEROUPPER
+	VZEROALL
+	VPXORQ      Z16, Z16, Z16
+	VPXORQ      Z17, Z17, Z17
+	VPXORQ      Z18, Z18, Z18
+	VPXORQ      Z19, Z19, Z19
+	VPXORQ      Z20, Z20, Z20
+	VPXORQ      Z21, Z21, Z21
+	VPXORQ      Z22, Z22, Z22
+	VPXORQ      Z23, Z23, Z23
+	VPXORQ      Z24, Z24, Z24
+	VPXORQ      Z25, Z25, Z25
+	VPXORQ      Z26, Z26, Z26
+	VPXORQ      Z27, Z27, Z27
+	VPXORQ      Z28, Z28, Z28
+	VPXORQ      Z29, Z29, Z29
+	VPXORQ      Z30, Z30, Z30
+	VPXORQ      Z31, Z31, Z31
+	KXORW       K1, K1, K1
+	KXORW       K2, K2, K2
+	KXORW       K3, K3, K3
+	KXORW       K4, K4, K4
+	KXORW       K5, K5, K5
+	KXORW       K6, K6, K6
+	KXORW       K7, K7, K7
 	RET
 
 // func window20(dst *[8]uint64, a *[8]uint64, mod *[8]uint64, scratch *[8]uint64, entry *[8]uint64, table *[8]uint64, idx *[8]uint64)
@@ -4388,7 +4411,30 @@ again:
 	ADDQ        $0x00002000, R10
 	DECQ        CX
 	JNZ         again
-	VZEROUPPER
+	VZEROALL
+	VPXORQ      Z16, Z16, Z16
+	VPXORQ      Z17, Z17, Z17
+	VPXORQ      Z18, Z18, Z18
+	VPXORQ      Z19, Z19, Z19
+	VPXORQ      Z20, Z20, Z20
+	VPXORQ      Z21, Z21, Z21
+	VPXORQ      Z22, Z22, Z22
+	VPXORQ      Z23, Z23, Z23
+	VPXORQ      Z24, Z24, Z24
+	VPXORQ      Z25, Z25, Z25
+	VPXORQ      Z26, Z26, Z26
+	VPXORQ      Z27, Z27, Z27
+	VPXORQ      Z28, Z28, Z28
+	VPXORQ      Z29, Z29, Z29
+	VPXORQ      Z30, Z30, Z30
+	VPXORQ      Z31, Z31, Z31
+	KXORW       K1, K1, K1
+	KXORW       K2, K2, K2
+	KXORW       K3, K3, K3
+	KXORW       K4, K4, K4
+	KXORW       K5, K5, K5
+	KXORW       K6, K6, K6
+	KXORW       K7, K7, K7
 	RET
 
 // func mul30(dst *[8]uint64, a *[8]uint64, b *[8]uint64, mod *[8]uint64, scratch *[8]uint64)
@@ -9006,7 +9052,30 @@ TEXT ·mul30(SB), NOSPLIT, $0-40
 	VPSRLQ      $0x34, Z19, Z31
 	VPANDQ      digitMask<>+0(SB), Z19, Z19
 	VMOVDQU64   Z19, 1856(DI)
-	VZEROUPPER
+	VZEROALL
+	VPXORQ      Z16, Z16, Z16
+	VPXORQ      Z17, Z17, Z17
+	VPXORQ      Z18, Z18, Z18
+	VPXORQ      Z19, Z19, Z19
+	VPXORQ      Z20, Z20, Z20
+	VPXORQ      Z21, Z21, Z21
+	VPXORQ      Z22, Z22, Z22
+	VPXORQ      Z23, Z23, Z23
+	VPXORQ      Z24, Z24, Z24
+	VPXORQ      Z25, Z25, Z25
+	VPXORQ      Z26, Z26, Z26
+	VPXORQ      Z27, Z27, Z27
+	VPXORQ      Z28, Z28, Z28
+	VPXORQ      Z29, Z29, Z29
+	VPXORQ      Z30, Z30, Z30
+	VPXORQ      Z31, Z31, Z31
+	KXORW       K1, K1, K1
+	KXORW       K2, K2, K2
+	KXORW       K3, K3, K3
+	KXORW       K4, K4, K4
+	KXORW       K5, K5, K5
+	KXORW       K6, K6, K6
+	KXORW       K7, K7, K7
 	RET
 
 // func window30(dst *[8]uint64, a *[8]uint64, mod *[8]uint64, scratch *[8]uint64, entry *[8]uint64, table *[8]uint64, idx *[8]uint64)
@@ -13408,7 +13477,30 @@ again:
 	ADDQ        $0x00003000, R10
 	DECQ        CX
 	JNZ         again
-	VZEROUPPER
+	VZEROALL
+	VPXORQ      Z16, Z16, Z16
+	VPXORQ      Z17, Z17, Z17
+	VPXORQ      Z18, Z18, Z18
+	VPXORQ      Z19, Z19, Z19
+	VPXORQ      Z20, Z20, Z20
+	VPXORQ      Z21, Z21, Z21
+	VPXORQ      Z22, Z22, Z22
+	VPXORQ      Z23, Z23, Z23
+	VPXORQ      Z24, Z24, Z24
+	VPXORQ      Z25, Z25, Z25
+	VPXORQ      Z26, Z26, Z26
+	VPXORQ      Z27, Z27, Z27
+	VPXORQ      Z28, Z28, Z28
+	VPXORQ      Z29, Z29, Z29
+	VPXORQ      Z30, Z30, Z30
+	VPXORQ      Z31, Z31, Z31
+	KXORW       K1, K1, K1
+	KXORW       K2, K2, K2
+	KXORW       K3, K3, K3
+	KXORW       K4, K4, K4
+	KXORW       K5, K5, K5
+	KXORW       K6, K6, K6
+	KXORW       K7, K7, K7
 	RET
 
 // func mul40(dst *[8]uint64, a *[8]uint64, b *[8]uint64, mod *[8]uint64, scratch *[8]uint64)
@@ -21474,7 +21566,30 @@ TEXT ·mul40(SB), NOSPLIT, $0-40
 	VPSRLQ      $0x34, Z9, Z31
 	VPANDQ      digitMask<>+0(SB), Z9, Z9
 	VMOVDQU64   Z9, 2496(DI)
-	VZEROUPPER
+	VZEROALL
+	VPXORQ      Z16, Z16, Z16
+	VPXORQ      Z17, Z17, Z17
+	VPXORQ      Z18, Z18, Z18
+	VPXORQ      Z19, Z19, Z19
+	VPXORQ      Z20, Z20, Z20
+	VPXORQ      Z21, Z21, Z21
+	VPXORQ      Z22, Z22, Z22
+	VPXORQ      Z23, Z23, Z23
+	VPXORQ      Z24, Z24, Z24
+	VPXORQ      Z25, Z25, Z25
+	VPXORQ      Z26, Z26, Z26
+	VPXORQ      Z27, Z27, Z27
+	VPXORQ      Z28, Z28, Z28
+	VPXORQ      Z29, Z29, Z29
+	VPXORQ      Z30, Z30, Z30
+	VPXORQ      Z31, Z31, Z31
+	KXORW       K1, K1, K1
+	KXORW       K2, K2, K2
+	KXORW       K3, K3, K3
+	KXORW       K4, K4, K4
+	KXORW       K5, K5, K5
+	KXORW       K6, K6, K6
+	KXORW       K7, K7, K7
 	RET
 
 // func window40(dst *[8]uint64, a *[8]uint64, mod *[8]uint64, scratch *[8]uint64, entry *[8]uint64, table *[8]uint64, idx *[8]uint64)
@@ -28744,7 +28859,30 @@ again:
 	ADDQ        $0x00004000, R10
 	DECQ        CX
 	JNZ         again
-	VZEROUPPER
+	VZEROALL
+	VPXORQ      Z16, Z16, Z16
+	VPXORQ      Z17, Z17, Z17
+	VPXORQ      Z18, Z18, Z18
+	VPXORQ      Z19, Z19, Z19
+	VPXORQ      Z20, Z20, Z20
+	VPXORQ      Z21, Z21, Z21
+	VPXORQ      Z22, Z22, Z22
+	VPXORQ      Z23, Z23, Z23
+	VPXORQ      Z24, Z24, Z24
+	VPXORQ      Z25, Z25, Z25
+	VPXORQ      Z26, Z26, Z26
+	VPXORQ      Z27, Z27, Z27
+	VPXORQ      Z28, Z28, Z28
+	VPXORQ      Z29, Z29, Z29
+	VPXORQ      Z30, Z30, Z30
+	VPXORQ      Z31, Z31, Z31
+	KXORW       K1, K1, K1
+	KXORW       K2, K2, K2
+	KXORW       K3, K3, K3
+	KXORW       K4, K4, K4
+	KXORW       K5, K5, K5
+	KXORW       K6, K6, K6
+	KXORW       K7, K7, K7
 	RET
 
 // func sqr40(dst *[8]uint64, a *[8]uint64, mod *[8]uint64, scratch *[8]uint64, n int)
@@ -35125,7 +35263,30 @@ again:
 	MOVQ        DI, SI
 	DECQ        CX
 	JNZ         again
-	VZEROUPPER
+	VZEROALL
+	VPXORQ      Z16, Z16, Z16
+	VPXORQ      Z17, Z17, Z17
+	VPXORQ      Z18, Z18, Z18
+	VPXORQ      Z19, Z19, Z19
+	VPXORQ      Z20, Z20, Z20
+	VPXORQ      Z21, Z21, Z21
+	VPXORQ      Z22, Z22, Z22
+	VPXORQ      Z23, Z23, Z23
+	VPXORQ      Z24, Z24, Z24
+	VPXORQ      Z25, Z25, Z25
+	VPXORQ      Z26, Z26, Z26
+	VPXORQ      Z27, Z27, Z27
+	VPXORQ      Z28, Z28, Z28
+	VPXORQ      Z29, Z29, Z29
+	VPXORQ      Z30, Z30, Z30
+	VPXORQ      Z31, Z31, Z31
+	KXORW       K1, K1, K1
+	KXORW       K2, K2, K2
+	KXORW       K3, K3, K3
+	KXORW       K4, K4, K4
+	KXORW       K5, K5, K5
+	KXORW       K6, K6, K6
+	KXORW       K7, K7, K7
 	RET
 
 // func mulLoop(dst *[8]uint64, a *[8]uint64, b *[8]uint64, mod *[8]uint64, scratch *[8]uint64, d int)
@@ -35252,7 +35413,30 @@ carry:
 	ADDQ      $0x40, DI
 	DECQ      CX
 	JNZ       carry
-	VZEROUPPER
+	VZEROALL
+	VPXORQ    Z16, Z16, Z16
+	VPXORQ    Z17, Z17, Z17
+	VPXORQ    Z18, Z18, Z18
+	VPXORQ    Z19, Z19, Z19
+	VPXORQ    Z20, Z20, Z20
+	VPXORQ    Z21, Z21, Z21
+	VPXORQ    Z22, Z22, Z22
+	VPXORQ    Z23, Z23, Z23
+	VPXORQ    Z24, Z24, Z24
+	VPXORQ    Z25, Z25, Z25
+	VPXORQ    Z26, Z26, Z26
+	VPXORQ    Z27, Z27, Z27
+	VPXORQ    Z28, Z28, Z28
+	VPXORQ    Z29, Z29, Z29
+	VPXORQ    Z30, Z30, Z30
+	VPXORQ    Z31, Z31, Z31
+	KXORW     K1, K1, K1
+	KXORW     K2, K2, K2
+	KXORW     K3, K3, K3
+	KXORW     K4, K4, K4
+	KXORW     K5, K5, K5
+	KXORW     K6, K6, K6
+	KXORW     K7, K7, K7
 	RET
 
 // func selectEntry(dst *[8]uint64, table *[8]uint64, idx *[8]uint64, scratch *[8]uint64, d int)
@@ -35466,5 +35650,105 @@ digit:
 	ADDQ      $0x40, DI
 	DECQ      CX
 	JNZ       digit
-	VZEROUPPER
+	VZEROALL
+	VPXORQ    Z16, Z16, Z16
+	VPXORQ    Z17, Z17, Z17
+	VPXORQ    Z18, Z18, Z18
+	VPXORQ    Z19, Z19, Z19
+	VPXORQ    Z20, Z20, Z20
+	VPXORQ    Z21, Z21, Z21
+	VPXORQ    Z22, Z22, Z22
+	VPXORQ    Z23, Z23, Z23
+	VPXORQ    Z24, Z24, Z24
+	VPXORQ    Z25, Z25, Z25
+	VPXORQ    Z26, Z26, Z26
+	VPXORQ    Z27, Z27, Z27
+	VPXORQ    Z28, Z28, Z28
+	VPXORQ    Z29, Z29, Z29
+	VPXORQ    Z30, Z30, Z30
+	VPXORQ    Z31, Z31, Z31
+	KXORW     K1, K1, K1
+	KXORW     K2, K2, K2
+	KXORW     K3, K3, K3
+	KXORW     K4, K4, K4
+	KXORW     K5, K5, K5
+	KXORW     K6, K6, K6
+	KXORW     K7, K7, K7
+	RET
+
+// func registers(z *[8]uint64, k *uint64)
+// Requires: AVX, AVX512F
+TEXT ·registers(SB), NOSPLIT, $0-16
+	MOVQ      z+0(FP), DI
+	MOVQ      k+8(FP), SI
+	VMOVDQU64 Z0, (DI)
+	VMOVDQU64 Z1, 64(DI)
+	VMOVDQU64 Z2, 128(DI)
+	VMOVDQU64 Z3, 192(DI)
+	VMOVDQU64 Z4, 256(DI)
+	VMOVDQU64 Z5, 320(DI)
+	VMOVDQU64 Z6, 384(DI)
+	VMOVDQU64 Z7, 448(DI)
+	VMOVDQU64 Z8, 512(DI)
+	VMOVDQU64 Z9, 576(DI)
+	VMOVDQU64 Z10, 640(DI)
+	VMOVDQU64 Z11, 704(DI)
+	VMOVDQU64 Z12, 768(DI)
+	VMOVDQU64 Z13, 832(DI)
+	VMOVDQU64 Z14, 896(DI)
+	VMOVDQU64 Z15, 960(DI)
+	VMOVDQU64 Z16, 1024(DI)
+	VMOVDQU64 Z17, 1088(DI)
+	VMOVDQU64 Z18, 1152(DI)
+	VMOVDQU64 Z19, 1216(DI)
+	VMOVDQU64 Z20, 1280(DI)
+	VMOVDQU64 Z21, 1344(DI)
+	VMOVDQU64 Z22, 1408(DI)
+	VMOVDQU64 Z23, 1472(DI)
+	VMOVDQU64 Z24, 1536(DI)
+	VMOVDQU64 Z25, 1600(DI)
+	VMOVDQU64 Z26, 1664(DI)
+	VMOVDQU64 Z27, 1728(DI)
+	VMOVDQU64 Z28, 1792(DI)
+	VMOVDQU64 Z29, 1856(DI)
+	VMOVDQU64 Z30, 1920(DI)
+	VMOVDQU64 Z31, 1984(DI)
+	KMOVW     K1, AX
+	MOVQ      AX, (SI)
+	KMOVW     K2, AX
+	MOVQ      AX, 8(SI)
+	KMOVW     K3, AX
+	MOVQ      AX, 16(SI)
+	KMOVW     K4, AX
+	MOVQ      AX, 24(SI)
+	KMOVW     K5, AX
+	MOVQ      AX, 32(SI)
+	KMOVW     K6, AX
+	MOVQ      AX, 40(SI)
+	KMOVW     K7, AX
+	MOVQ      AX, 48(SI)
+	VZEROALL
+	VPXORQ    Z16, Z16, Z16
+	VPXORQ    Z17, Z17, Z17
+	VPXORQ    Z18, Z18, Z18
+	VPXORQ    Z19, Z19, Z19
+	VPXORQ    Z20, Z20, Z20
+	VPXORQ    Z21, Z21, Z21
+	VPXORQ    Z22, Z22, Z22
+	VPXORQ    Z23, Z23, Z23
+	VPXORQ    Z24, Z24, Z24
+	VPXORQ    Z25, Z25, Z25
+	VPXORQ    Z26, Z26, Z26
+	VPXORQ    Z27, Z27, Z27
+	VPXORQ    Z28, Z28, Z28
+	VPXORQ    Z29, Z29, Z29
+	VPXORQ    Z30, Z30, Z30
+	VPXORQ    Z31, Z31, Z31
+	KXORW     K1, K1, K1
+	KXORW     K2, K2, K2
+	KXORW     K3, K3, K3
+	KXORW     K4, K4, K4
+	KXORW     K5, K5, K5
+	KXORW     K6, K6, K6
+	KXORW     K7, K7, K7
 	RET

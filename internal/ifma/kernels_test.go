@@ -148,6 +148,100 @@ func TestMulAndSquare(t *testing.T) {
 	})
 }
 
+// TestEdges multiplies every edge value by every other, modulo the moduli that make carries and quotient digits extreme:
+// what TestMulAndSquare meets by chance.
+func TestEdges(t *testing.T) {
+	everyImpl(t, func(t *testing.T) {
+		for _, width := range widths {
+			y := layoutFor(digitsFor(width))
+			d := y.d
+			f := &field{layout: y, mod: newVecs(y.size()), scratch: newVecs(scratchFor(d))}
+			n := edgeModuli(width)
+			var edges [lanes][]*big.Int
+			for l := range n {
+				prepared := make([]uint64, y.size())
+				y.prepare(prepared, words(n[l].Bytes(), width/64))
+				f.setLane(l, prepared)
+				edges[l] = edgeOperands(n[l], d)
+			}
+			a, b, dst, twin := newVecs(d), newVecs(d), newVecs(d), newVecs(d)
+			for i := range edges[0] {
+				for j := range edges[0] {
+					var an, bn [lanes]*big.Int
+					for l := range lanes {
+						an[l], bn[l] = edges[l][i], edges[l][j]
+						if over := new(big.Int).Lsh(n[l], 3); an[l].Cmp(over) >= 0 || bn[l].Cmp(over) >= 0 {
+							// Numbers of all digits are only ever multiplied by one below n.
+							bn[l] = new(big.Int).Mod(bn[l], n[l])
+						}
+						setBig(a, l, an[l])
+						setBig(b, l, bn[l])
+					}
+					f.mul(dst, a, b)
+					for l := range lanes {
+						checkMul(t, y, fmt.Sprint(width, ": mul"), dst, l, an[l], bn[l], n[l])
+					}
+					if i != j || an[0].Cmp(bn[0]) != 0 {
+						continue
+					}
+					f.sqr(dst, a, 1)
+					for l := range lanes {
+						checkMul(t, y, fmt.Sprint(width, ": sqr"), dst, l, an[l], an[l], n[l])
+					}
+					sqrTwin(y, twin, a, f.mod, windowBits)
+					f.sqr(dst, a, windowBits)
+					compare(t, fmt.Sprint(width, ": sqr five times"), dst, twin)
+				}
+			}
+		}
+	})
+}
+
+// edgeModuli are odd, and their top bit is set: the largest and the smallest, digits that are all or nothing, and low
+// digits for which -1/n mod 2^52, and with it the quotient digits, are extreme.
+func edgeModuli(width int) (n [lanes]*big.Int) {
+	one := big.NewInt(1)
+	power := func(i int) *big.Int { return new(big.Int).Lsh(one, uint(i)) }
+	top := power(width - 1)
+	most := new(big.Int).Sub(power(width), one)
+	half := new(big.Int).Sub(power(width/2), one)
+	n[0] = most
+	n[1] = new(big.Int).Add(top, one)
+	n[2] = new(big.Int).Sub(most, power(digitBits)) // all ones but for a bit above the lowest digit
+	n[3] = new(big.Int).Sub(most, big.NewInt(digitMask-1))
+	n[4] = new(big.Int).Add(top, big.NewInt(digitMask))
+	n[5] = new(big.Int).Add(top, half)
+	n[6] = new(big.Int).Add(new(big.Int).Sub(most, half), one)
+	n[7] = new(big.Int).Or(top, alternating(width))
+	return n
+}
+
+// alternating has every other digit all ones, the lowest among them.
+func alternating(width int) *big.Int {
+	x := new(big.Int)
+	for i := 0; i+digitBits <= width; i += 2 * digitBits {
+		x.Or(x, new(big.Int).Lsh(big.NewInt(digitMask), uint(i)))
+	}
+	return x
+}
+
+// edgeOperands are what d digits can hold and a kernel may be given.
+func edgeOperands(n *big.Int, d int) []*big.Int {
+	one := big.NewInt(1)
+	v := []*big.Int{big.NewInt(0), big.NewInt(1), big.NewInt(2), big.NewInt(digitMask)}
+	for _, times := range []int64{1, 2, 3, 4, 8} {
+		x := new(big.Int).Mul(n, big.NewInt(times))
+		v = append(v, new(big.Int).Sub(x, one))
+		if times < 8 {
+			v = append(v, x, new(big.Int).Add(x, one))
+		}
+	}
+	ones := new(big.Int).Lsh(one, uint(n.BitLen()))
+	v = append(v, new(big.Int).Sub(ones, one), ones) // all ones, and one bit above the modulus
+	all := new(big.Int).Lsh(one, uint(d*digitBits))
+	return append(v, alternating(n.BitLen()), all.Sub(all, one))
+}
+
 func compare(t testing.TB, what string, got, want []vec) {
 	t.Helper()
 	for i := range want {

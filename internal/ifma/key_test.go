@@ -1,9 +1,14 @@
 package ifma
 
 import (
+	"bytes"
 	"errors"
 	"math/big"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -55,6 +60,61 @@ func TestNewKeyRefuses(t *testing.T) {
 		pad := func(b []byte) []byte { return append(make([]byte, 3), b...) }
 		if _, err := NewKey(pad(k.N.Bytes()), k.E, pad(p), pad(q), pad(dp), pad(dq), pad(qinv)); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// No key of anybody's reaches the twins: without kernels there are neither keys nor workspaces, and tests alone change that.
+func TestNoKernelsNoKeys(t *testing.T) {
+	ok, why := Supported()
+	k := testKeys()[256][0]
+	pre := k.Precomputed
+	_, keyErr := NewKey(k.N.Bytes(), k.E, k.Primes[0].Bytes(), k.Primes[1].Bytes(), pre.Dp.Bytes(), pre.Dq.Bytes(), pre.Qinv.Bytes())
+	_, workErr := NewWorkspace(256)
+	if ok != (why == "") || ok && (keyErr != nil || workErr != nil) || !ok && (keyErr != ErrUnsupported || workErr != ErrUnsupported) {
+		t.Errorf("supported: %v (%s), but %v and %v", ok, why, keyErr, workErr)
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		src, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if regexp.MustCompile(`allowTwin\s*(,[^=\n]*)?[:|&^]?=[^=]|&allowTwin`).Match(src) {
+			t.Errorf("%s sets allowTwin", name)
+		}
+	}
+}
+
+func TestWipe(t *testing.T) {
+	everyImpl(t, func(t *testing.T) {
+		k := prepared(t, testKeys()[256][0])
+		for _, s := range [][]byte{k.dp, k.dq} {
+			if bytes.Count(s, []byte{0}) == len(s) {
+				t.Fatal("an exponent is 0")
+			}
+		}
+		k.Wipe()
+		for _, s := range [][]uint64{k.n, k.p, k.q, k.qinv} {
+			for _, x := range s {
+				if x != 0 {
+					t.Fatal("a wiped key has words left")
+				}
+			}
+		}
+		for _, s := range [][]byte{k.dp, k.dq} {
+			if bytes.Count(s, []byte{0}) != len(s) {
+				t.Error("a wiped key has windows left")
+			}
+		}
+		if k.Size() != 0 {
+			t.Error("a wiped key passes for one")
 		}
 	})
 }

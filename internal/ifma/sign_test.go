@@ -118,6 +118,11 @@ func TestSignAsCryptoRSA(t *testing.T) {
 					t.Fatalf("word %d of the workspace is not wiped", i)
 				}
 			}
+			for l := range lanes {
+				if w.x.exp[l] != nil || w.e[l] != 0 {
+					t.Fatalf("lane %d still has an exponent", l)
+				}
+			}
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -60,6 +61,16 @@ func TestOpenSSL(t *testing.T) {
 					if out, err := exec.Command(openssl, args...).CombinedOutput(); err != nil {
 						t.Errorf("%d bits, %s, %v: %v\n%s", bits, name, args, err, out)
 					}
+					// It would be no proof if openssl took anything.
+					sig[len(sig)/2] ^= 1
+					write("signature", sig)
+					refuses(t, openssl, args)
+					sig[len(sig)/2] ^= 1
+					write("signature", sig)
+					digest[0] ^= 1
+					write("digest", digest)
+					refuses(t, openssl, args)
+					digest[0] ^= 1
 				})
 			}
 			verify(h)
@@ -72,5 +83,14 @@ func TestOpenSSL(t *testing.T) {
 					"-pkeyopt", "rsa_padding_mode:pss", "-pkeyopt", fmt.Sprintf("rsa_pss_saltlen:%d", length))
 			}
 		}
+	}
+}
+
+// refuses checks that openssl says of a signature that it is wrong, and not only that something is.
+func refuses(t *testing.T, openssl string, args []string) {
+	t.Helper()
+	out, err := exec.Command(openssl, args...).CombinedOutput()
+	if _, exited := err.(*exec.ExitError); !exited || !bytes.Contains(out, []byte("Signature Verification Failure")) {
+		t.Errorf("%v took what is not signed, or failed otherwise: %v\n%s", args, err, out)
 	}
 }

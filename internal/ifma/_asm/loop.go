@@ -98,8 +98,7 @@ func loopMul() {
 	ADDQ(Imm(64), dst)
 	DECQ(d)
 	JNZ(LabelRef("carry"))
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
 // ZReg is the physical register number i.

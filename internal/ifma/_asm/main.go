@@ -13,5 +13,6 @@ func main() {
 	unrolledSqr(40) // for the verification of RSA-2048
 	loopMul()
 	selectKernel()
+	registersKernel()
 	Generate()
 }

@@ -54,8 +54,7 @@ func selectKernel() {
 	ADDQ(Imm(64), dst)
 	DECQ(d)
 	JNZ(LabelRef("digit"))
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
 // lookup spreads a lookup over the blocks of a squaring: some blocks look up one digit each, in tmp1.

@@ -25,8 +25,7 @@ func unrolledMul(d int) {
 	Load(Param("scratch"), t)
 	product(a, b, t, d, false, nil)
 	reduction(dst, mod, t, d, nil)
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
 // unrolledSqr generates the repeated squaring for d digits.
@@ -45,8 +44,7 @@ func unrolledSqr(d int) {
 	MOVQ(dst, a)
 	DECQ(n)
 	JNZ(LabelRef("again"))
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
 // unrolledWindow generates five squarings for d digits with the lookup of the next factor among them: a fifth of its
@@ -75,8 +73,7 @@ func unrolledWindow(d int) {
 	ADDQ(U32(64*32*l.digits), l.table)
 	DECQ(n)
 	JNZ(LabelRef("again"))
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
 // square sets dst = a²/R, with a part of a lookup if there is one.

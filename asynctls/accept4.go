@@ -1,0 +1,10 @@
+//go:build linux || freebsd || dragonfly
+
+package asynctls
+
+import "golang.org/x/sys/unix"
+
+func accept(ln int) (int, error) {
+	fd, _, err := unix.Accept4(ln, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	return fd, err
+}

@@ -1,0 +1,38 @@
+package asynctls
+
+import "sync/atomic"
+
+// ServerStats are a Server's figures since it was made.
+type ServerStats struct {
+	Accepted    uint64 // connections
+	Handshakes  uint64 // that succeeded
+	Resumed     uint64 // of these, with a session ticket
+	Failed      uint64 // handshakes that failed, the next two not counted
+	TimedOut    uint64 // handshakes that were not done in time
+	Canceled    uint64 // handshakes that Shutdown or Close ended
+	Handshaking int    // connections whose handshake is not done, begun or not
+	Open        int    // connections whose handshake is done, until they are closed
+}
+
+type serverFigures struct {
+	accepted, handshakes, resumed, failed, timedOut, canceled atomic.Uint64
+	open                                                      atomic.Int64
+}
+
+// Stats returns the figures of this moment. Any goroutine may call it.
+func (s *Server) Stats() ServerStats {
+	f := &s.figures
+	s.mu.Lock()
+	pending := s.pending
+	s.mu.Unlock()
+	return ServerStats{
+		Accepted:    f.accepted.Load(),
+		Handshakes:  f.handshakes.Load(),
+		Resumed:     f.resumed.Load(),
+		Failed:      f.failed.Load(),
+		TimedOut:    f.timedOut.Load(),
+		Canceled:    f.canceled.Load(),
+		Handshaking: len(pending),
+		Open:        int(f.open.Load()),
+	}
+}

@@ -1,0 +1,107 @@
+package asynctls
+
+import (
+	"errors"
+	"os"
+	"time"
+)
+
+// lingerFor bounds how long a closed connection's last bytes may be on their way.
+const lingerFor = time.Second
+
+// close begins to end the connection, or goes on with that: first what is held is sent, then what the peer still sends is
+// thrown away until it closes too.
+func (c *ServerConn) close(why error) {
+	if c.state >= discarding {
+		return
+	}
+	if c.state < ending {
+		c.why = why
+		c.countFailed()
+		c.state = ending
+		c.endWatch()
+	}
+	switch err := c.c.Close(); {
+	case err == ErrWantWrite:
+		c.setTimer()
+		return
+	case err != nil:
+		c.end(err)
+		return
+	}
+	c.state = discarding
+	shutdownWrite(c.sock.fd)
+	if c.sock.discard(c.l.buf) {
+		c.end(nil)
+		return
+	}
+	if c.timer == nil {
+		c.timer = c.l.r.After(lingerFor, c.timeout)
+	} else {
+		c.timer.Reset(lingerFor)
+	}
+}
+
+// end ends the connection here and now. why counts unless there is a reason already.
+func (c *ServerConn) end(why error) {
+	if c.state == over {
+		return
+	}
+	if c.state < ending {
+		c.why = why
+		c.countFailed()
+	}
+	c.state = over
+	c.endWatch()
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	c.c.Abort()
+	if c.sw != nil {
+		c.sw.Remove()
+	}
+	closeFD(c.sock.fd)
+	c.l.conns.remove(c)
+	if c.open {
+		c.l.s.figures.open.Add(-1)
+		c.closed()
+	} else {
+		<-c.l.s.pending
+	}
+	c.l.checkIdle()
+}
+
+// closed tells the Handler. The connection is over; there is nobody left whom a panic would concern.
+func (c *ServerConn) closed() {
+	defer func() { _ = recover() }()
+	c.l.s.Handler.Closed(c, c.why)
+}
+
+// countFailed accounts for a handshake that did not succeed.
+func (c *ServerConn) countFailed() {
+	if c.open {
+		return
+	}
+	f := &c.l.s.figures
+	switch {
+	case errors.Is(c.why, ErrServerClosed):
+		f.canceled.Add(1)
+		return
+	case errors.Is(c.why, os.ErrDeadlineExceeded):
+		f.timedOut.Add(1)
+	default:
+		f.failed.Add(1)
+	}
+	if c.l.s.Failed != nil {
+		c.l.s.Failed(c.RemoteAddr(), c.why)
+	}
+}
+
+// endWatch ends the watch of the handshake's wakes.
+func (c *ServerConn) endWatch() {
+	if c.watch != nil {
+		c.c.SetAsyncCallback(nil, nil)
+		c.watch.Remove()
+		c.watch = nil
+	}
+}

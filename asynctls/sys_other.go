@@ -1,0 +1,29 @@
+//go:build !unix
+
+package asynctls
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"asynccrypto/async"
+)
+
+// There is no reactor here to drive sockets; Buffers work.
+var errNoSockets = fmt.Errorf("asynctls: sockets on this system: %w", errors.ErrUnsupported)
+
+func readFD(async.FD, []byte) (int, error)  { return 0, errNoSockets }
+func writeFD(async.FD, []byte) (int, error) { return 0, errNoSockets }
+func closeFD(async.FD) error                { return errNoSockets }
+func shutdownWrite(async.FD)                {}
+func localAddr(async.FD) net.Addr           { return nil }
+func remoteAddr(async.FD) net.Addr          { return nil }
+
+type acceptor struct{}
+
+func newAcceptor(net.Listener) (*acceptor, error) { return nil, errNoSockets }
+
+func (*acceptor) accept(<-chan struct{}) (async.FD, error) { return async.InvalidFD, errNoSockets }
+
+func (*acceptor) close() {}

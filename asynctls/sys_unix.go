@@ -1,0 +1,80 @@
+//go:build unix
+
+package asynctls
+
+import (
+	"io"
+	"net"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"asynccrypto/async"
+)
+
+// readFD reads what is there, for a Transport.
+func readFD(fd async.FD, p []byte) (int, error) {
+	for {
+		n, err := unix.Read(int(fd), p)
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			return 0, ErrWouldBlock
+		case err != nil:
+			return 0, os.NewSyscallError("read", err)
+		case n == 0:
+			return 0, io.EOF
+		default:
+			return n, nil
+		}
+	}
+}
+
+// writeFD writes what the system takes, perhaps nothing.
+func writeFD(fd async.FD, p []byte) (int, error) {
+	for {
+		n, err := unix.Write(int(fd), p)
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			return 0, nil
+		case err != nil:
+			return 0, os.NewSyscallError("write", err)
+		default:
+			return n, nil
+		}
+	}
+}
+
+func closeFD(fd async.FD) error { return os.NewSyscallError("close", unix.Close(int(fd))) }
+
+// shutdownWrite says that nothing more will be sent.
+func shutdownWrite(fd async.FD) { unix.Shutdown(int(fd), unix.SHUT_WR) }
+
+func localAddr(fd async.FD) net.Addr {
+	sa, _ := unix.Getsockname(int(fd))
+	return addrOf(sa)
+}
+
+func remoteAddr(fd async.FD) net.Addr {
+	sa, _ := unix.Getpeername(int(fd))
+	return addrOf(sa)
+}
+
+func addrOf(sa unix.Sockaddr) net.Addr {
+	switch a := sa.(type) {
+	case *unix.SockaddrInet4:
+		return &net.TCPAddr{IP: a.Addr[:], Port: a.Port}
+	case *unix.SockaddrInet6:
+		zone := ""
+		if a.ZoneId != 0 {
+			if i, err := net.InterfaceByIndex(int(a.ZoneId)); err == nil {
+				zone = i.Name
+			}
+		}
+		return &net.TCPAddr{IP: a.Addr[:], Port: a.Port, Zone: zone}
+	case *unix.SockaddrUnix:
+		return &net.UnixAddr{Name: a.Name, Net: "unix"}
+	}
+	return nil
+}

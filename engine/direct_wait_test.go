@@ -1,0 +1,100 @@
+package engine_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"asynccrypto/async"
+	"asynccrypto/engine"
+)
+
+// gated is a source of random bytes that waits for its channel to be closed.
+type gated chan struct{}
+
+func (g gated) Read(p []byte) (int, error) { <-g; return rand.Read(p) }
+
+// Who drives jobs may be the one that a source of random bytes waits for.
+func TestReaderThatWaitsInAJob(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	e := newDirect(t, engine.Config{Workers: 1})
+	signer, err := e.Signer(rsaKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool, s := newPool(t), newSession(t)
+	s.listen()
+	gate := make(gated)
+	late := time.AfterFunc(5*time.Second, func() { t.Error("Start waits for the job's operation"); close(gate) })
+	s.job, s.out, s.err = pool.Start(&s.WaitCtx, func(j async.Job) error {
+		_, err := signer.WithContext(jobContext(j)).Sign(gate, make([]byte, 32), &rsa.PSSOptions{Hash: crypto.SHA256})
+		return err
+	})
+	if late.Stop() {
+		close(gate)
+	}
+	for s.out == async.Paused {
+		<-s.wakes
+		s.resume()
+	}
+	s.want(t, async.Finished, nil)
+}
+
+// Where ECDSA is made to read what it is given, it may wait for longer than its context lasts.
+func TestReaderThatWaitsAndDeadline(t *testing.T) {
+	const setting = "cryptocustomrand=1"
+	if !strings.Contains(os.Getenv("GODEBUG"), setting) {
+		self, err := os.Executable()
+		if err != nil {
+			t.Skip(err)
+		}
+		cmd := exec.Command(self, "-test.run=^TestReaderThatWaitsAndDeadline$")
+		cmd.Env = append(os.Environ(), "GODEBUG="+setting)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	e := newDirect(t, engine.Config{Workers: 1})
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := e.Signer(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate := make(gated)
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(10*time.Millisecond, cancel)
+	late := time.AfterFunc(5*time.Second, func() { close(gate) })
+	if _, err := signer.WithContext(ctx).Sign(gate, make([]byte, 32), crypto.SHA256); err != context.Canceled {
+		t.Error(err)
+	}
+	if late.Stop() {
+		close(gate)
+	}
+}
+
+// No operation is an error, in whatever way it is none.
+func TestNilOperation(t *testing.T) {
+	e := newDirect(t, engine.Config{Workers: 1})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for _, ctx := range []context.Context{context.Background(), ctx} {
+		for _, op := range []engine.Op{nil, (*engine.SignOp)(nil), (*engine.SignMessageOp)(nil), (*engine.DecryptOp)(nil), (*engine.ECDHOp)(nil)} {
+			if err := e.Do(ctx, op); err == nil || !strings.Contains(err.Error(), "no operation") {
+				t.Error(err)
+			}
+		}
+	}
+}

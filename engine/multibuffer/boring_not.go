@@ -1,0 +1,5 @@
+//go:build !boringcrypto
+
+package multibuffer
+
+func boringCrypto() bool { return false }

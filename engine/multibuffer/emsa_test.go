@@ -1,0 +1,74 @@
+package multibuffer
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/rsa"
+	"io"
+	"testing"
+	"testing/cryptotest"
+
+	"asynccrypto/engine"
+)
+
+// A program may have put a reader of its own in the place of crypto/rand's before this package saw it.
+func TestSystemRandom(t *testing.T) {
+	if systemRandom == nil || ifSystems(rand.Reader) != systemRandom {
+		t.Error("crypto/rand's reader is not recognized")
+	}
+	for _, r := range []io.Reader{nil, new(bytes.Buffer), cipher.StreamReader{}, &cipher.StreamReader{}, mine(nil)} {
+		if ifSystems(r) != nil {
+			t.Errorf("%T passes for crypto/rand's reader", r)
+		}
+	}
+	defer func(r io.Reader) { systemRandom = r }(systemRandom)
+	systemRandom = nil
+	for _, r := range []io.Reader{nil, mine(nil), rand.Reader} {
+		op := &engine.SignOp{Rand: r, Digest: make([]byte, 32), Opts: &rsa.PSSOptions{Hash: crypto.SHA256}}
+		if encode(make([]byte, 256), op) {
+			t.Errorf("%T passes for crypto/rand's reader, which is not known", r)
+		}
+	}
+}
+
+// mine is a reader that can't be compared.
+type mine func()
+
+func (mine) Read([]byte) (int, error) { panic("mine") }
+
+// With the same salt PSS gives what crypto/rsa gives, byte for byte.
+func TestPSSIsCryptoRSAs(t *testing.T) {
+	if ok, why := Supported(); !ok {
+		t.Skip(why)
+	}
+	e, err := New(Options{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	s, err := e.Signer(key())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := rand.Reader // SetGlobalRandom puts another in its place, and sees to what this one gives
+	digest := make([]byte, 64)
+	for _, h := range []crypto.Hash{crypto.SHA1, crypto.SHA256, crypto.SHA512_256, crypto.SHA3_384, crypto.SHA512} {
+		for _, salt := range []int{rsa.PSSSaltLengthAuto, rsa.PSSSaltLengthEqualsHash, 1, 7, 256 - 2 - h.Size()} {
+			opts := &rsa.PSSOptions{Hash: h, SaltLength: salt}
+			cryptotest.SetGlobalRandom(t, uint64(salt))
+			want, err := key().Sign(reader, digest[:h.Size()], opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cryptotest.SetGlobalRandom(t, uint64(salt))
+			if got, err := s.Sign(reader, digest[:h.Size()], opts); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%v, salt length %d: got %x, %v; want %x", h, salt, got, err, want)
+			}
+		}
+	}
+	if n := e.Stats().Vectorized; n != 25 {
+		t.Errorf("%d operations went through the lanes, want 25", n)
+	}
+}

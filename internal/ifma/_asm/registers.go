@@ -1,0 +1,40 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+var kregs = []Register{K1, K2, K3, K4, K5, K6, K7}
+
+// leave ends a kernel. It clears all that the kernel may have left in vectors and masks, for what is in a register between
+// two kernels is saved to memory that nobody wipes when the goroutine is preempted or the thread is switched. VZEROALL
+// reaches the first sixteen and also does what VZEROUPPER is for. All of it takes a few cycles in more than a thousand.
+func leave() {
+	VZEROALL()
+	for _, r := range zregs[16:] {
+		zero(r)
+	}
+	for _, k := range kregs {
+		KXORW(k, k, k)
+	}
+	RET()
+}
+
+// registersKernel generates what the tests look at the registers with.
+func registersKernel() {
+	TEXT("registers", NOSPLIT, "func(z *[8]uint64, k *uint64)")
+	Doc("registers copies the 32 vector registers to z and the mask registers 1 to 7 to k. It is for tests.")
+	Pragma("noescape")
+	Load(Param("z"), RDI)
+	Load(Param("k"), RSI)
+	for i, r := range zregs {
+		store(r, at(RDI, i))
+	}
+	for i, k := range kregs {
+		KMOVW(k, EAX)
+		MOVQ(RAX, Mem{Base: RSI, Disp: 8 * i})
+	}
+	leave()
+}

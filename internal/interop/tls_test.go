@@ -1,0 +1,68 @@
+package interop
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"math/big"
+	"net"
+	"testing"
+	"time"
+)
+
+// TestTLS has a server and a client that both sign, in either version, with certificates whose keys have signed
+// themselves: each of the signatures goes through the lanes, which the examples don't show.
+func TestTLS(t *testing.T) {
+	for bits, key := range keys() {
+		for _, algorithm := range []x509.SignatureAlgorithm{x509.SHA256WithRSA, x509.SHA512WithRSA, x509.SHA384WithRSAPSS} {
+			for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+				t.Run(fmt.Sprintf("%d/%v/%s", bits, algorithm, tls.VersionName(version)), func(t *testing.T) {
+					throughLanes(t, 3, func() { handshakeTLS(t, key, algorithm, version) })
+				})
+			}
+		}
+	}
+}
+
+// handshakeTLS signs a certificate, the server's handshake and the client's.
+func handshakeTLS(t *testing.T, key *rsa.PrivateKey, algorithm x509.SignatureAlgorithm, version uint16) {
+	signer := wrap(t, key)
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(time.Hour),
+		DNSNames:              []string{"host"},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		SignatureAlgorithm:    algorithm,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, signer.Public(), signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(parsed)
+	cert := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: signer}
+	here, there := net.Pipe()
+	defer here.Close()
+	defer there.Close()
+	server := tls.Server(here, &tls.Config{
+		Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAnyClientCert,
+		MinVersion: version, MaxVersion: version, SessionTicketsDisabled: true,
+	})
+	client := tls.Client(there, &tls.Config{Certificates: []tls.Certificate{cert}, RootCAs: roots, ServerName: "host"})
+	served := make(chan error, 1)
+	go func() { served <- server.Handshake() }()
+	if err := client.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,78 @@
+package reactor
+
+import (
+	"syscall"
+
+	"asynccrypto/async"
+)
+
+// errWatched is what the poller says to an fd that it watches already.
+const errWatched = syscall.EEXIST
+
+// target is what an fd's events go to: a *Socket or a *waitFD.
+type target interface {
+	event(Events)
+}
+
+// fdTable has what is watched, by fd number. An owner may close an fd without a word, and the system then forgets it, so
+// that the number can come back as another file while the old entry is still here. The serial tells them apart: it goes
+// into the registration and comes back with the event.
+type fdTable struct {
+	list   []fdEntry
+	serial uint32 // of the last registration
+}
+
+type fdEntry struct {
+	target target
+	serial uint32
+}
+
+func (t *fdTable) at(fd async.FD) target {
+	if uint64(fd) >= uint64(len(t.list)) {
+		return nil
+	}
+	return t.list[fd].target
+}
+
+// watch registers fd. errWatched means that the very file is registered; an entry for a file that has gone is replaced.
+func (l *Loop) watch(fd async.FD, t target, socket bool) error {
+	if l.closed.Load() {
+		return ErrClosed
+	}
+	if fd == async.InvalidFD || int(fd) < 0 {
+		return syscall.EBADF
+	}
+	serial := l.fds.serial + 1
+	if err := l.poller.add(int(fd), serial, socket, l.fds.at(fd) != nil); err != nil {
+		return err
+	}
+	l.fds.serial = serial
+	for int(fd) >= len(l.fds.list) {
+		l.fds.list = append(l.fds.list, fdEntry{})
+	}
+	l.fds.list[fd] = fdEntry{t, serial}
+	return nil
+}
+
+// unwatch undoes watch, unless the number is another's by now: removing that would be fatal to it.
+func (l *Loop) unwatch(fd async.FD, t target, socket bool) {
+	if l.fds.at(fd) == t {
+		l.fds.list[fd] = fdEntry{}
+		l.poller.remove(int(fd), socket)
+	}
+}
+
+// runEvents hands out what the poller brought.
+func (l *Loop) runEvents() {
+	for l.event < l.events && !l.closed.Load() {
+		i := l.event
+		l.event++
+		fd, ev := l.poller.event(i)
+		if uint(fd) >= uint(len(l.fds.list)) {
+			continue
+		}
+		if e := &l.fds.list[fd]; e.target != nil && l.poller.isFor(i, e.serial) {
+			e.target.event(ev)
+		}
+	}
+}

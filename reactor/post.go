@@ -1,0 +1,73 @@
+package reactor
+
+// Post has fn run on the loop, in the order of posting. Any goroutine may call it; on the loop too fn runs later, and if a
+// posted function posted it, in the next turn. It is false, and fn is not going to run, after Close. What was posted before Close but not reached does not
+// run either.
+func (l *Loop) Post(fn func()) bool {
+	l.mu.Lock()
+	if l.closed.Load() {
+		l.mu.Unlock()
+		return false
+	}
+	l.posted = append(l.posted, fn)
+	l.some.Store(true)
+	l.mu.Unlock()
+	l.rouse()
+	return true
+}
+
+func (l *Loop) runPosted() {
+	if l.next == len(l.posts) {
+		l.takePosted()
+	}
+	for l.next < len(l.posts) && !l.closed.Load() {
+		fn := l.posts[l.next]
+		l.posts[l.next] = nil
+		l.next++
+		fn()
+	}
+}
+
+// takePosted swaps the two slices, so that neither is allocated anew.
+func (l *Loop) takePosted() {
+	if !l.some.Load() {
+		return
+	}
+	l.mu.Lock()
+	l.posts, l.posted = l.posted, l.posts[:0]
+	l.some.Store(false)
+	l.mu.Unlock()
+	l.next = 0
+}
+
+// Low queues fn behind everything else: LowBudget of the queue run in a turn, after all the rest. For work that comes in
+// bursts and may wait, such as the steps of handshakes beside open connections.
+func (l *Loop) Low(fn func()) { l.low.push(fn) }
+
+func (l *Loop) runLow() {
+	for n := min(l.budget, l.low.len()); n > 0 && !l.closed.Load(); n-- {
+		l.low.pop()()
+	}
+}
+
+// fifo is a queue of functions.
+type fifo struct {
+	list []func()
+	head int
+}
+
+func (q *fifo) len() int { return len(q.list) - q.head }
+
+func (q *fifo) push(fn func()) { q.list = append(q.list, fn) }
+
+func (q *fifo) pop() func() {
+	fn := q.list[q.head]
+	q.list[q.head] = nil
+	q.head++
+	if q.head*2 >= len(q.list) { // amortized: each is moved at most once for one that was taken
+		n := copy(q.list, q.list[q.head:])
+		clear(q.list[n:])
+		q.list, q.head = q.list[:n], 0
+	}
+	return fn
+}

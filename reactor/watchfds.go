@@ -1,0 +1,106 @@
+package reactor
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"asynccrypto/async"
+)
+
+// AddFDs watches a wait context by its wait fds, for engines that know no callbacks: ready runs while one of them is
+// readable, once a turn (level-triggered), so resume the job then, which clears them. Call Changed each time the job
+// has paused. An fd may belong to several wait contexts, whose ready functions then all run. The caller holds w, as for
+// its AllFDs. The error is ErrClosed or what the system says to one of the fds; nothing is watched then.
+func (l *Loop) AddFDs(w *async.WaitCtx, ready func()) (*Watch, error) {
+	if l.closed.Load() {
+		return nil, ErrClosed
+	}
+	watch := &Watch{l: l, ready: ready, ctx: w, byFDs: true}
+	var errs []error
+	for _, fd := range w.AllFDs(nil) {
+		errs = append(errs, l.join(watch, fd))
+	}
+	if err := errors.Join(errs...); err != nil {
+		watch.Remove()
+		return nil, err
+	}
+	return watch, nil
+}
+
+// Changed follows what the job changed about its wait fds in its last stretch. Call it whenever Start or Resume has
+// returned Paused. The errors are those of AddFDs; the other fds are watched all the same. On a Watch of another kind, or
+// after Remove, it does nothing.
+func (w *Watch) Changed() error {
+	if !w.byFDs || w.ctx == nil {
+		return nil
+	}
+	added, deleted := w.ctx.ChangedFDs(nil, nil)
+	if len(deleted) > 0 {
+		// Under another key it may still be set, or be set again: then joining finds out whether it is the same file.
+		all := w.ctx.AllFDs(nil)
+		for _, fd := range deleted {
+			if !slices.Contains(all, fd) {
+				w.forget(fd)
+			}
+		}
+	}
+	var errs []error
+	for _, fd := range added {
+		errs = append(errs, w.l.join(w, fd))
+	}
+	return errors.Join(errs...)
+}
+
+func (w *Watch) forget(fd async.FD) {
+	w.l.leave(w, fd)
+	if i := slices.Index(w.fds, fd); i >= 0 {
+		w.fds = slices.Delete(w.fds, i, i+1)
+	}
+}
+
+// waitFD is an fd of one or more watches.
+type waitFD struct {
+	watches []*Watch
+}
+
+func (f *waitFD) event(Events) {
+	for _, w := range f.watches {
+		w.Wake() // runs in this turn; an fd of several or several fds of one, ready runs once
+	}
+}
+
+// join makes fd one of w's.
+func (l *Loop) join(w *Watch, fd async.FD) error {
+	here, _ := l.fds.at(fd).(*waitFD)
+	err := l.watch(fd, &waitFD{watches: []*Watch{w}}, false)
+	if here != nil && errors.Is(err, errWatched) {
+		if !slices.Contains(here.watches, w) {
+			here.watches = append(here.watches, w)
+		}
+		err = nil
+	}
+	if err != nil {
+		return fmt.Errorf("reactor: wait fd %d: %w", fd, err)
+	}
+	if !slices.Contains(w.fds, fd) {
+		w.fds = append(w.fds, fd)
+	}
+	return nil
+}
+
+// leave undoes join. The fd may have been closed, and its number be another's by now.
+func (l *Loop) leave(w *Watch, fd async.FD) {
+	f, _ := l.fds.at(fd).(*waitFD)
+	if f == nil {
+		return
+	}
+	i := slices.Index(f.watches, w)
+	if i < 0 {
+		return
+	}
+	f.watches = slices.Delete(f.watches, i, i+1)
+	if len(f.watches) == 0 {
+		l.unwatch(fd, f, false)
+	}
+}
