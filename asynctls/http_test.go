@@ -104,7 +104,7 @@ func TestPeersOfGo(t *testing.T) {
 				nc.Close()
 			}
 		}()
-		w := dial(t, ln.Addr().String(), cc, &asynctls.Options{Pool: pool})
+		w := dialWired(t, ln.Addr().String(), cc, &asynctls.Options{Pool: pool})
 		checkEcho(t, w)
 		if err := w.Close(); err != nil {
 			t.Error(err)

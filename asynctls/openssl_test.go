@@ -40,7 +40,7 @@ func startServer(t *testing.T, file string, args ...string) (p *program, addr st
 	return p, p.expect(t, "ACCEPT ")
 }
 
-func dial(t *testing.T, addr string, c *tls.Config, o *asynctls.Options) *wired {
+func dialWired(t *testing.T, addr string, c *tls.Config, o *asynctls.Options) *wired {
 	t.Helper()
 	nc, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -83,7 +83,7 @@ func TestClientOfOpenSSL(t *testing.T) {
 			ClientSessionCache: tls.NewLRUClientSessionCache(10),
 		})
 		for round := range 2 {
-			w := dial(t, addr, c, &asynctls.Options{Pool: pool})
+			w := dialWired(t, addr, c, &asynctls.Options{Pool: pool})
 			if state, ok := w.ConnectionState(); !ok || state.Version != version || state.DidResume != (round == 1) {
 				t.Error(state.Version, state.DidResume, round)
 			}
@@ -175,7 +175,7 @@ func TestRenegotiation(t *testing.T) {
 		Renegotiation: tls.RenegotiateFreelyAsClient,
 	})
 	for _, abort := range []bool{false, true} {
-		w := dial(t, addr, c, &asynctls.Options{Pool: pool, HandshakeTimeout: time.Minute})
+		w := dialWired(t, addr, c, &asynctls.Options{Pool: pool, HandshakeTimeout: time.Minute})
 		p.say("R\n") // asks for the client's certificate
 		for !w.WaitingForAsync() {
 			buf := make([]byte, 10)

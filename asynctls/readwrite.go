@@ -26,7 +26,7 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 		n, err = c.tls.Read(p)
 	}
 	if n > 0 {
-		c.last = sinceEpoch()
+		c.last = c.o.sinceEpoch()
 	}
 	switch {
 	case err == nil || Wants(err):
@@ -82,7 +82,7 @@ func (c *Conn) goOn() error {
 	switch {
 	case !over:
 		if s.paused && !began {
-			c.last = sinceEpoch()
+			c.last = c.o.sinceEpoch()
 		}
 		return err
 	case err != nil:
@@ -109,7 +109,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 		}
 		m, err := c.tls.Write(p[:min(len(p), maxPlaintext)])
 		if m > 0 {
-			c.last = sinceEpoch()
+			c.last = c.o.sinceEpoch()
 		}
 		n, p = n+m, p[m:]
 		if err != nil {
