@@ -71,6 +71,11 @@ var behaviours = []struct {
 		t.Cleanup(func() { once.Do(func() { close(full) }) })
 		return &watched{signerOf(t, e, key), func() { // until one waits for room
 			for ; e.Stats().Waiting == 0; time.Sleep(100 * time.Microsecond) {
+				select {
+				case <-full: // it is not the first
+					return
+				default:
+				}
 			}
 			once.Do(func() { close(full) })
 		}}

@@ -79,7 +79,6 @@ func newCertFor(t testing.TB, key crypto.Signer, names ...string) tls.Certificat
 
 var (
 	rsaKey = sync.OnceValue(func() *rsa.PrivateKey { k, _ := rsa.GenerateKey(rand.Reader, 2048); return k })
-	ecKey  = sync.OnceValue(func() *ecdsa.PrivateKey { k, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader); return k })
 )
 
 // configs returns a server's config, whose RSA key e holds, and a client's that trusts it.

@@ -92,7 +92,7 @@ func TestServerMaxPending(t *testing.T) {
 // ClientHello went through, which is three times as long with Go's default, a hybrid curve.
 func TestServerIdleMemory(t *testing.T) {
 	server, client := configs(t, newEngine(t))
-	cert := newCert(t, ecKey())
+	cert := newCert(t, keys()["ECDSA"])
 	server.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &cert, nil }
 	client.InsecureSkipVerify = true
 	for _, test := range []struct {
