@@ -2,9 +2,6 @@ package asynctls_test
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
@@ -77,9 +74,7 @@ func newCertFor(t testing.TB, key crypto.Signer, names ...string) tls.Certificat
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
-var (
-	rsaKey = sync.OnceValue(func() *rsa.PrivateKey { k, _ := rsa.GenerateKey(rand.Reader, 2048); return k })
-)
+var rsaKey = sync.OnceValue(func() *rsa.PrivateKey { k, _ := rsa.GenerateKey(rand.Reader, 2048); return k })
 
 // configs returns a server's config, whose RSA key e holds, and a client's that trusts it.
 func configs(t testing.TB, e *engine.Engine) (server, client *tls.Config) {

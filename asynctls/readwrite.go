@@ -121,7 +121,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 
 // active notes that a byte was read or written, where somebody will ask.
 func (c *Conn) active() {
-	if c.o.IdleTimeout > 0 {
+	if c.o.IdleTimeout > 0 || c.jobs { // a renegotiation has a deadline as well
 		c.last = c.o.sinceEpoch()
 	}
 }

@@ -153,7 +153,7 @@ func (r *tlsRun) round(round int) error {
 
 // A measurement in which a process waited for its core for more than this share of the time is made again, so often.
 const (
-	waitedShare = 0.05
+	waitedShare = 0.1
 	tlsTries    = 3
 )
 
