@@ -45,9 +45,17 @@ func (c *Conn) patience() (after time.Duration, what string) {
 	case c.phase == open:
 		return c.o.IdleTimeout, "nothing read or written"
 	case c.phase == closing:
-		return c.o.handshakeTimeout(), "peer took nothing after Close"
+		return c.o.closeTimeout(), "peer took nothing after Close"
 	}
 	return 0, ""
+}
+
+// closeTimeout is never without a bound: nobody else would end what has been closed.
+func (o *Options) closeTimeout() time.Duration {
+	if d := o.handshakeTimeout(); d > 0 {
+		return d
+	}
+	return defaultHandshakeTimeout
 }
 
 func (o *Options) handshakeTimeout() time.Duration {

@@ -83,7 +83,7 @@ func TestServerMaxPending(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 	ask(t, dial(t, addr, client), "the last in line")
-	if st := s.Stats(); st.TimedOut != 30 {
+	if st := s.Stats(); st.TimedOut <= 20 { // the first two lots of ten, and one of the third
 		t.Errorf("%+v", st)
 	}
 }
@@ -104,7 +104,7 @@ func TestServerIdleMemory(t *testing.T) {
 			client.CurvePreferences = test.curves
 			s := &asynctls.Server{TLS: server, Handler: echo{}, Loops: 1, IdleTimeout: time.Minute}
 			addr := serve(t, s)
-			n := atMost(1000)
+			n := atMost(500)
 			fds := make([]int, 0, n+50)
 			t.Cleanup(func() { closeAll(fds) })
 			connect := func() {
