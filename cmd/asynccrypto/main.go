@@ -1,4 +1,4 @@
-// Command asynccrypto measures asynchronous cryptography, signs files with it, and says what this machine can do.
+// Command asynccrypto measures asynchronous cryptography and TLS servers, signs files, and says what this machine can do.
 package main
 
 import (
@@ -34,6 +34,7 @@ func commands() []command {
 	return []command{
 		{"speed", speedUsage, speedCommand},
 		{"sign", signUsage, signCommand},
+		{"handshakes", handshakesUsage, handshakesCommand},
 		{"engines", enginesUsage, enginesCommand},
 	}
 }
@@ -42,7 +43,7 @@ func main() { os.Exit(run(os.Args[1:], stdio{os.Stdout, os.Stderr})) }
 
 func run(args []string, std stdio) int {
 	if len(args) == 0 {
-		return fail(std, "asynccrypto", usagef("no command; it is one of speed, sign, engines"))
+		return fail(std, "asynccrypto", usagef("no command; it is one of speed, sign, handshakes, engines"))
 	}
 	name := args[0]
 	switch name {
@@ -61,7 +62,7 @@ func run(args []string, std stdio) int {
 		}
 		return fail(std, "asynccrypto "+name, err)
 	}
-	return fail(std, "asynccrypto", usagef("unknown command %q; it is one of speed, sign, engines", name))
+	return fail(std, "asynccrypto", usagef("unknown command %q; it is one of speed, sign, handshakes, engines", name))
 }
 
 // fail prints err's one line, and returns the exit status that goes with it.
