@@ -121,21 +121,14 @@ func (c *ServerConn) flush() bool {
 			return false
 		}
 	}
-	if c.full && c.sock.Buffered() <= c.c.highWater()/2 {
-		c.full = false
-		if h, ok := c.l.s.Handler.(WriteHandler); ok {
-			if err := h.Writable(c); err != nil {
-				c.close(err)
-			}
-		}
-	}
+	c.tellRoom()
 	return c.state == serving
 }
 
 // read gives what there is to read to the Handler, and comes back to the rest in the next turn.
 func (c *ServerConn) read() {
 	for range readsInTurn {
-		if c.state != serving || c.full || c.eof {
+		if c.state != serving || c.full || c.paused || c.eof {
 			return
 		}
 		n, err := c.c.Read(c.l.buf)
