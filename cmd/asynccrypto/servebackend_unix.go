@@ -19,7 +19,8 @@ import (
 // backend is where a proxy connects to. Its name is looked up once: to look it up would block the loops.
 type backend struct {
 	name  string
-	addrs []unix.Sockaddr
+	path  string           // of a unix socket
+	addrs []netip.AddrPort // else
 }
 
 // newBackend takes HOST:PORT or unix:PATH.
@@ -28,7 +29,7 @@ func newBackend(text string) (*backend, error) {
 		if path == "" || len(path) > 100 {
 			return nil, usagef("-proxy %q: give unix:PATH, with a path of 1 to 100 bytes", text)
 		}
-		return &backend{text, []unix.Sockaddr{&unix.SockaddrUnix{Name: path}}}, nil
+		return &backend{name: text, path: path, addrs: make([]netip.AddrPort, 1)}, nil
 	}
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {
@@ -49,18 +50,26 @@ func newBackend(text string) (*backend, error) {
 	}
 	b := &backend{name: text}
 	for _, ip := range ips {
-		b.addrs = append(b.addrs, sockaddr(ip.Unmap(), n))
+		b.addrs = append(b.addrs, netip.AddrPortFrom(ip.Unmap(), uint16(n)))
 	}
 	return b, nil
 }
 
-func sockaddr(ip netip.Addr, port int) unix.Sockaddr {
+// sockaddr returns the address with that number as the system has it. Each caller needs one of its own: package unix
+// writes into it.
+func (b *backend) sockaddr(i int) unix.Sockaddr {
+	if b.path != "" {
+		return &unix.SockaddrUnix{Name: b.path}
+	}
+	ip, port := b.addrs[i].Addr(), int(b.addrs[i].Port())
 	if ip.Is4() {
 		return &unix.SockaddrInet4{Addr: ip.As4(), Port: port}
 	}
 	a := &unix.SockaddrInet6{Addr: ip.As16(), Port: port}
-	if i, err := net.InterfaceByName(ip.Zone()); err == nil {
-		a.ZoneId = uint32(i.Index)
+	if ip.Zone() != "" {
+		if i, err := net.InterfaceByName(ip.Zone()); err == nil {
+			a.ZoneId = uint32(i.Index)
+		}
 	}
 	return a
 }
@@ -77,7 +86,7 @@ func (r *relay) dial() {
 func (r *relay) dialNext(err error) {
 	for r.tried < len(r.p.backend.addrs) {
 		r.dropSocket(false) // of the address tried before
-		addr := r.p.backend.addrs[r.tried]
+		addr := r.p.backend.sockaddr(r.tried)
 		var fd int
 		if fd, err = openSocket(addr); err != nil {
 			break // out of fds: the next one would not do either
