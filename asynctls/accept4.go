@@ -1,4 +1,4 @@
-//go:build unix && !darwin && !aix && !solaris && !illumos && !ios
+//go:build linux || freebsd || dragonfly
 
 package asynctls
 

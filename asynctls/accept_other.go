@@ -1,4 +1,4 @@
-//go:build darwin || aix || solaris || illumos
+//go:build unix && !linux && !freebsd && !dragonfly
 
 package asynctls
 

@@ -1,6 +1,7 @@
 // Command bench measures this project beside libcrypto, in one run and on one machine, for only such figures compare:
 //
 //	go run ./bench              the facility: jobs and wait contexts
+//	go run ./bench reactor      waking jobs on one event loop, beside epoll in C
 //	go run ./bench -quick       a first idea in a few seconds
 //	go run ./bench -json        every round's figures, for a program to read
 //

@@ -1,11 +1,12 @@
-// Package metrics shows engines and pools to Prometheus. Its Collector is a prometheus.Collector:
+// Package metrics shows engines, pools and TLS servers to Prometheus. Its Collector is a prometheus.Collector:
 //
 //	c := metrics.New()
 //	prometheus.MustRegister(c)
 //	err := c.AddEngine("signatures", eng)
 //	err = c.AddPool("handshakes", pool)
+//	err = c.AddServer("https", server)
 //
-// It reads the figures when it is asked for them, once for each engine and pool, and keeps none: what is not scraped costs
+// It reads the figures when it is asked for them, once for each engine, pool and server, and keeps none: what is not scraped costs
 // nothing, and the metrics of one scrape agree with each other. Operations and jobs pay nothing for it.
 //
 // # Engines
@@ -36,6 +37,16 @@
 //	asynccrypto_pool_waiting                        gauge      those in line for a place, see async.Pool.Notify
 //	asynccrypto_pool_limit                          gauge      the most jobs at once, +Inf if there is no limit
 //
+// # Servers
+//
+// Each has the label server.
+//
+//	asynccrypto_server_connections_accepted_total   counter    connections
+//	asynccrypto_server_connections                  gauge      connections, by state: handshaking, begun or not, or open
+//	asynccrypto_server_handshakes_total             counter    handshakes that have ended, by outcome: completed, failed,
+//	                                                           timed_out or canceled (by Shutdown or Close)
+//	asynccrypto_server_handshakes_resumed_total     counter    of those completed, the ones with a session ticket
+//
 // # What to watch
 //
 // An engine has too little power when operations_waiting stays above 0, or when operations are slow though batches are
@@ -60,7 +71,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Collector collects the metrics of the engines and pools that were added to it. Make it with New, and register it once,
+// Collector collects the metrics of the engines, pools and servers that were added to it. Make it with New, and register it once,
 // before or after they are added. Any goroutine may use it.
 type Collector struct {
 	mu      sync.Mutex
@@ -76,7 +87,7 @@ type source interface {
 }
 
 // described are the metrics of all kinds.
-var described = slices.Concat(engineDescs, poolDescs)
+var described = slices.Concat(engineDescs, poolDescs, serverDescs)
 
 // New returns a Collector of nothing yet.
 func New() *Collector { return &Collector{sources: make(map[key]source)} }
@@ -100,7 +111,7 @@ func (c *Collector) add(kind, name string, isNil bool, s source) error {
 	return nil
 }
 
-// ErrExists is what errors of AddEngine and AddPool wrap when the name is taken by another of the kind.
+// ErrExists is what errors of AddEngine, AddPool and AddServer wrap when the name is taken by another of the kind.
 var ErrExists = errors.New("there is one of that name already")
 
 func (c *Collector) remove(kind, name string) {

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"asynccrypto/async"
+	"asynccrypto/asynctls"
 	"asynccrypto/engine"
 	"asynccrypto/metrics"
 )
@@ -199,6 +200,38 @@ asynccrypto_pool_waiting{pool="others"} 0
 	})
 }
 
+// figures are a server that has these.
+type figures asynctls.ServerStats
+
+func (f figures) Stats() asynctls.ServerStats { return asynctls.ServerStats(f) }
+
+func TestServer(t *testing.T) {
+	c := metrics.New()
+	must(t, c.AddServer("https", figures{Accepted: 1, Handshakes: 2, Resumed: 3, Failed: 4, TimedOut: 5, Canceled: 6, Handshaking: 7, Open: 8}))
+	compare(t, c, `
+# HELP asynccrypto_server_connections Connections, by state.
+# TYPE asynccrypto_server_connections gauge
+asynccrypto_server_connections{server="https",state="handshaking"} 7
+asynccrypto_server_connections{server="https",state="open"} 8
+# HELP asynccrypto_server_connections_accepted_total Connections accepted.
+# TYPE asynccrypto_server_connections_accepted_total counter
+asynccrypto_server_connections_accepted_total{server="https"} 1
+# HELP asynccrypto_server_handshakes_resumed_total Handshakes completed with a session ticket.
+# TYPE asynccrypto_server_handshakes_resumed_total counter
+asynccrypto_server_handshakes_resumed_total{server="https"} 3
+# HELP asynccrypto_server_handshakes_total Handshakes that have ended, by outcome.
+# TYPE asynccrypto_server_handshakes_total counter
+asynccrypto_server_handshakes_total{outcome="canceled",server="https"} 6
+asynccrypto_server_handshakes_total{outcome="completed",server="https"} 2
+asynccrypto_server_handshakes_total{outcome="failed",server="https"} 4
+asynccrypto_server_handshakes_total{outcome="timed_out",server="https"} 5
+`)
+	c.RemoveServer("https")
+	if n := testutil.CollectAndCount(c); n != 0 {
+		t.Errorf("%d metrics of a server that was removed", n)
+	}
+}
+
 func TestAddRemove(t *testing.T) {
 	c := metrics.New()
 	e, p := newEngine(t, engine.Config{}), newPool(t, 0)
@@ -217,6 +250,8 @@ func TestAddRemove(t *testing.T) {
 		"not UTF-8":             c.AddEngine("\xff", e),
 		"no engine":             c.AddEngine("c", nil),
 		"no pool":               c.AddPool("c", nil),
+		"no server":             c.AddServer("c", nil),
+		"a nil server":          c.AddServer("c", (*asynctls.Server)(nil)),
 	} {
 		if err == nil || errors.Is(err, metrics.ErrExists) {
 			t.Error(name, err)
@@ -246,6 +281,7 @@ func TestLint(t *testing.T) {
 	c := metrics.New()
 	must(t, c.AddEngine("e", newEngine(t, engine.Config{MaxBatch: 8})))
 	must(t, c.AddPool("p", newPool(t, 0)))
+	must(t, c.AddServer("s", figures{}))
 	reg := prometheus.NewPedanticRegistry()
 	must(t, reg.Register(c))
 	problems, err := testutil.GatherAndLint(reg)

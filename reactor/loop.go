@@ -25,8 +25,8 @@ type Options struct {
 // from any goroutine.
 //
 // A turn does, in this order, what the fds report; the watches that were woken; what was posted; the timers that are
-// due; and at most LowBudget of the low functions. Each takes what is there when its part of the turn begins: what a
-// function wakes, posts or starts anew waits for the next turn, so that nothing that repeats itself starves the rest.
+// due; and at most LowBudget of the low functions. Each takes what is there when its part of the turn begins: what
+// comes later waits for the next turn, so that nothing that repeats itself starves the rest.
 type Loop struct {
 	poller *poller
 	budget int
@@ -34,7 +34,7 @@ type Loop struct {
 	inbox // what any goroutine may write
 
 	batch  *Watch   // woken, in order, not run yet
-	posts  []func() // taken from the inbox, not run yet from nextPost on
+	posts  []func() // taken from the inbox, not run yet from next on
 	next   int
 	timers timers
 	low    fifo
@@ -163,9 +163,7 @@ func (l *Loop) await(ctx context.Context) (err error) {
 	if l.idle() && !l.closed.Load() && ctx.Err() == nil {
 		l.events, err = l.poller.park(l.fds.serial)
 	}
-	if !l.asleep.Swap(false) {
-		l.poller.woken()
-	}
+	l.asleep.Store(false) // a waker that saw it before may come late, and cut the next sleep short
 	return err
 }
 
