@@ -25,6 +25,8 @@ type Options struct {
 	HighWater int
 	// Context, if not nil, gives its values, but not its end, to the contexts of handshakes.
 	Context context.Context
+
+	now func() time.Duration // since epoch, if a loop has read the clock already
 }
 
 // ErrNoPool is the error of a Conn that was made without a pool of jobs.
@@ -93,7 +95,7 @@ func (c *Conn) init(t Transport, o *Options) {
 	if o == nil {
 		o = defaultOptions
 	}
-	c.t, c.o, c.last = t, o, sinceEpoch()
+	c.t, c.o, c.last = t, o, o.sinceEpoch()
 	if o.Pool == nil {
 		c.err = ErrNoPool
 	}

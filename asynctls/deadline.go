@@ -5,7 +5,12 @@ import "time"
 // epoch is what times are counted from: a Duration takes a third of a Time's memory.
 var epoch = time.Now()
 
-func sinceEpoch() time.Duration { return time.Since(epoch) }
+func (o *Options) sinceEpoch() time.Duration {
+	if o.now != nil {
+		return o.now()
+	}
+	return time.Since(epoch)
+}
 
 // Deadline returns when Timeout is to be called if nothing has happened until then: at the end of the time for the
 // handshake, for idleness, or for what Close still has to send. It is zero for never. It moves with every byte read or
@@ -21,7 +26,7 @@ func (c *Conn) Deadline() time.Time {
 // return: it is os.ErrDeadlineExceeded to errors.Is. Else it does nothing and returns nil.
 func (c *Conn) Timeout() error {
 	after, what := c.patience()
-	if after <= 0 || sinceEpoch() < c.last+after {
+	if after <= 0 || c.o.sinceEpoch() < c.last+after {
 		return nil
 	}
 	err := &timeoutError{what, after}

@@ -31,7 +31,7 @@ func (c *Conn) Handshake() error {
 		c.err = err
 		return err
 	}
-	c.phase, c.last = open, sinceEpoch()
+	c.phase, c.last = open, c.o.sinceEpoch()
 	return nil
 }
 
@@ -93,7 +93,7 @@ func (c *Conn) Close() error {
 			c.tls.Close() // says close_notify; what can fail is the transport, which says so below
 		}
 		c.end(closing, net.ErrClosed)
-		c.last = sinceEpoch()
+		c.last = c.o.sinceEpoch()
 	}
 	if c.t.Buffered() > 0 {
 		if err := c.t.Flush(); err != nil {

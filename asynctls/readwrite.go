@@ -23,7 +23,7 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 		n, err = c.tls.Read(p)
 	}
 	if n > 0 {
-		c.last = sinceEpoch()
+		c.last = c.o.sinceEpoch()
 	}
 	switch {
 	case err == nil || Wants(err):
@@ -88,7 +88,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 			return n, err
 		}
 	}
-	c.last = sinceEpoch()
+	c.last = c.o.sinceEpoch()
 	return n, nil
 }
 

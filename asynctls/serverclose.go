@@ -4,10 +4,22 @@ import (
 	"errors"
 	"os"
 	"time"
+
+	"asynccrypto/async"
 )
 
 // lingerFor bounds how long a closed connection's last bytes may be on their way.
 const lingerFor = time.Second
+
+// begin begins to end the connection: nothing is given to the Handler any more but its end.
+func (c *ServerConn) begin(why error) {
+	c.why, c.state = why, ending
+	c.endWatch()
+	c.countFailed()
+}
+
+// finish goes on with what Close has begun.
+func (c *ServerConn) finish() { c.guard(func() { c.close(c.why) }) }
 
 // close begins to end the connection, or goes on with that: first what is held is sent, then what the peer still sends is
 // thrown away until it closes too.
@@ -16,13 +28,12 @@ func (c *ServerConn) close(why error) {
 		return
 	}
 	if c.state < ending {
-		c.why = why
-		c.countFailed()
-		c.state = ending
-		c.endWatch()
+		c.begin(why)
 	}
+	held := c.sock.Buffered()
 	switch err := c.c.Close(); {
 	case err == ErrWantWrite:
+		c.progress(held)
 		c.setTimer()
 		return
 	case err != nil:
@@ -31,7 +42,7 @@ func (c *ServerConn) close(why error) {
 	}
 	c.state = discarding
 	shutdownWrite(c.sock.fd)
-	if c.sock.discard(c.l.buf) {
+	if c.sock.discard(c.l.buf) != nil {
 		c.end(nil)
 		return
 	}
@@ -47,9 +58,9 @@ func (c *ServerConn) end(why error) {
 	if c.state == over {
 		return
 	}
-	if c.state < ending {
+	begun := c.state >= ending
+	if !begun {
 		c.why = why
-		c.countFailed()
 	}
 	c.state = over
 	c.endWatch()
@@ -60,12 +71,22 @@ func (c *ServerConn) end(why error) {
 	if c.sw != nil {
 		c.sw.Remove()
 	}
-	closeFD(c.sock.fd)
 	c.l.conns.remove(c)
-	if c.open {
+	// The user's functions last, for they may exit the goroutine, but before the fd is another's: they ask for addresses.
+	defer c.release()
+	switch {
+	case c.open:
 		c.l.s.figures.open.Add(-1)
 		c.closed()
-	} else {
+	case !begun:
+		c.countFailed()
+	}
+}
+
+func (c *ServerConn) release() {
+	closeFD(c.sock.fd)
+	c.sock.fd = async.InvalidFD
+	if !c.open {
 		<-c.l.s.pending
 	}
 	c.l.checkIdle()
@@ -93,6 +114,7 @@ func (c *ServerConn) countFailed() {
 		f.failed.Add(1)
 	}
 	if c.l.s.Failed != nil {
+		defer func() { _ = recover() }() // as for Closed
 		c.l.s.Failed(c.RemoteAddr(), c.why)
 	}
 }

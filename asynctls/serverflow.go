@@ -18,7 +18,8 @@ func (c *ServerConn) Resume() {
 }
 
 // AwaitSent has a WriteHandler's Writable called, once, later, when at most this many bytes are Buffered, also if Write
-// has not returned ErrWantWrite: for a Handler that stops to write well before that, since from then on Data stops too.
+// has not returned ErrWantWrite. It is for a Handler whose two directions are not to hold up each other: Data stops while
+// more than half of HighWater is held, so it stops to write before that.
 func (c *ServerConn) AwaitSent(buffered int) {
 	c.awaiting, c.sentMark = true, buffered
 	if c.sock.Buffered() <= buffered {
@@ -27,24 +28,25 @@ func (c *ServerConn) AwaitSent(buffered int) {
 }
 
 func (c *ServerConn) awaited() {
-	defer c.recovered()
-	if c.state == serving {
-		c.tellRoom()
-	}
+	c.guard(func() {
+		if c.state == serving {
+			c.tellRoom()
+		}
+	})
 }
 
-// tellRoom has the Handler write more, if it waits for that and there is room.
+// tellRoom ends what fullness has held up, and has the Handler write more if it waits for that.
 func (c *ServerConn) tellRoom() {
 	held := c.sock.Buffered()
-	full, awaiting := c.full && held <= c.c.highWater()/2, c.awaiting && held <= c.sentMark
-	if !full && !awaiting {
-		return
+	tell := c.awaiting && held <= c.sentMark
+	if tell {
+		c.awaiting = false
 	}
-	if full {
-		c.full = false
+	if c.full && held <= c.c.highWater()/2 {
+		tell = tell || c.asked
+		c.full, c.asked = false, false
 	}
-	c.awaiting = false
-	if h, ok := c.l.s.Handler.(WriteHandler); ok {
+	if h, ok := c.l.s.Handler.(WriteHandler); ok && tell {
 		if err := h.Writable(c); err != nil {
 			c.close(err)
 		}

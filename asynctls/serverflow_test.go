@@ -57,7 +57,7 @@ func TestServerPause(t *testing.T) {
 	}
 }
 
-// sending writes without end, but never so much that Write wants it to stop, and counts what comes in.
+// sending writes without end, but never so much that Data stops, and counts what comes in.
 type sending struct {
 	echo
 	got, told atomic.Int64
@@ -70,7 +70,7 @@ func (h *sending) Open(c *asynctls.ServerConn) error {
 
 func (h *sending) Writable(c *asynctls.ServerConn) error {
 	h.told.Add(1)
-	for c.Buffered() <= 32<<10 {
+	for c.Buffered() <= 16<<10 { // with one more, less than half of HighWater's default
 		if _, err := c.Write(make([]byte, 8<<10)); err != nil {
 			return err
 		}

@@ -42,7 +42,8 @@ func (s *Socket) Read(p []byte) (int, error) {
 		return 0, nil
 	}
 	n, err := readFD(s.fd, p)
-	s.empty = n < len(p) // epoll(7): less than asked for means that there is no more
+	// epoll(7): less than asked for means that there is no more. But the end stays the end.
+	s.empty = n < len(p) && (err == nil || err == error(ErrWouldBlock))
 	return n, err
 }
 

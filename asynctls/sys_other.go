@@ -24,6 +24,6 @@ type acceptor struct{}
 
 func newAcceptor(net.Listener) (*acceptor, error) { return nil, errNoSockets }
 
-func (*acceptor) accept(<-chan struct{}) (async.FD, error) { return async.InvalidFD, errNoSockets }
+func (*acceptor) accept(<-chan struct{}) (peer, error) { return peer{}, errNoSockets }
 
 func (*acceptor) close() {}
