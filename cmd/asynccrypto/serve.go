@@ -65,20 +65,23 @@ func serveCommand(args []string, std stdio) error {
 func serveUntil(o *serveOptions, std stdio, signals <-chan os.Signal) error {
 	l := newServeLog(std.err)
 	defer l.close()
-	keys, err := openServeKeys(o, l)
+	keys, err := newServeKeys(o, l)
 	if err != nil {
 		return err
 	}
-	defer keys.close()
 	config, err := o.config(keys)
 	if err != nil {
 		return err
 	}
-	defer o.spareProcessors(keys.engine != nil)()
+	defer o.spareProcessors(keys.kind != nil)()
 	s, err := newService(o, config, keys, l)
 	if err != nil {
 		return err
 	}
+	if err := keys.open(); err != nil {
+		return err
+	}
+	defer keys.close()
 	ln, err := net.Listen("tcp", o.addr)
 	if err != nil {
 		return listenError("-addr", o.addr, err)

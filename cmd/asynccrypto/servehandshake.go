@@ -9,6 +9,7 @@ import (
 
 // handshakeFailed logs a handshake that failed.
 func (l *serveLog) handshakeFailed(peer, cause string) {
+	l.handshakes.Add(1)
 	l.failed("handshake failed", peer, handshakeCause(cause))
 }
 

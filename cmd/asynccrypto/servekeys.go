@@ -31,35 +31,38 @@ type serveKeys struct {
 	current atomic.Pointer[tls.Certificate]
 }
 
-// openServeKeys opens the engine and loads, or makes, the certificate.
-func openServeKeys(o *serveOptions, l *serveLog) (*serveKeys, error) {
+func newServeKeys(o *serveOptions, l *serveLog) (*serveKeys, error) {
 	k := &serveKeys{o: o, log: l}
-	if o.engine != "none" {
-		var err error
-		if k.kind, err = chooseServeEngine(o.engine); err != nil {
-			return nil, err
-		}
+	if o.engine == "none" {
+		return k, nil
 	}
+	var err error
+	k.kind, err = chooseServeEngine(o.engine)
+	return k, err
+}
+
+// open loads, or makes, the certificate, and opens the engine.
+func (k *serveKeys) open() error {
 	load := k.load
-	if o.cert == "" {
+	if k.o.cert == "" {
 		load = k.throwAway
 	}
 	cert, err := load()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if k.kind != nil {
-		if k.engine, err = k.kind.open(engineOptions{o.workers, o.nice}); err != nil {
-			return nil, err
+		if k.engine, err = k.kind.open(engineOptions{k.o.workers, k.o.nice}); err != nil {
+			return err
 		}
 	}
 	key := cert.PrivateKey
 	if err := k.use(cert); err != nil {
 		k.close()
-		return nil, err
+		return err
 	}
-	l.printf("%s", k.describe(key))
-	return k, nil
+	k.log.printf("%s", k.describe(key))
+	return nil
 }
 
 // chooseServeEngine is chooseEngine, but for what it lists.

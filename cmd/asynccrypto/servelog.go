@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,6 +16,8 @@ type serveLog struct {
 	w     io.Writer
 	lines chan string
 	ended chan struct{}
+	// handshakes counts those that failed.
+	handshakes atomic.Uint64
 
 	mu      sync.Mutex
 	closed  bool

@@ -25,11 +25,22 @@ func serveMetrics(addr string, keys *serveKeys, s service, l *serveLog) (stop fu
 		}
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(c, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "asynccrypto_serve_connections",
-			Help: "Connections that are open, handshakes under way included.",
-		}, func() float64 { return float64(s.connections()) }))
+	registry.MustRegister(c, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if server, ok := s.(metrics.Server); ok {
+		if err := c.AddServer("proxy", server); err != nil {
+			return nil, err
+		}
+	} else { // net/http tells less
+		registry.MustRegister(
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "asynccrypto_serve_connections",
+				Help: "Connections that are open, handshakes under way included.",
+			}, func() float64 { return float64(s.connections()) }),
+			prometheus.NewCounterFunc(prometheus.CounterOpts{
+				Name: "asynccrypto_serve_handshakes_failed_total",
+				Help: "Handshakes that failed, or were not done in time.",
+			}, func() float64 { return float64(l.handshakes.Load()) }))
+	}
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, listenError("-metrics", addr, err)

@@ -62,8 +62,11 @@ func (p *proxyService) serve(ln net.Listener) error {
 	return nil
 }
 
+// Stats implements metrics.Server.
+func (p *proxyService) Stats() asynctls.ServerStats { return p.server.Stats() }
+
 func (p *proxyService) connections() int {
-	s := p.server.Stats()
+	s := p.Stats()
 	return s.Open + s.Handshaking
 }
 

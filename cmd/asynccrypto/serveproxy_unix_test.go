@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -111,8 +112,12 @@ func TestServeProxyHalfClose(t *testing.T) {
 		}
 		c.Write(append(got, " and out"...))
 	})
-	s, config := proxied(t, backend)
+	s, config := proxied(t, backend, "-metrics", "127.0.0.1:0")
 	c := dialTLS(t, s, config)
+	_, figures := get(t, http.DefaultClient, s.logged(`metrics at (\S+)`)[1])
+	if !strings.Contains(figures, `asynccrypto_server_connections{server="proxy",state="open"} 1`) {
+		t.Error(figures)
+	}
 	io.WriteString(c, "over")
 	if err := c.CloseWrite(); err != nil {
 		t.Fatal(err)

@@ -41,5 +41,13 @@ The log goes to stderr. Each handshake that fails is a line with its peer and it
 in ten seconds are, and then how many more there were.
 
 Example:
-    $ asynccrypto serve -proxy localhost:8080
+    $ asynccrypto serve -cert cert.pem -key key.pem -proxy localhost:8080 &
+    2026-11-23 04:18:21 certificate cert.pem: CN=localhost, RSA-2048, until 2026-12-23
+    2026-11-23 04:18:21 engine multibuffer, 2 workers at nice 10: RSA-2048 signatures up to eight at a time, on AVX-512 IFMA
+    2026-11-23 04:18:21 proxy to localhost:8080; 2 event loops, 1,000 handshakes at a time, GOMAXPROCS 5
+    2026-11-23 04:18:21 listening on [::]:8443 (https://localhost:8443/)
+    $ curl --cacert cert.pem https://localhost:8443/
+    $ kill %1
+    2026-11-23 04:18:26 terminated: accepting no more; up to 30s for 0 open connections to end, and a second signal ends at once
+    2026-11-23 04:18:26 all connections have ended
 `
