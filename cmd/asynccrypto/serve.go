@@ -31,7 +31,7 @@ type serveOptions struct {
 }
 
 // errNotDrained is a service's error when -grace ran out.
-var errNotDrained = errors.New("connections were still open")
+var errNotDrained = errors.New("had not ended")
 
 // service is what is behind the TLS: HTTP, or a relay to another server.
 type service interface {
@@ -121,7 +121,7 @@ func drain(o *serveOptions, s service, l *serveLog, sig os.Signal, signals <-cha
 		select {
 		case err := <-down:
 			if errors.Is(err, errNotDrained) {
-				return fmt.Errorf("%w after %v (-grace), and were cut off", err, o.grace)
+				return fmt.Errorf("%w after %v (-grace): cut off", err, o.grace)
 			}
 			if err == nil {
 				l.printf("all connections have ended")

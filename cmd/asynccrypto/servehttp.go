@@ -72,7 +72,7 @@ func (s *httpService) shutdown(ctx context.Context) error {
 	}
 	left := s.connections()
 	s.server.Close()
-	return fmt.Errorf("%s: %w", count(left, "connection"), errNotDrained)
+	return fmt.Errorf("%s %w", count(left, "connection"), errNotDrained)
 }
 
 // getOnly refuses what a server of files has no use for.

@@ -79,7 +79,9 @@ func (o *serveOptions) check(given map[string]bool) error {
 	if given["root"] && given["proxy"] {
 		return usagef("-root and -proxy exclude each other")
 	}
-	for name, value := range map[string]string{"root": o.root, "proxy": o.proxy, "cert": o.cert, "key": o.key, "client-ca": o.clientCA, "metrics": o.metrics} {
+	for name, value := range map[string]string{
+		"root": o.root, "proxy": o.proxy, "cert": o.cert, "key": o.key, "client-ca": o.clientCA, "metrics": o.metrics,
+	} {
 		if given[name] && value == "" {
 			return usagef("-%s is empty", name)
 		}

@@ -79,7 +79,7 @@ func (p *proxyService) shutdown(ctx context.Context) error {
 		cancel()
 	})()
 	if err := p.server.Shutdown(cut); err != nil {
-		return fmt.Errorf("%s: %w", count(left, "connection"), errNotDrained)
+		return fmt.Errorf("%s %w", count(left, "connection"), errNotDrained)
 	}
 	return nil
 }

@@ -392,7 +392,7 @@ func TestServeProxyGrace(t *testing.T) {
 	backend := listen(t, echoBackend)
 	s, config := proxied(t, backend, "-grace", "100ms")
 	dialTLS(t, s, config)
-	if err := s.stop(); !errors.Is(err, errNotDrained) || !strings.Contains(err.Error(), "1 connection: connections were still open after 100ms (-grace)") {
+	if err := s.stop(); !errors.Is(err, errNotDrained) || !strings.Contains(err.Error(), "1 connection had not ended after 100ms (-grace)") {
 		t.Error(err)
 	}
 	s.err = nil
