@@ -33,6 +33,9 @@ type ServerConn struct {
 	asked             bool // Write has returned ErrWantWrite, and the Handler was not told of room yet
 	eof               bool // the peer has said close_notify
 	open              bool // the handshake was done
+	paused            bool // by Pause
+	awaiting          bool // AwaitSent was called, and the Handler not told yet
+	sentMark          int  // AwaitSent's
 }
 
 type connState uint8

@@ -143,22 +143,14 @@ func (c *ServerConn) flush() bool {
 		}
 		c.progress(held)
 	}
-	if c.full && c.sock.Buffered() <= c.c.highWater()/2 {
-		asked := c.asked
-		c.full, c.asked = false, false
-		if h, ok := c.l.s.Handler.(WriteHandler); ok && asked {
-			if err := h.Writable(c); err != nil {
-				c.close(err)
-			}
-		}
-	}
+	c.tellRoom()
 	return c.state == serving
 }
 
 // read gives what there is to read to the Handler, and comes back to the rest in the next turn.
 func (c *ServerConn) read() {
 	for range readsInTurn {
-		if c.state != serving || c.full || c.eof {
+		if c.state != serving || c.full || c.paused || c.eof {
 			return
 		}
 		// Well before Write would want room: what is read may be written once more at least, whatever crypto/tls answers.
