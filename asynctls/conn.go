@@ -21,7 +21,8 @@ type Options struct {
 	HandshakeTimeout time.Duration
 	// IdleTimeout is how long a connection may go without a byte read or written; 0 means for ever.
 	IdleTimeout time.Duration
-	// HighWater is how many bytes the transport may hold before Read and Write want it to send some: 0 means 64 KB.
+	// HighWater is how many bytes the transport may hold before Write wants it to send some: 0 means 64 KB. Read does at
+	// 32 KB more.
 	HighWater int
 	// Context, if not nil, gives its values, but not its end, to the contexts of handshakes.
 	Context context.Context

@@ -160,7 +160,7 @@ func TestServerBackPressure(t *testing.T) {
 func TestServerRudePeers(t *testing.T) {
 	server, client := configs(t, newEngine(t))
 	ends, wrote := make(chan error, 1), make(chan int, 1)
-	s := &asynctls.Server{TLS: server, HandshakeTimeout: 300 * time.Millisecond, Handler: &funcs{
+	s := &asynctls.Server{TLS: server, HandshakeTimeout: time.Second, Handler: &funcs{
 		data: func(c *asynctls.ServerConn, p []byte) error {
 			if p[0] == 'm' {
 				total := 0
@@ -205,7 +205,7 @@ func TestServerRudePeers(t *testing.T) {
 		} else if err != nil {
 			t.Fatal(n, err)
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(40 * time.Millisecond)
 	}
 	c.Close()
 	if receive(t, "Closed", ends); n != total {

@@ -243,8 +243,8 @@ type contextKey struct{}
 // The values of Server.Context reach the functions of TLS. A Failed that panics concerns nobody.
 func TestServerContext(t *testing.T) {
 	var value atomic.Value
-	server, client := configs(t, newEngine(t))
-	server = &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	_, client := configs(t, newEngine(t))
+	server := &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		value.Store(hello.Context().Value(contextKey{}))
 		return nil, errors.New("refused")
 	}}

@@ -8,7 +8,7 @@ import (
 	"asynccrypto/async"
 )
 
-// lingerFor bounds how long a closed connection's last bytes may be on their way.
+// lingerFor bounds how long a closed connection, all of which its peer has, waits for that to close too.
 const lingerFor = time.Second
 
 // begin begins to end the connection: nothing is given to the Handler any more but its end.
@@ -42,10 +42,30 @@ func (c *ServerConn) close(why error) {
 	}
 	c.state = discarding
 	shutdownWrite(c.sock.fd)
+	c.sock.unsent = unsent(c.sock.fd)
 	if c.sock.discard(c.l.buf) != nil {
 		c.end(nil)
 		return
 	}
+	c.linger()
+}
+
+// lingered is called when lingerFor is over. Were the connection closed while the peer still sends, what the peer has not
+// got would be lost; so there is as much time for that as for what Close sends.
+func (c *ServerConn) lingered() {
+	now := c.c.o.sinceEpoch()
+	if left := unsent(c.sock.fd); left < c.sock.unsent {
+		c.sock.unsent, c.c.last = left, now
+	}
+	if c.sock.unsent == 0 || now >= c.c.last+c.c.o.closeTimeout() {
+		c.end(nil)
+		return
+	}
+	c.linger()
+}
+
+// linger sets the timer of a connection that has only to wait for its peer.
+func (c *ServerConn) linger() {
 	if c.timer == nil {
 		c.timer = c.l.r.After(lingerFor, c.timeout)
 	} else {

@@ -123,6 +123,7 @@ var errGoexit = errors.New("runtime.Goexit")
 type lingering struct {
 	Socket
 	remote netip.AddrPort // noted, for the system forgets it when the peer resets the connection
+	unsent int32          // what the peer had yet to get when we last looked
 }
 
 // Close implements Transport: the first step.

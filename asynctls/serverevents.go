@@ -255,7 +255,7 @@ func (c *ServerConn) timeout() { c.guard(c.expire) }
 
 func (c *ServerConn) expire() {
 	if c.state == discarding {
-		c.end(nil)
+		c.lingered()
 	} else if err := c.c.Timeout(); err != nil {
 		c.end(err)
 	} else {

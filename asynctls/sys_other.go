@@ -17,6 +17,7 @@ func readFD(async.FD, []byte) (int, error)  { return 0, errNoSockets }
 func writeFD(async.FD, []byte) (int, error) { return 0, errNoSockets }
 func closeFD(async.FD) error                { return errNoSockets }
 func shutdownWrite(async.FD)                {}
+func unsent(async.FD) int32                 { return 0 }
 func localAddr(async.FD) net.Addr           { return nil }
 func remoteAddr(async.FD) net.Addr          { return nil }
 

@@ -16,7 +16,7 @@ import (
 // readFD reads what is there, for a Transport.
 func readFD(fd async.FD, p []byte) (int, error) {
 	for {
-		n, err := unix.Read(int(fd), p)
+		n, err := readNow(int(fd), p)
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
@@ -34,7 +34,7 @@ func readFD(fd async.FD, p []byte) (int, error) {
 // writeFD writes what the system takes, perhaps nothing.
 func writeFD(fd async.FD, p []byte) (int, error) {
 	for {
-		n, err := unix.Write(int(fd), p)
+		n, err := writeNow(int(fd), p)
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
