@@ -5,7 +5,7 @@ import (
 	"os"
 	"time"
 
-	"asynccrypto/async"
+	"asynccrypto/reactor"
 )
 
 // lingerFor bounds how long a closed connection, all of which its peer has, waits for that to close too.
@@ -41,8 +41,8 @@ func (c *ServerConn) close(why error) {
 		return
 	}
 	c.state = discarding
-	shutdownWrite(c.sock.fd)
-	c.sock.unsent = unsent(c.sock.fd)
+	shutdownWrite(c.sock.FD())
+	c.sock.unsent = unsent(c.sock.FD())
 	if c.sock.discard(c.l.buf) != nil {
 		c.end(nil)
 		return
@@ -54,7 +54,7 @@ func (c *ServerConn) close(why error) {
 // got would be lost; so there is as much time for that as for what Close sends.
 func (c *ServerConn) lingered() {
 	now := c.c.o.sinceEpoch()
-	if left := unsent(c.sock.fd); left < c.sock.unsent {
+	if left := unsent(c.sock.FD()); left < c.sock.unsent {
 		c.sock.unsent, c.c.last = left, now
 	}
 	if c.sock.unsent == 0 || now >= c.c.last+c.c.o.closeTimeout() {
@@ -104,8 +104,8 @@ func (c *ServerConn) end(why error) {
 }
 
 func (c *ServerConn) release() {
-	closeFD(c.sock.fd)
-	c.sock.fd = async.InvalidFD
+	closeFD(c.sock.FD())
+	c.sock.fd = -1
 	if !c.open {
 		<-c.l.s.pending
 	}
@@ -141,9 +141,8 @@ func (c *ServerConn) countFailed() {
 
 // endWatch ends the watch of the handshake's wakes.
 func (c *ServerConn) endWatch() {
-	if c.watch != nil {
+	if cb := c.c.wake.Load(); cb != nil {
 		c.c.SetAsyncCallback(nil, nil)
-		c.watch.Remove()
-		c.watch = nil
+		cb.arg.(*reactor.Watch).Remove()
 	}
 }

@@ -21,7 +21,6 @@ type ServerConn struct {
 	sock  lingering
 	l     *serveLoop
 	sw    *reactor.Socket
-	watch *reactor.Watch // of the handshake's wakes
 	timer *reactor.Timer
 	why   error // Closed's, once ending
 	prev  *ServerConn
@@ -29,13 +28,13 @@ type ServerConn struct {
 	state connState
 	// What is queued to run, so that it is queued but once.
 	stepping, reading bool
-	full              bool // too much is held to give the Handler more data
-	asked             bool // Write has returned ErrWantWrite, and the Handler was not told of room yet
-	eof               bool // the peer has said close_notify
-	open              bool // the handshake was done
-	paused            bool // by Pause
-	awaiting          bool // AwaitSent was called, and the Handler not told yet
-	sentMark          int  // AwaitSent's
+	full              bool  // too much is held to give the Handler more data
+	asked             bool  // Write has returned ErrWantWrite, and the Handler was not told of room yet
+	eof               bool  // the peer has said close_notify
+	open              bool  // the handshake was done
+	paused            bool  // by Pause
+	awaiting          bool  // AwaitSent was called, and the Handler not told yet
+	sentMark          int32 // AwaitSent's
 }
 
 type connState uint8
@@ -122,8 +121,17 @@ var errGoexit = errors.New("runtime.Goexit")
 // still sends, the system would reset the connection, and what was sent last could be lost on its way.
 type lingering struct {
 	Socket
-	remote netip.AddrPort // noted, for the system forgets it when the peer resets the connection
-	unsent int32          // what the peer had yet to get when we last looked
+	unsent int32 // what the peer had yet to get when we last looked
+	// The peer's address, noted because the system forgets it when the peer resets the connection; no port if there is
+	// none, or it has a zone. A netip.AddrPort would be twice as long.
+	ip   [16]byte
+	port uint16
+}
+
+func (s *lingering) note(remote netip.AddrPort) {
+	if remote.IsValid() && remote.Addr().Zone() == "" {
+		s.ip, s.port = remote.Addr().As16(), remote.Port()
+	}
 }
 
 // Close implements Transport: the first step.
@@ -135,8 +143,8 @@ func (s *lingering) Close() error {
 
 // RemoteAddr returns the address of the other end.
 func (s *lingering) RemoteAddr() net.Addr {
-	if s.remote.IsValid() {
-		return net.TCPAddrFromAddrPort(s.remote)
+	if s.port != 0 {
+		return net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.AddrFrom16(s.ip).Unmap(), s.port))
 	}
 	return s.Socket.RemoteAddr()
 }

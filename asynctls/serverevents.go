@@ -14,7 +14,8 @@ const readsInTurn = 8
 // add takes a new connection.
 func (l *serveLoop) add(p peer) {
 	c := &ServerConn{l: l}
-	c.sock.fd, c.sock.remote, c.sock.known = p.fd, p.remote, true
+	c.sock.fd, c.sock.known = int32(p.fd), true
+	c.sock.note(p.remote)
 	c.c.init(&c.sock, l.o)
 	l.conns.add(c)
 	c.guard(func() {
@@ -97,8 +98,7 @@ func (c *ServerConn) shake() {
 	if c.state == fresh { // only now is there a tls.Conn: half-open connections cost nothing
 		c.state = shaking
 		c.c.tls = tls.Server((*link)(&c.c), c.l.s.TLS)
-		c.watch = c.l.r.Watch(c.queueStep)
-		c.c.SetAsyncCallback(wakeWatch, c.watch)
+		c.c.SetAsyncCallback(wakeWatch, c.l.r.Watch(c.queueStep))
 	}
 	if c.state != shaking {
 		return

@@ -1,5 +1,7 @@
 package asynctls
 
+import "math"
+
 // Pause stops what the peer sends from being read, and with it the end of the stream, until Resume: for a Handler that
 // passes it on to something slower. Data is not called again before; what comes meanwhile stays in the socket, and then
 // with the peer. Writing goes on.
@@ -21,7 +23,7 @@ func (c *ServerConn) Resume() {
 // has not returned ErrWantWrite. It is for a Handler whose two directions are not to hold up each other: Data stops while
 // more than half of HighWater is held, so it stops to write before that.
 func (c *ServerConn) AwaitSent(buffered int) {
-	c.awaiting, c.sentMark = true, buffered
+	c.awaiting, c.sentMark = true, int32(min(buffered, math.MaxInt32))
 	if c.sock.Buffered() <= buffered {
 		c.l.r.Post(c.awaited)
 	}
@@ -38,7 +40,7 @@ func (c *ServerConn) awaited() {
 // tellRoom ends what fullness has held up, and has the Handler write more if it waits for that.
 func (c *ServerConn) tellRoom() {
 	held := c.sock.Buffered()
-	tell := c.awaiting && held <= c.sentMark
+	tell := c.awaiting && held <= int(c.sentMark)
 	if tell {
 		c.awaiting = false
 	}
