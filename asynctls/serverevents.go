@@ -177,6 +177,9 @@ func (c *ServerConn) read() {
 		}
 		switch {
 		case err == nil:
+			if c.sock.drained() {
+				return
+			}
 		case err == ErrWantWrite:
 			c.full = true
 			return
