@@ -243,6 +243,10 @@ func TestServerMaxHandshakes(t *testing.T) {
 			if st := e.Stats(); st.InFlight+st.Queued+st.Waiting > 2 {
 				t.Errorf("%+v", st)
 			}
+			await(t, "the line", func() bool {
+				st := s.Stats()
+				return st.Paused == 2 && st.InLine == n-2 && st.Running == 0
+			})
 			gate.Unlock()
 		}
 		clients.Wait()
