@@ -82,7 +82,7 @@ func (f *failures) check(t testing.TB, n int, kind func(error) bool) {
 	}
 }
 
-// While 2,000 handshakes wait for an engine that is stuck, what is open goes on, and none of them holds a thread.
+// While 2,000 handshakes wait for an engine that is stuck, what is open goes on, and none of them holds a thread, or much memory.
 func TestServerStuckEngine(t *testing.T) {
 	e, gate := newStuck(t)
 	server, client := configs(t, e)
@@ -92,7 +92,7 @@ func TestServerStuckEngine(t *testing.T) {
 	open := dial(t, addr, client)
 	ask(t, open, "hello")
 	p := hello(t, client)
-	threads := countThreads()
+	threads, before := countThreads(), memory()
 
 	gate.Lock()
 	const n = 2000
@@ -113,6 +113,11 @@ func TestServerStuckEngine(t *testing.T) {
 	ask(t, open, "still there")
 	if now := countThreads(); now > threads+20 {
 		t.Errorf("%d threads, %d before", now, threads)
+	}
+	each := (memory() - before) / n
+	t.Log(each, "bytes for each handshake under way, the client's end included")
+	if each > 64<<10 {
+		t.Errorf("%d bytes for each handshake under way", each)
 	}
 	if st := s.Stats(); st.Handshaking != n || st.Open != 1 {
 		t.Errorf("%+v", st)
