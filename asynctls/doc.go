@@ -42,6 +42,7 @@
 //     Write is final, so the transport takes everything.
 //   - A paused handshake holds the mutex that ConnectionState takes. HandshakeContext returns before it asks for that, and
 //     for its context's Done, exactly when the handshake is done.
+//   - The end of a handshake's context closes the connection, from another goroutine, so the context must have none.
 //   - GetCertificate is not asked, without SNI, while Certificates is set.
 //   - A client that renegotiates does so inside Read, with a background context.
 package asynctls

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -206,6 +207,82 @@ func TestGrid(t *testing.T) {
 						}
 					})
 				}
+			}
+		}
+	}
+}
+
+// An engine that never answers: a handshake waits until its time is over, as a job and blocking; then its place is free,
+// and the operation forgotten.
+func TestGridNeverAnswers(t *testing.T) {
+	for algorithm, key := range keys() {
+		cert := newCert(t, key)
+		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+			for _, role := range []string{"server", "client"} {
+				t.Run(fmt.Sprintf("%s/%s/%s", algorithm, tls.VersionName(version), role), func(t *testing.T) {
+					e, _ := newGate(t)
+					held := withEngine(t, e, cert)
+					sc := &tls.Config{Certificates: []tls.Certificate{cert}, MaxVersion: version, MinVersion: version}
+					cc := &tls.Config{RootCAs: rootsOf(cert), ServerName: "example.test"}
+					if role == "server" {
+						sc.Certificates[0] = held
+					} else {
+						sc.ClientAuth, sc.ClientCAs = tls.RequireAndVerifyClientCert, rootsOf(cert)
+						cc.Certificates = []tls.Certificate{held}
+					}
+					sc, cc = asynctls.Config(sc), asynctls.Config(cc)
+					short, long := &asynctls.Options{Pool: newPool(t, 1), HandshakeTimeout: 1}, &asynctls.Options{Pool: newPool(t, 1)}
+					so, co := short, long
+					if role == "client" {
+						so, co = co, so
+					}
+					s, c := newSide(t, asynctls.NewServerConn, sc, so), newSide(t, asynctls.NewClientConn, cc, co)
+					it := s
+					if role == "client" {
+						it = c
+					}
+					for range 100_000 {
+						if sErr, cErr := s.Handshake(), c.Handshake(); sErr != nil && !asynctls.Wants(sErr) || cErr != nil && !asynctls.Wants(cErr) {
+							t.Fatal(sErr, cErr)
+						}
+						if moved := carry(s, c, 1) || carry(c, s, 1); !moved && it.WaitingForAsync() {
+							break
+						}
+					}
+					if err := it.Handshake(); err != asynctls.ErrWantAsync { // however often it is asked
+						t.Fatal(err)
+					}
+					if err := it.Timeout(); !errors.Is(err, os.ErrDeadlineExceeded) {
+						t.Error(err)
+					}
+					if !hasPlace(short.Pool) {
+						t.Error("a job is left")
+					}
+
+					a, b := net.Pipe()
+					defer a.Close()
+					defer b.Close()
+					ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+					defer cancel()
+					errs := make(chan error, 1)
+					mine, other := tls.Server(a, sc), tls.Client(b, cc)
+					if role == "client" {
+						mine, other = other, mine
+					}
+					go func() {
+						err := other.Handshake()
+						if err == nil { // it has nothing to wait for; the other one has
+							_, err = other.Read(make([]byte, 1))
+						}
+						errs <- err
+					}()
+					if err := mine.HandshakeContext(ctx); err == nil || !strings.Contains(err.Error(), context.DeadlineExceeded.Error()) {
+						t.Error("blocking:", err)
+					}
+					if err := receive(t, "the other side", errs); err == nil {
+						t.Error("the other side is content")
+					}
+				})
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package asynctls_test
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/asynctls"
+	"asynccrypto/engine"
 )
 
 // Fifty connections and a pool of one: everybody is served, each after a wake, and nobody polls. Those that are given up
@@ -135,6 +137,55 @@ func TestCallbackChanges(t *testing.T) {
 		}
 		if s.WaitingForAsync() || old.Load() != 0 || late == (current.Load() == 1) {
 			t.Error(late, s.WaitingForAsync(), old.Load(), current.Load())
+		}
+	}
+}
+
+// Also while it stands in line for a place: with the one that is set when a place comes free. With none it goes on when
+// it is asked to.
+func TestCallbackChangesInLine(t *testing.T) {
+	_, clientConfig := configs(t, newEngine(t))
+	for _, unset := range []bool{false, true} {
+		o := &asynctls.Options{Pool: newPool(t, 1)}
+		first, second := newSide(t, asynctls.NewClientConn, clientConfig, o), newSide(t, asynctls.NewClientConn, clientConfig, o)
+		first.Handshake()
+		if err := second.Handshake(); err != asynctls.ErrWantAsyncJob {
+			t.Fatal(err)
+		}
+		var calls atomic.Int32
+		second.SetAsyncCallback(func(arg any) { arg.(*atomic.Int32).Add(1) }, &calls)
+		if unset {
+			second.SetAsyncCallback(nil, nil)
+		}
+		first.Abort()
+		if n := calls.Load(); n != 1 && !unset || n != 0 && unset || len(second.wakes) != 0 {
+			t.Error(unset, n, len(second.wakes))
+		}
+		if err := second.Handshake(); err != asynctls.ErrWantRead {
+			t.Error(unset, err)
+		}
+	}
+}
+
+// A handshake that waits for room in a full engine is closed: it leaves that line too.
+func TestCloseWhileEngineIsFull(t *testing.T) {
+	e := newTestEngine(t, 1, (*engine.Request).Run)
+	running, full := make(chan struct{}), make(chan struct{})
+	go e.Do(context.Background(), engine.Func(func() error { close(running); <-full; return nil }))
+	defer close(full)
+	<-running
+	sc, cc := configs(t, e)
+	for name, end := range map[string]func(*asynctls.Conn){"Close": func(c *asynctls.Conn) { c.Close() }, "Abort": (*asynctls.Conn).Abort} {
+		o := &asynctls.Options{Pool: newPool(t, 1)}
+		s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, &asynctls.Options{Pool: newPool(t, 1)})
+		c.Handshake()
+		carry(c, s, 1<<20)
+		if err := s.Handshake(); err != asynctls.ErrWantAsync || s.AsyncStatus() != async.StatusEAGAIN || e.Stats().Waiting != 1 {
+			t.Fatal(name, err, s.AsyncStatus(), e.Stats())
+		}
+		end(s.Conn)
+		if st := e.Stats(); st.Waiting != 0 || !hasPlace(o.Pool) {
+			t.Errorf("%s: something is left: %+v", name, st)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"net"
 	"path/filepath"
 	"strings"
@@ -255,4 +256,46 @@ func TestKeyUpdateFlood(t *testing.T) {
 	if err := <-errs; err == nil || !strings.Contains(err.Error(), "too many non-advancing records") {
 		t.Error(err)
 	}
+}
+
+// OpenSSL's client and a Server: key updates both ways, which go on; a flood of them and a renegotiation, which are refused
+// as crypto/tls refuses them, and end that connection alone.
+func TestServerOnLoopsOfOpenSSL(t *testing.T) {
+	server, client := configs(t, newEngine(t))
+	ends := make(chan error, 10)
+	s := &asynctls.Server{TLS: server, Loops: 1, Handler: &funcs{closed: func(_ *asynctls.ServerConn, err error) { ends <- err }}}
+	addr := serve(t, s)
+	other := dial(t, addr, client)
+	connect := func(flag string) *program {
+		p := start(t, "openssl", "s_client", "-connect", addr, flag)
+		p.say("hello\n")
+		p.expect(t, "hello")
+		return p
+	}
+	p := connect("-tls1_3")
+	for _, command := range []string{"K", "k", "K"} { // with and without asking for ours
+		p.say(command + "\n")
+		p.expect(t, "KEYUPDATE")
+		p.say("after " + command + "\n")
+		p.expect(t, "after "+command)
+	}
+	p.say("Q\n")
+	if err := receive(t, "Closed", ends); err != io.EOF {
+		t.Error(err)
+	}
+	p = connect("-tls1_3")
+	for range 17 {
+		p.say("K\n")
+		p.expect(t, "KEYUPDATE")
+	}
+	if err := receive(t, "Closed after a flood", ends); err == nil || !strings.Contains(err.Error(), "too many non-advancing records") {
+		t.Error(err)
+	}
+	p = connect("-tls1_2")
+	p.say("R\n")
+	p.expect(t, "RENEGOTIATING")
+	if err := receive(t, "Closed after a renegotiation", ends); err == nil || err == io.EOF {
+		t.Error("a renegotiation was taken, or ended by the client:", err)
+	}
+	ask(t, other, "still there")
 }

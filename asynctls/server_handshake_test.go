@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 
 	"asynccrypto/asynctls"
 	"asynccrypto/engine"
+	"asynccrypto/reactor"
 )
 
 // newStuck returns an engine that answers only while the gate is open.
@@ -80,7 +82,7 @@ func (f *failures) check(t testing.TB, n int, kind func(error) bool) {
 	}
 }
 
-// While 2,000 handshakes wait for an engine that is stuck, what is open goes on, and none of them holds a thread.
+// While 2,000 handshakes wait for an engine that is stuck, what is open goes on, and none of them holds a thread, or much memory.
 func TestServerStuckEngine(t *testing.T) {
 	e, gate := newStuck(t)
 	server, client := configs(t, e)
@@ -90,7 +92,7 @@ func TestServerStuckEngine(t *testing.T) {
 	open := dial(t, addr, client)
 	ask(t, open, "hello")
 	p := hello(t, client)
-	threads := countThreads()
+	threads, before := countThreads(), memory()
 
 	gate.Lock()
 	const n = 2000
@@ -112,6 +114,11 @@ func TestServerStuckEngine(t *testing.T) {
 	if now := countThreads(); now > threads+20 {
 		t.Errorf("%d threads, %d before", now, threads)
 	}
+	each := (memory() - before) / n
+	t.Log(each, "bytes for each handshake under way, the client's end included")
+	if each > 64<<10 {
+		t.Errorf("%d bytes for each handshake under way", each)
+	}
 	if st := s.Stats(); st.Handshaking != n || st.Open != 1 {
 		t.Errorf("%+v", st)
 	}
@@ -122,6 +129,75 @@ func TestServerStuckEngine(t *testing.T) {
 	await(t, "the handshakes to fail", func() bool { return s.Stats().Failed == n && s.Stats().Handshaking == 0 })
 	failed.check(t, n, func(error) bool { return true })
 	ask(t, open, "still there")
+}
+
+// In each turn of a loop what open connections have sent comes before handshakes, of which one step is taken. The loop
+// stands still until a storm of ClientHellos is there, and data behind it; more data comes in the middle.
+func TestServerOpenComesFirst(t *testing.T) {
+	server, client := configs(t, newEngine(t))
+	const n, few = 60, 5 // hellos, and how many of them may come before data that is there
+	var loop *reactor.Loop
+	var order []string // of the loop's goroutine
+	var late *tls.Conn
+	server.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		if late != nil {
+			order = append(order, "hello")
+			if len(order) == 20 {
+				late.Write([]byte("late"))
+			}
+		}
+		return nil, nil
+	}
+	got := make(chan string, 10)
+	s := &asynctls.Server{TLS: server, Loops: 1, Handler: &funcs{
+		open: func(c *asynctls.ServerConn) error { loop = c.Loop(); return nil },
+		data: func(c *asynctls.ServerConn, p []byte) error {
+			order = append(order, string(p))
+			got <- string(p)
+			return nil
+		},
+	}}
+	addr := serve(t, s)
+	early := dial(t, addr, client)
+	early.Write([]byte("open"))
+	receive(t, "Data", got)
+	second := dial(t, addr, client)
+	second.Write([]byte("open"))
+	receive(t, "Data", got)
+	hellos := make([]net.Conn, n)
+	for i := range hellos {
+		hellos[i] = dialRaw(t, addr)
+	}
+	await(t, "the connections", func() bool { return s.Stats().Handshaking == n })
+	still, goOn := make(chan bool), make(chan bool)
+	loop.Post(func() { // behind the last that was accepted
+		order, late = nil, second
+		close(still)
+		<-goOn
+	})
+	<-still
+	p := hello(t, client)
+	for _, c := range hellos {
+		c.Write(p)
+	}
+	early.Write([]byte("early"))
+	time.Sleep(20 * time.Millisecond) // for all of it to be there
+	close(goOn)
+	receive(t, "Data", got)
+	receive(t, "Data", got)
+	seen := make(chan []string)
+	await(t, "the hellos", func() bool {
+		loop.Post(func() { seen <- slices.Clone(order) })
+		return len(<-seen) == n+2
+	})
+	loop.Post(func() { seen <- order })
+	all := <-seen
+	if i := slices.Index(all, "early"); i > few {
+		t.Errorf("%d handshakes came before the data that was there", i)
+	}
+	if i := slices.Index(all, "late"); i > n/2+10 { // the 20th has sent it
+		t.Errorf("%d handshakes came before the data that came in their middle", i)
+	}
 }
 
 func countThreads() int {
@@ -172,6 +248,10 @@ func TestServerMaxHandshakes(t *testing.T) {
 			if st := e.Stats(); st.InFlight+st.Queued+st.Waiting > 2 {
 				t.Errorf("%+v", st)
 			}
+			await(t, "the line", func() bool {
+				st := s.Stats()
+				return st.Paused == 2 && st.InLine == n-2 && st.Running == 0
+			})
 			gate.Unlock()
 		}
 		clients.Wait()

@@ -19,17 +19,20 @@ import (
 	"asynccrypto/engine"
 )
 
-var soakFor = flag.Duration("soak", 0, "how long TestServerSoak runs, instead of a second")
+var soakFor = flag.Duration("soak", 0, "how long TestServerSoak runs, instead of a second, or until it has seen soakLeast connections")
+
+// soakLeast is how many connections make a soak.
+const soakLeast = 2000
 
 // TestServerSoak has clients of all kinds come and go at random, with a Handler that closes, aborts, panics and posts,
 // and an engine that fails, while servers are shut down in the middle. Afterwards jobs, goroutines, fds and memory are
 // what they were.
 func TestServerSoak(t *testing.T) {
-	d := *soakFor
+	d, least := *soakFor, uint64(soakLeast)
 	if d == 0 {
 		d = time.Second
 		if testing.Short() {
-			d /= 10
+			d, least = d/10, 0
 		}
 	}
 	e, err := engine.New(engine.Config{Name: "soak", Workers: 2, Depth: 8, Handler: func(batch []*engine.Request) {
@@ -43,9 +46,9 @@ func TestServerSoak(t *testing.T) {
 	defer e.Close()
 	server, client := configs(t, e)
 	client.ClientSessionCache = tls.NewLRUClientSessionCache(10)
-	soakServers(t, server, client, 100*time.Millisecond) // what is made once is made now
+	soakServers(t, server, client, 100*time.Millisecond, 0) // what is made once is made now
 	goroutines, files, before := runtime.NumGoroutine(), openFDs(), memory()
-	n := soakServers(t, server, client, d)
+	n := soakServers(t, server, client, d, least)
 	await(t, "the goroutines", func() bool { return runtime.NumGoroutine() <= goroutines })
 	await(t, "the fds", func() bool { return openFDs() <= files })
 	const slack = 4 << 20
@@ -64,8 +67,8 @@ func TestServerSoak(t *testing.T) {
 	t.Log(n, "connections")
 }
 
-func soakServers(t *testing.T, server, client *tls.Config, d time.Duration) (n uint64) {
-	for end := time.Now().Add(d); time.Now().Before(end); {
+func soakServers(t *testing.T, server, client *tls.Config, d time.Duration, least uint64) (n uint64) {
+	for end := time.Now().Add(d); time.Now().Before(end) || n < least && !t.Failed(); {
 		n += soakServer(t, server, client, min(d, time.Second))
 	}
 	return n

@@ -12,6 +12,9 @@ type ServerStats struct {
 	Canceled    uint64 // handshakes that Shutdown or Close ended
 	Handshaking int    // connections whose handshake is not done, begun or not
 	Open        int    // connections whose handshake is done, until they are closed
+	Running     int    // jobs of handshakes that run now
+	Paused      int    // jobs of handshakes that are paused: for the peer, or for an engine
+	InLine      int    // handshakes in line, because of MaxHandshakes
 }
 
 type serverFigures struct {
@@ -23,9 +26,9 @@ type serverFigures struct {
 func (s *Server) Stats() ServerStats {
 	f := &s.figures
 	s.mu.Lock()
-	pending := s.pending
+	pending, loops := s.pending, s.loops
 	s.mu.Unlock()
-	return ServerStats{
+	st := ServerStats{
 		Accepted:    f.accepted.Load(),
 		Handshakes:  f.handshakes.Load(),
 		Resumed:     f.resumed.Load(),
@@ -35,4 +38,11 @@ func (s *Server) Stats() ServerStats {
 		Handshaking: len(pending),
 		Open:        int(f.open.Load()),
 	}
+	for _, l := range loops {
+		p := l.o.Pool.Stats()
+		st.Running += p.Running
+		st.Paused += p.Paused
+		st.InLine += p.Waiting
+	}
+	return st
 }

@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"asynccrypto/asynctls"
 )
 
 // serveOptions are the options of serve; those of numbers are 0 where they were not given.
@@ -44,6 +46,8 @@ type service interface {
 	shutdown(ctx context.Context) error
 	// connections is how many are open.
 	connections() int
+	// Stats is for metrics.
+	Stats() asynctls.ServerStats
 }
 
 func serveCommand(args []string, std stdio) error {
@@ -87,7 +91,7 @@ func serveUntil(o *serveOptions, std stdio, signals <-chan os.Signal) error {
 		return listenError("-addr", o.addr, err)
 	}
 	defer ln.Close()
-	stopMetrics, err := serveMetrics(o.metrics, keys, s, l)
+	stopMetrics, err := serveMetrics(o.metrics, o.proxy != "", keys, s, l)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"regexp"
 	"strings"
@@ -73,6 +74,27 @@ func (s *served) logged(pattern string) []string {
 		}
 		if over := s.over(); over || time.Now().After(deadline) {
 			s.t.Fatalf("no line %q; ended: %v, %v\n%s", pattern, over, s.err, s.log)
+		}
+	}
+}
+
+// measured waits until the metrics have each of the lines, or one that begins with it, and returns them.
+func (s *served) measured(lines ...string) string {
+	s.t.Helper()
+	url := s.logged(`metrics at (\S+)`)[1]
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		_, figures := get(s.t, http.DefaultClient, url)
+		missing := ""
+		for _, line := range lines {
+			if !strings.Contains("\n"+figures, "\n"+line) {
+				missing = line
+			}
+		}
+		if missing == "" {
+			return figures
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("no %s in\n%s", missing, figures)
 		}
 	}
 }

@@ -158,8 +158,12 @@ func (r *relay) fail(err error) {
 	if r.closed {
 		return
 	}
-	r.p.log.failed("backend "+r.p.backend.name, "for "+peerName(r.c.RemoteAddr()), errorText(err))
+	r.logBackend(err)
 	r.c.Abort()
+}
+
+func (r *relay) logBackend(err error) {
+	r.p.log.failed("backend "+r.p.backend.name, "for "+peerName(r.c.RemoteAddr()), errorText(err))
 }
 
 func errorText(err error) string {

@@ -7,11 +7,8 @@ import (
 	"strings"
 )
 
-// handshakeFailed logs a handshake that failed.
-func (l *serveLog) handshakeFailed(peer, cause string) {
-	l.handshakes.Add(1)
-	l.failed("handshake failed", peer, handshakeCause(cause))
-}
+// notInTime is handshakeCause's word for those that timed out.
+const notInTime = "not done in time"
 
 // peerName is the address of the other end, as far as the system still knows it.
 func peerName(addr net.Addr) string {
@@ -49,7 +46,7 @@ func handshakeCause(cause string) string {
 	case strings.Contains(cause, "bad record MAC"):
 		return cause + " (in TLS 1.3 this is also how openssl and curl come across when they don't trust the certificate)"
 	case strings.Contains(cause, "i/o timeout"), strings.Contains(cause, "handshake not done"):
-		return "not done in time"
+		return notInTime
 	}
 	return cause
 }

@@ -10,15 +10,22 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"asynccrypto/asynctls"
 )
 
 // httpService serves files, or the page about the connection, by net/http. All that is not plain there is its tls.Config.
 type httpService struct {
 	server http.Server
 	what   string
-	open   atomic.Int64
+	conns  atomic.Int64
+	// shaking has the connections whose handshake is not known to be done: net/http says so when a request comes, and
+	// over HTTP/2 at once.
+	shaking                                                   sync.Map
+	accepted, handshakes, resumed, failed, timedOut, canceled atomic.Uint64
 }
 
 func newHTTPService(o *serveOptions, config *tls.Config, keys *serveKeys, l *serveLog) (*httpService, error) {
@@ -39,7 +46,7 @@ func newHTTPService(o *serveOptions, config *tls.Config, keys *serveKeys, l *ser
 		TLSConfig:         config,
 		ReadHeaderTimeout: 10 * time.Second, // of handshakes too
 		IdleTimeout:       o.idle,
-		ErrorLog:          log.New(httpErrors{l}, "", 0),
+		ErrorLog:          log.New(httpErrors{s, l}, "", 0),
 		ConnState:         s.connState,
 	}
 	return s, nil
@@ -47,16 +54,55 @@ func newHTTPService(o *serveOptions, config *tls.Config, keys *serveKeys, l *ser
 
 func (s *httpService) describe() string { return s.what }
 
-func (s *httpService) connState(_ net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateNew:
-		s.open.Add(1)
-	case http.StateClosed, http.StateHijacked:
-		s.open.Add(-1)
+func (s *httpService) connState(c net.Conn, state http.ConnState) {
+	if state == http.StateNew {
+		s.accepted.Add(1)
+		s.conns.Add(1)
+		s.shaking.Store(c, nil)
+		return
+	}
+	if _, first := s.shaking.LoadAndDelete(c); first {
+		if t := c.(*tls.Conn).ConnectionState(); t.HandshakeComplete {
+			s.handshakes.Add(1)
+			if t.DidResume {
+				s.resumed.Add(1)
+			}
+		}
+	}
+	if state == http.StateClosed || state == http.StateHijacked {
+		s.conns.Add(-1)
 	}
 }
 
-func (s *httpService) connections() int { return int(s.open.Load()) }
+func (s *httpService) connections() int { return int(s.conns.Load()) }
+
+// Stats implements metrics.Server. There are no jobs: net/http has a goroutine for each connection.
+func (s *httpService) Stats() asynctls.ServerStats {
+	shaking := 0
+	s.shaking.Range(func(any, any) bool { shaking++; return true })
+	return asynctls.ServerStats{
+		Accepted:    s.accepted.Load(),
+		Handshakes:  s.handshakes.Load(),
+		Resumed:     s.resumed.Load(),
+		Failed:      s.failed.Load(),
+		TimedOut:    s.timedOut.Load(),
+		Canceled:    s.canceled.Load(),
+		Handshaking: shaking,
+		Open:        max(0, s.connections()-shaking),
+	}
+}
+
+// handshakeFailed accounts for one that net/http has logged.
+func (s *httpService) handshakeFailed(cause string) {
+	switch {
+	case cause == notInTime:
+		s.timedOut.Add(1)
+	case strings.Contains(cause, "use of closed network connection"): // by us
+		s.canceled.Add(1)
+	default:
+		s.failed.Add(1)
+	}
+}
 
 func (s *httpService) serve(ln net.Listener) error {
 	if err := s.server.ServeTLS(ln, "", ""); !errors.Is(err, http.ErrServerClosed) {
@@ -108,13 +154,18 @@ func (k *serveKeys) page(w http.ResponseWriter, r *http.Request) {
 }
 
 // httpErrors is where net/http logs. It has no other word for a handshake that failed.
-type httpErrors struct{ l *serveLog }
+type httpErrors struct {
+	s *httpService
+	l *serveLog
+}
 
 func (e httpErrors) Write(p []byte) (int, error) {
 	line := strings.TrimSpace(string(p))
 	if rest, ok := strings.CutPrefix(line, "http: TLS handshake error from "); ok {
 		if peer, why, ok := strings.Cut(rest, ": "); ok {
-			e.l.handshakeFailed(peer, why)
+			cause := handshakeCause(why)
+			e.s.handshakeFailed(cause)
+			e.l.failed("handshake failed", peer, cause)
 			return len(p), nil
 		}
 	}

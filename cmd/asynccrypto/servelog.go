@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -16,8 +15,6 @@ type serveLog struct {
 	w     io.Writer
 	lines chan string
 	ended chan struct{}
-	// handshakes counts those that failed.
-	handshakes atomic.Uint64
 
 	mu      sync.Mutex
 	closed  bool

@@ -14,7 +14,7 @@ import (
 
 // serveMetrics serves figures for Prometheus over plain HTTP on addr, if there is one: the engine's, the server's, and
 // those of Go and of the process.
-func serveMetrics(addr string, keys *serveKeys, s service, l *serveLog) (stop func(), err error) {
+func serveMetrics(addr string, proxy bool, keys *serveKeys, s service, l *serveLog) (stop func(), err error) {
 	if addr == "" {
 		return func() {}, nil
 	}
@@ -26,20 +26,12 @@ func serveMetrics(addr string, keys *serveKeys, s service, l *serveLog) (stop fu
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(c, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if server, ok := s.(metrics.Server); ok {
-		if err := c.AddServer("proxy", server); err != nil {
-			return nil, err
-		}
-	} else { // net/http tells less
-		registry.MustRegister(
-			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-				Name: "asynccrypto_serve_connections",
-				Help: "Connections that are open, handshakes under way included.",
-			}, func() float64 { return float64(s.connections()) }),
-			prometheus.NewCounterFunc(prometheus.CounterOpts{
-				Name: "asynccrypto_serve_handshakes_failed_total",
-				Help: "Handshakes that failed, or were not done in time.",
-			}, func() float64 { return float64(l.handshakes.Load()) }))
+	name := "https"
+	if proxy {
+		name = "proxy"
+	}
+	if err := c.AddServer(name, s); err != nil {
+		return nil, err
 	}
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {

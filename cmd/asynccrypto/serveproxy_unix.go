@@ -7,7 +7,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"runtime"
 	"time"
 
@@ -45,7 +47,7 @@ func newProxyService(o *serveOptions, config *tls.Config, l *serveLog) (service,
 		HighWater:     proxyHighWater,
 		IdleTimeout:   o.idle,
 		Failed: func(remote net.Addr, err error) {
-			l.handshakeFailed(peerName(remote), causeOf(err))
+			l.failed("handshake failed", peerName(remote), handshakeCause(causeOf(err)))
 		},
 	}
 	p.what = fmt.Sprintf("proxy to %s; %s, %s at a time, GOMAXPROCS %d",
@@ -117,4 +119,11 @@ func (p *proxyService) Writable(c *asynctls.ServerConn) error {
 func (p *proxyService) Shutdown(*asynctls.ServerConn) {}
 
 // Closed implements asynctls.Handler.
-func (p *proxyService) Closed(c *asynctls.ServerConn, _ error) { c.Value.(*relay).close() }
+func (p *proxyService) Closed(c *asynctls.ServerConn, err error) {
+	c.Value.(*relay).close()
+	switch {
+	case err == nil, err == io.EOF, errors.Is(err, asynctls.ErrServerClosed), errors.Is(err, os.ErrDeadlineExceeded): // -idle
+		return
+	}
+	p.log.failed("connection failed", peerName(c.RemoteAddr()), errorText(err))
+}

@@ -113,6 +113,7 @@ func TestServeProxyHalfClose(t *testing.T) {
 	})
 	s, config := proxied(t, backend, "-metrics", "127.0.0.1:0")
 	c := dialTLS(t, s, config)
+	s.measured(`asynccrypto_server_connections{server="proxy",state="open"} 1`) // the client may be done before the server
 	io.WriteString(c, "over")
 	if err := c.CloseWrite(); err != nil {
 		t.Fatal(err)
@@ -235,6 +236,7 @@ func TestServeProxyBreaks(t *testing.T) {
 	if got, _ := io.ReadAll(c); len(got) != 100 {
 		t.Errorf("%d bytes before the reset", len(got))
 	}
+	s.logged(`backend ` + backend + `: for ` + raw.LocalAddr().String() + `: (connection reset by peer|broken pipe)`)
 	if bytes.Contains(seen.read, []byte{21, 3, 3}) { // an alert, and there is but one that it could be
 		t.Error("close_notify for a backend that broke off")
 	}
@@ -247,6 +249,15 @@ func TestServeProxyBreaks(t *testing.T) {
 	if err := <-said; !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the backend saw %v", err)
 	}
+	s.logged(`connection failed: ` + c.LocalAddr().String() + `: connection reset by peer`)
+
+	c = dialTLS(t, s, config)
+	io.WriteString(c, "hello")
+	io.WriteString(c.NetConn(), "no record of TLS")
+	if err := <-said; !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the backend saw %v", err)
+	}
+	s.logged(`connection failed: ` + c.LocalAddr().String() + `: tls: `)
 }
 
 // lastRecord keeps what a connection has read once its handshake is done, but for what is application data.

@@ -58,7 +58,7 @@ func (r *relay) fromClient(b []byte) {
 		return
 	}
 	if _, err := r.sock.Write(b); err != nil {
-		r.breakOff()
+		r.breakOff(err)
 	} else if r.sock.Buffered() > relayMark {
 		r.c.Pause()
 	}
@@ -71,7 +71,7 @@ func (r *relay) toBackend() {
 	}
 	if r.sock.Buffered() > 0 {
 		if err := r.sock.Flush(); err != nil {
-			r.breakOff()
+			r.breakOff(err)
 			return
 		}
 	}
@@ -87,8 +87,8 @@ func (r *relay) toBackend() {
 
 // breakOff notes that the backend takes no more. What it has sent before is still passed on: an answer to a request that
 // it did not want to read to its end.
-func (r *relay) breakOff() {
-	r.backendGone = true
+func (r *relay) breakOff(err error) {
+	r.broke(err)
 	r.c.Resume() // to see the client's end; what it sends goes nowhere
 	r.later()
 }
@@ -102,6 +102,14 @@ func (r *relay) clientEnded() {
 func (r *relay) clientTook() {
 	r.finish()
 	r.pump()
+}
+
+// broke notes that the backend has broken off, and logs why.
+func (r *relay) broke(err error) {
+	if !r.backendGone {
+		r.backendGone = true
+		r.logBackend(err)
+	}
 }
 
 // later posts a pump.
@@ -149,7 +157,7 @@ func (r *relay) pump() {
 func (r *relay) backendEnded(err error) {
 	r.backendEOF = true
 	if err != io.EOF {
-		r.backendGone = true
+		r.broke(err)
 	}
 	if !r.backendGone && r.c.CloseWrite() != nil {
 		r.c.Abort()

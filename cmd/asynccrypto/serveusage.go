@@ -37,8 +37,8 @@ theirs. What the environment says in GOMAXPROCS goes before. Fewer workers, such
 SIGTERM or SIGINT stops accepting, lets connections end by themselves for -grace, and then closes what is left: the exit
 status is 0 if there was nothing left, else 1. A second one ends at once. SIGHUP reads -cert and -key again.
 
-The log goes to stderr. Each handshake that fails is a line with its peer and its cause; of those with the same cause five
-in ten seconds are, and then how many more there were.
+The log goes to stderr. Each handshake, connection and backend that fails is a line with its peer and its cause; of those
+with the same cause five in ten seconds are, and then how many more there were.
 
 Example:
     $ asynccrypto serve -cert cert.pem -key key.pem -proxy localhost:8080 &

@@ -181,6 +181,40 @@ func TestWaitingHandshakeHoldsMutex(t *testing.T) {
 	}
 }
 
+// The end of a handshake's context closes the connection below, on another goroutine; one that can't be cancelled, though
+// its parent is, does not.
+func TestCancelledHandshakeIsClosed(t *testing.T) {
+	for _, version := range versions {
+		for _, without := range []bool{false, true} {
+			sc, cc := configs(t, version)
+			s, c := newWires()
+			s.asleep = make(chan struct{}, 1)
+			server, client := tls.Server(s, sc), tls.Client(c, cc)
+			parent, cancel := context.WithCancel(t.Context())
+			ctx := parent
+			if without {
+				ctx = context.WithoutCancel(parent)
+			}
+			shaken := make(chan error, 1)
+			go func() { shaken <- server.HandshakeContext(ctx) }()
+			<-s.asleep
+			cancel()
+			if !without {
+				if err := <-shaken; !errors.Is(err, context.Canceled) {
+					t.Error(version, err)
+				}
+				continue
+			}
+			if err := client.Handshake(); err != nil {
+				t.Error(version, err)
+			}
+			if err := <-shaken; err != nil {
+				t.Error(version, err)
+			}
+		}
+	}
+}
+
 // GetCertificate is not asked, without SNI, while Certificates is set.
 func TestGetCertificateWithoutSNI(t *testing.T) {
 	for _, name := range []string{"", "example.test"} {
