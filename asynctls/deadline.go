@@ -13,8 +13,9 @@ func (o *Options) sinceEpoch() time.Duration {
 }
 
 // Deadline returns when Timeout is to be called if nothing has happened until then: at the end of the time for the
-// handshake, also that of a renegotiation, for idleness, or for what Close still has to send. It is zero for never. It moves with every byte read or
-// written, so a timer need not: let it call Timeout, and set it again to the new Deadline. A Conn has no timer of its own.
+// handshake, also that of a renegotiation, for idleness, or for what Close still has to send. It is zero for never. It
+// moves with every byte read or written, so a timer need not: let it call Timeout, and set it again to the new Deadline. A
+// Conn has no timer of its own.
 func (c *Conn) Deadline() time.Time {
 	if after, _ := c.patience(); after > 0 {
 		return epoch.Add(c.last + after)

@@ -3,6 +3,7 @@
 // There are three ways in, from the least change to the most:
 //
 //   - Config, for a plain net/http server: keys of an engine take part in handshakes, bound to each one's context.
+//     Lookups is for a GetCertificate that blocks, here as with the next two.
 //   - Server, for connections by the ten thousand on a few event loops of this project (package reactor).
 //   - Conn, for an event loop of your own, over a socket or over two buffers (memory BIOs).
 //
@@ -24,6 +25,15 @@
 // Calling too early does no harm. The handshake runs as a job out of a pool, whose limit bounds the handshakes under way,
 // and that is paused while the transport is empty or the engine computes. An established connection needs neither a job
 // nor a goroutine: it is its tls.Conn and little more.
+//
+// What is easily missed:
+//
+//   - After an error that Wants denies, call Close until it no longer wants anything. The alert that tells the peer why is
+//     lost otherwise.
+//   - Write may take a part, or nothing, and return ErrWantWrite: even an echo has to keep the rest.
+//   - Write with nothing to write completes the handshake, so that a loop of Write and Read needs no step of its own for
+//     it.
+//   - HighWater bounds what the Transport holds. With Buffers, take Out only as far as the wire has room.
 //
 // # What crypto/tls promises, and what was found out
 //

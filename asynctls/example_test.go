@@ -68,10 +68,11 @@ func (s *echoServer) OnTraffic(c loopConn) {
 	in, _ := c.Next(-1)
 	x.buf.Feed(in)
 	var p [4096]byte
-	for err := error(nil); err == nil && c.OutboundBuffered()+x.buf.Buffered() < 64<<10; { // who takes nothing is not read from
+	// Who takes nothing is not read from: half of HighWater leaves room for what Read may make crypto/tls answer.
+	for err := error(nil); err == nil && c.OutboundBuffered()+x.buf.Buffered() < 32<<10; {
 		var n int
 		if n, err = x.tls.Read(p[:]); n > 0 { // shakes hands first
-			_, err = x.tls.Write(p[:n]) // as little as this is taken whole
+			_, err = x.tls.Write(p[:n]) // so this is taken whole
 		}
 		if err != nil && !asynctls.Wants(err) {
 			x.tls.Close() // what is to be said about it is in x.buf
@@ -84,7 +85,8 @@ func (s *echoServer) OnTraffic(c loopConn) {
 
 func (s *echoServer) OnClose(c loopConn) { c.Context().(*echoSession).tls.Abort() }
 
-// A handler for an event loop of somebody else's, over two buffers in memory.
+// A handler for an event loop of somebody else's, over two buffers in memory. It leaves out what examples/gnet has:
+// deadlines, a bound on Unread, and going on, with what was left unread, once a slow peer has taken some.
 func Example_eventLoop() {
 	pool, _ := async.NewPool(1000, 0) // handshakes under way on this loop
 	defer pool.Close()

@@ -9,7 +9,8 @@ import (
 
 // Handshake begins the handshake or goes on with it. It returns nil when it is done, one of the ErrWant errors when it
 // can't go on, and else why it failed: crypto/tls's error, ErrEngine, or an *async.PanicError if one of Config's functions
-// panicked. The alert that tells the peer is then held by the transport; Close sends it.
+// panicked. The alert that tells the peer is then held by the transport: call Close, as long as it wants to write, or the
+// peer never learns why.
 func (c *Conn) Handshake() error {
 	if c.err != nil {
 		return c.err
@@ -80,8 +81,9 @@ func (c *Conn) highWater() int {
 
 // Close ends the connection. A handshake under way is cancelled: its job unwinds and frees its place, and what an engine
 // still computes is dropped. An open connection says close_notify. Close returns ErrWantWrite until the transport has sent
-// what it holds, then closes that and returns its error; later calls return nil. It may be called at any time. Use
-// Deadline, or Abort, for a peer that takes nothing.
+// what it holds, then closes that and returns its error; later calls return nil. It may be called at any time. Call it
+// after an error of the other methods, too: what tells the peer, an alert, is lost otherwise. Use Deadline, or Abort, for
+// a peer that takes nothing.
 func (c *Conn) Close() error {
 	if c.phase == closed {
 		return nil

@@ -10,9 +10,11 @@ const maxPlaintext = 16384
 const readAhead = 32 << 10
 
 // Read reads what the peer has sent, after the handshake. It returns n > 0 with a nil error, or 0 with one of ErrWant, or
-// as tls.Conn's does: io.EOF after close_notify. While the transport holds 32 KB more than Options.HighWater it wants to
-// write first: reading can make crypto/tls answer, so that a peer that takes nothing could make memory grow. What Write
-// has taken does not keep it from reading, else two such connections that have much to tell each other would both wait.
+// as tls.Conn's does: io.EOF after close_notify, but also when the transport ends without one between two records, so that
+// a protocol has to say by itself where its messages end. While the transport holds 32 KB more than Options.HighWater it
+// wants to write first: reading can make crypto/tls answer, so that a peer that takes nothing could make memory grow. What
+// Write has taken does not keep it from reading, else two such connections that have much to tell each other would both
+// wait.
 //
 // There is no telling whether more has been decrypted already (SSL_pending): after a wake, and after the handshake, read
 // until it returns ErrWantRead.
@@ -95,8 +97,9 @@ func (c *Conn) goOn() error {
 }
 
 // Write encrypts p and gives it to the transport, after the handshake. It stops, with ErrWantWrite and the number of bytes
-// that were taken, once the transport holds more than Options.HighWater; what was taken must not be written again. Up to
-// 16 KB are taken whole or not at all. Any other error is final.
+// that were taken, perhaps none, once the transport holds more than Options.HighWater: keep the rest, and write that when
+// there is room. Up to 16 KB are taken whole or not at all. With an empty p it goes on with the handshake, sends no data,
+// and is nil if the next Write would be taken. Any other error is final.
 func (c *Conn) Write(p []byte) (n int, err error) {
 	for first := true; first || len(p) > 0; first = false {
 		if err := c.ready(c.highWater()); err != nil {

@@ -30,8 +30,8 @@ type Server struct {
 	Handler Handler
 	// Loops is how many event loops there are, each with a goroutine: 0 means GOMAXPROCS.
 	Loops int
-	// MaxHandshakes bounds the handshakes under way on each loop, each a job of some 20 KB: 0 means 1,000. The next ones wait in
-	// line, with what they have sent left in their sockets.
+	// MaxHandshakes bounds the handshakes under way on each loop, each a job of some 20 KB: 0 means 1,000. The next ones
+	// wait in line, with what they have sent left in their sockets.
 	MaxHandshakes int
 	// MaxPending bounds the connections whose handshake is not done, whether begun or not: 0 means 20,000. The next one of
 	// each listener waits, and the others in its own queue.

@@ -52,8 +52,9 @@ const (
 func (c *ServerConn) Loop() *reactor.Loop { return c.l.r }
 
 // Write is Conn.Write. What the socket does not take now is sent when it does. After ErrWantWrite the Handler is not given
-// more data until there is room, which a WriteHandler is told. The first Write of up to 16 KB in a call of Data never
-// returns it. After the connection was closed Write returns net.ErrClosed, or what it was ended with.
+// more data from c until there is room, which a WriteHandler is told: it keeps what was not taken, writes that then, and
+// bounds it if it comes from elsewhere, as from the other members of a chat. The first Write of up to 16 KB in a call of
+// Data never returns ErrWantWrite. After the connection was closed Write returns net.ErrClosed, or what it was ended with.
 func (c *ServerConn) Write(p []byte) (int, error) {
 	n, err := c.c.Write(p)
 	c.note(err)

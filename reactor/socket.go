@@ -27,6 +27,8 @@ type Socket struct {
 //
 // The fd stays the caller's, should be non-blocking, and is in one Socket of a loop at most. The error is ErrClosed, or
 // wraps what the system says: syscall.EEXIST for an fd that is watched already, EPERM for a file, which is always ready.
+// That of a net.Conn is in the care of Go's own poller: watch a duplicate, as its File method makes, set to non-blocking
+// after the call of Fd, and close the net.Conn.
 func (l *Loop) Socket(fd async.FD, h func(Events)) (*Socket, error) {
 	s := &Socket{registration{event: h}, l}
 	if err := l.watch(fd, &s.registration, true); err == ErrClosed {

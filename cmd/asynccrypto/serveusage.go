@@ -8,12 +8,12 @@ Usage:
     asynccrypto serve [options]                a page that says what the connection has negotiated
 
 Options:
-    -addr HOST:PORT     where to listen (default :8443; port 0 for any that is free)
+    -addr HOST:PORT     where to listen (default :8443, on all addresses; port 0 for any that is free)
     -cert FILE.pem      the certificate, and its issuers after it (default a throw-away one, made in memory)
     -key FILE.pem       its private key, not encrypted (default in the certificate's file)
     -client-ca FILE.pem admit only clients with a certificate that one of these has issued
     -tls 1.2|1.3        only this version (default both)
-    -engine NAME        multibuffer, workers or none (default as for speed); none signs where crypto/tls is
+    -engine NAME        multibuffer, workers or none (default as for speed); with none crypto/tls signs by itself
     -workers N          operations, or batches of eight, that the engine computes at once (default one for each core)
     -nice N             how much lower the priority of the workers' threads is, on Linux (default 10; 0 for none)
     -metrics ADDR       figures for Prometheus, by plain HTTP at http://ADDR/metrics
@@ -24,6 +24,8 @@ With -proxy:
     -loops N            event loops, each with its share of the connections (default one for each core)
     -max-handshakes N   handshakes under way; further ones wait (default 1000)
     -dial-timeout TIME  for a connection to the backend (default 5s)
+
+A TIME is such as 90s, 5m or 1h; a number alone is seconds.
 
 -root hides what begins with a dot, but .well-known, and what symbolic links find outside DIR. -proxy passes on bytes as
 they are, and each end of a direction as what it is; when the backend can't be reached the client's connection is closed.
