@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -137,5 +138,24 @@ func TestSocketErrors(t *testing.T) {
 	}
 	if _, err := a.Read(nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// An fd that blocks, as os.File's Fd gives it, would keep a whole processor of Go's from everything else, the garbage
+// collector's stop included.
+func TestSocketOfABlockingFD(t *testing.T) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fds[1])
+	s := asynctls.NewSocket(async.FD(fds[0]))
+	defer s.Close()
+	defer time.AfterFunc(5*time.Second, func() { unix.Shutdown(fds[1], unix.SHUT_RDWR) }).Stop()
+	if n, err := s.Read(make([]byte, 10)); n != 0 || err != error(asynctls.ErrWouldBlock) {
+		t.Error(n, err)
+	}
+	if n, err := s.Write(make([]byte, 4<<20)); n != 4<<20 || err != nil || s.Buffered() == 0 {
+		t.Error(n, err, s.Buffered())
 	}
 }

@@ -1,6 +1,7 @@
 package asynctls
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -112,10 +113,10 @@ func (s *Server) enter(a *acceptor) error {
 	}
 	if s.loops == nil {
 		s.down = make(chan struct{})
-		s.pending = make(chan struct{}, or(s.MaxPending, 20000))
+		s.pending = make(chan struct{}, cmp.Or(s.MaxPending, 20000))
 		s.listeners = make(map[*acceptor]bool)
 		var loops []*serveLoop
-		for range or(s.Loops, runtime.GOMAXPROCS(0)) {
+		for range cmp.Or(s.Loops, runtime.GOMAXPROCS(0)) {
 			l, err := s.newLoop()
 			if err != nil {
 				for _, l := range loops {
@@ -134,13 +135,6 @@ func (s *Server) enter(a *acceptor) error {
 	s.listeners[a] = true
 	s.accepting.Add(1)
 	return nil
-}
-
-func or(n, otherwise int) int {
-	if n == 0 {
-		return otherwise
-	}
-	return n
 }
 
 func (s *Server) leave(a *acceptor) {
@@ -188,7 +182,7 @@ func (s *Server) newLoop() (*serveLoop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asynctls: %w", err)
 	}
-	pool, err := async.NewPool(or(s.MaxHandshakes, 1000), 0)
+	pool, err := async.NewPool(cmp.Or(s.MaxHandshakes, 1000), 0)
 	if err != nil {
 		r.Close()
 		return nil, fmt.Errorf("asynctls: %w", err)

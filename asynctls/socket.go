@@ -17,8 +17,11 @@ type Socket struct {
 	known  bool // empty may be relied on: the loop tells when something comes, and no end of the stream is near
 }
 
-// NewSocket returns a Transport over fd, which must be non-blocking and is the Socket's from now on: its Close closes it.
-func NewSocket(fd async.FD) *Socket { return &Socket{fd: int32(fd)} }
+// NewSocket returns a Transport over fd, which is the Socket's from now on: it makes it non-blocking, and Close closes it.
+func NewSocket(fd async.FD) *Socket {
+	unblock(fd)
+	return &Socket{fd: int32(fd)}
+}
 
 // FD returns the socket's fd, to be watched.
 func (s *Socket) FD() async.FD { return async.FD(s.fd) }

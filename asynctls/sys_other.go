@@ -16,6 +16,7 @@ var errNoSockets = fmt.Errorf("asynctls: sockets on this system: %w", errors.Err
 func readFD(async.FD, []byte) (int, error)  { return 0, errNoSockets }
 func writeFD(async.FD, []byte) (int, error) { return 0, errNoSockets }
 func closeFD(async.FD) error                { return errNoSockets }
+func unblock(async.FD)                      {}
 func shutdownWrite(async.FD)                {}
 func unsent(async.FD) int32                 { return 0 }
 func localAddr(async.FD) net.Addr           { return nil }

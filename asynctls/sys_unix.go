@@ -49,6 +49,10 @@ func writeFD(fd async.FD, p []byte) (int, error) {
 
 func closeFD(fd async.FD) error { return os.NewSyscallError("close", unix.Close(int(fd))) }
 
+// unblock makes fd non-blocking: os.File's Fd, where many come from, makes them blocking, and readNow and writeNow would
+// hold up more than their goroutine. If it fails so will reading and writing.
+func unblock(fd async.FD) { unix.SetNonblock(int(fd), true) }
+
 // shutdownWrite says that nothing more will be sent.
 func shutdownWrite(fd async.FD) { unix.Shutdown(int(fd), unix.SHUT_WR) }
 

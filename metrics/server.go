@@ -47,7 +47,7 @@ func (s serverSource) collect(name string, ch chan<- prometheus.Metric) {
 	to.counter(serverHandshakes, st.Failed, "failed")
 	to.counter(serverHandshakes, st.TimedOut, "timed_out")
 	to.counter(serverHandshakes, st.Canceled, "canceled")
-	to.counter(serverResumed, st.Resumed) // not an outcome: it is read apart, so the rest of the completed may be less than 0
+	to.counter(serverResumed, st.Resumed) // not an outcome: it is part of one
 	to.gauge(serverJobs, float64(st.Running), "running")
 	to.gauge(serverJobs, float64(st.Paused), "paused")
 	to.gauge(serverInLine, float64(st.InLine))

@@ -85,12 +85,12 @@ func fail(std stdio, who string, err error) int {
 	return exitFailure
 }
 
-// oneLine writes control characters, which a file's name may hold, as Go would: a message is one line, and no name can
-// pass for two or move the cursor.
+// oneLine writes what does not show as itself, and may be in a file's name or come from a peer, as Go would: a message is
+// one line, and nothing in it can pass for two, move the cursor or turn the text round.
 func oneLine(s string) string {
 	var b strings.Builder
 	for _, r := range s {
-		if unicode.IsControl(r) {
+		if !unicode.IsPrint(r) {
 			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
 		} else {
 			b.WriteRune(r)

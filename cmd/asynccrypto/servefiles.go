@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -27,6 +28,9 @@ func hidden(name string) bool {
 // Open implements fs.FS. What can't be served is not there.
 func (f files) Open(name string) (fs.File, error) {
 	missing := &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	if _, err := filepath.Localize(name); err != nil {
+		return nil, missing // on Windows dir\.env is no single name
+	}
 	for part := range strings.SplitSeq(name, "/") {
 		if hidden(part) {
 			return nil, missing

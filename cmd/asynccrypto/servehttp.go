@@ -42,10 +42,11 @@ func newHTTPService(o *serveOptions, config *tls.Config, keys *serveKeys, l *ser
 	}
 	s.what = fmt.Sprintf("serving %s; HTTP/2 and HTTP/1.1, GOMAXPROCS %d", what, runtime.GOMAXPROCS(0))
 	s.server = http.Server{
-		Handler:           getOnly(handler),
+		Handler:           noLongerThan(o.idle, getOnly(handler)),
 		TLSConfig:         config,
 		ReadHeaderTimeout: 10 * time.Second, // of handshakes too
 		IdleTimeout:       o.idle,
+		HTTP2:             &http.HTTP2Config{WriteByteTimeout: o.idle}, // else one that takes nothing stays when its streams have gone
 		ErrorLog:          log.New(httpErrors{s, l}, "", 0),
 		ConnState:         s.connState,
 	}
@@ -131,6 +132,31 @@ func getOnly(h http.Handler) http.Handler {
 		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+// noLongerThan gives a client that long for the body of its request, and for each piece of the response: net/http's
+// IdleTimeout is about the time between requests only, and WriteTimeout about the whole response.
+func noLongerThan(d time.Duration, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := http.NewResponseController(w)
+		if r.ContentLength != 0 { // nobody reads it but net/http, after the handler
+			c.SetReadDeadline(time.Now().Add(d))
+		}
+		c.SetWriteDeadline(time.Now().Add(d))
+		h.ServeHTTP(&untilWriter{w, c, d}, r)
+	})
+}
+
+// untilWriter puts the deadline off with each write.
+type untilWriter struct {
+	http.ResponseWriter
+	c *http.ResponseController
+	d time.Duration
+}
+
+func (w *untilWriter) Write(p []byte) (int, error) {
+	w.c.SetWriteDeadline(time.Now().Add(w.d))
+	return w.ResponseWriter.Write(p)
 }
 
 // page says what this connection has negotiated, and what the engine has done. It is for a first try.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"flag"
@@ -57,7 +58,7 @@ func serveArguments(args []string) (*serveOptions, error) {
 		return nil, err
 	}
 	cores := runtime.GOMAXPROCS(0)
-	o.workers, o.loops = orDefault(o.workers, cores), orDefault(o.loops, cores)
+	o.workers, o.loops = cmp.Or(o.workers, cores), cmp.Or(o.loops, cores)
 	if o.nice < 0 {
 		o.nice = 0
 		if runtime.GOOS == "linux" {
@@ -65,13 +66,6 @@ func serveArguments(args []string) (*serveOptions, error) {
 		}
 	}
 	return o, nil
-}
-
-func orDefault(n, otherwise int) int {
-	if n == 0 {
-		return otherwise
-	}
-	return n
 }
 
 // check finds what makes no sense together, or at all.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -38,7 +39,7 @@ func newProxyService(o *serveOptions, config *tls.Config, l *serveLog) (service,
 		return nil, err
 	}
 	p := &proxyService{backend: b, dialTimeout: o.dialTimeout, log: l}
-	handshakes := orDefault(o.maxHandshakes, 1000)
+	handshakes := cmp.Or(o.maxHandshakes, 1000)
 	p.server = asynctls.Server{
 		TLS:           config,
 		Handler:       p,

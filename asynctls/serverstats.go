@@ -22,19 +22,20 @@ type serverFigures struct {
 	open                                                      atomic.Int64
 }
 
-// Stats returns the figures of this moment. Any goroutine may call it.
+// Stats returns the figures of this moment. Any goroutine may call it. What is part of another is never more than that:
+// Resumed of Handshakes, and handshakes that have ended of Accepted.
 func (s *Server) Stats() ServerStats {
 	f := &s.figures
 	s.mu.Lock()
 	pending, loops := s.pending, s.loops
 	s.mu.Unlock()
-	st := ServerStats{
-		Accepted:    f.accepted.Load(),
-		Handshakes:  f.handshakes.Load(),
+	st := ServerStats{ // read in this order, the parts first: they are counted last
 		Resumed:     f.resumed.Load(),
+		Handshakes:  f.handshakes.Load(),
 		Failed:      f.failed.Load(),
 		TimedOut:    f.timedOut.Load(),
 		Canceled:    f.canceled.Load(),
+		Accepted:    f.accepted.Load(),
 		Handshaking: len(pending),
 		Open:        int(f.open.Load()),
 	}
