@@ -181,7 +181,7 @@ func (k *serveKeys) page(w http.ResponseWriter, r *http.Request) {
 
 // httpErrors is where net/http logs. It has no other word for a handshake that failed.
 type httpErrors struct {
-	s *httpService
+	s *httpService // counts those; nil for a server without TLS
 	l *serveLog
 }
 

@@ -41,7 +41,7 @@ func serveMetrics(addr string, proxy bool, keys *serveKeys, s service, l *serveL
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	server := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute,
-		ErrorLog: log.New(httpErrors{l}, "", 0)}
+		ErrorLog: log.New(httpErrors{l: l}, "", 0)}
 	go server.Serve(ln)
 	l.printf("metrics at http://%s/metrics", ln.Addr())
 	return func() { server.Close() }, nil
