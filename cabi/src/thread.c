@@ -1,0 +1,45 @@
+/* Threads: what belongs to one, what becomes of it when the thread ends or the process forks, and the lock between them. */
+#include "ctx.h"
+#include "job.h"
+
+#include <pthread.h>
+
+_Thread_local struct thread ac_thread;
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key;
+static int has_key;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+void ac_lock(void) { pthread_mutex_lock(&mutex); }
+void ac_unlock(void) { pthread_mutex_unlock(&mutex); }
+
+/* Runs on the thread's own stack, also when a job has called pthread_exit. */
+static void thread_ends(void *arg)
+{
+    struct thread *t = arg;
+
+    t->current = NULL;
+    t->registered = 0; /* should another destructor use the library, this one runs again */
+    ac_pool_free(t);
+    ac_ctx_leave(t);
+}
+
+/*
+ * A forked child has the one thread that forked, with its jobs, which go on there too: nothing is shared with the parent.
+ * The lock must not be held by a thread that isn't there any more.
+ */
+static void first_use(void)
+{
+    has_key = pthread_key_create(&key, thread_ends) == 0 && pthread_atfork(ac_lock, ac_unlock, ac_unlock) == 0;
+}
+
+int ac_register(struct thread *t)
+{
+    if (t->registered)
+        return 1;
+    pthread_once(&once, first_use);
+    if (!has_key || pthread_setspecific(key, t) != 0)
+        return 0;
+    return t->registered = 1;
+}
