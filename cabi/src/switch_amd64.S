@@ -4,9 +4,10 @@
  *
  *     0 mxcsr, 4 x87 control word, 8 r15, 16 r14, 24 r13, 32 r12, 40 rbx, 48 rbp, 56 return address
  *
- * Indirect branch tracking is served: each function begins with endbr64, and a return needs no mark. A shadow stack is
- * not: the return at the end goes to an address that the shadow stack of this thread doesn't hold, so the note below
- * claims IBT alone, and the loader then leaves shadow stacks off for the process.
+ * Indirect branch tracking is served: each function begins with endbr64, and the jump at the end, which goes behind a
+ * call, is marked as one not to track. A shadow stack is not: functions return on another stack than they were called
+ * on, which the thread's one shadow stack does not follow. So the note below claims IBT alone, and the loader leaves
+ * shadow stacks off for the process.
  */
 #if defined(__x86_64__) && !defined(AC_UCONTEXT)
 
@@ -70,8 +71,12 @@ ac_switch:
     popq %rbp
     .cfi_adjust_cfa_offset -8
     .cfi_restore %rbp
-    ret
-    .cfi_adjust_cfa_offset 56
+    popq %rcx /* not ret: the CPU would predict the wrong stack's caller, now and at the next return as well */
+    .cfi_adjust_cfa_offset -8
+    .cfi_register %rip, %rcx
+    notrack jmp *%rcx
+    .cfi_adjust_cfa_offset 64
+    .cfi_offset %rip, -8
     .cfi_rel_offset %rbp, 48
     .cfi_rel_offset %rbx, 40
     .cfi_rel_offset %r12, 32
