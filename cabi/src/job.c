@@ -116,17 +116,22 @@ static inline int run(struct thread *t, struct job *j, ASYNC_JOB **job, int *ret
     return ASYNC_FINISH;
 }
 
+/* Says why a handle can't be resumed. It is set to NULL if it is of no further use; else the job lives. */
 static COLD int refuse(struct thread *t, ASYNC_JOB **job)
 {
     uintptr_t handle = (uintptr_t)*job;
-    struct job *j = job_at(handle);
+    struct job *j = job_at(handle), *running = t->current;
 
-    if (j == NULL || job_handle(j) != handle) {
-        *job = NULL; /* it is of no further use; in the other cases the job lives */
-        return FAIL(ESTALE, ASYNC_R_FAILED_TO_SWAP_CONTEXT);
+    if (j != NULL && job_handle(j) == handle && !atomic_load_explicit(&j->dropped, memory_order_relaxed)) {
+        if (atomic_load_explicit(&j->owner, memory_order_relaxed) != t)
+            return FAIL(EPERM, ASYNC_R_FAILED_TO_SWAP_CONTEXT);
+        while (running != NULL && running != j)
+            running = running->caller;
+        if (running == j)
+            return FAIL(EBUSY, ASYNC_R_FAILED_TO_SWAP_CONTEXT);
     }
-    return FAIL(atomic_load_explicit(&j->owner, memory_order_relaxed) == t ? EBUSY : EPERM,
-                ASYNC_R_FAILED_TO_SWAP_CONTEXT);
+    *job = NULL;
+    return FAIL(ESTALE, ASYNC_R_FAILED_TO_SWAP_CONTEXT);
 }
 
 static inline int resume(struct thread *t, ASYNC_JOB **job, int *ret)
