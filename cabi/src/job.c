@@ -79,7 +79,7 @@ static inline void push_idle(struct thread *t, struct job *j)
 /* Lets a job go on until it pauses or finishes. */
 static inline int run(struct thread *t, struct job *j, ASYNC_JOB **job, int *ret)
 {
-    void *(*set0_default)(void *) = ac_set0_default;
+    ac_set0_default_fn set0_default = atomic_load_explicit(&ac_set0_default, memory_order_relaxed);
     void *mine = NULL;
 
     j->caller = t->current;

@@ -52,7 +52,8 @@ int ac_fail(int err, int reason, const char *file, int line, const char *functio
 #define AC_R_INVALID_ARGUMENT (262 | 2 << 18) /* ERR_R_PASSED_INVALID_ARGUMENT */
 
 /* libcrypto.c: its functions, NULL while it is not in the process. */
-extern void *(*ac_set0_default)(void *libctx); /* OSSL_LIB_CTX_set0_default */
+typedef void *(*ac_set0_default_fn)(void *libctx);
+extern _Atomic(ac_set0_default_fn) ac_set0_default; /* OSSL_LIB_CTX_set0_default */
 struct ac_err {
     void (*new_record)(void);
     void (*set_debug)(const char *file, int line, const char *function);
@@ -60,6 +61,9 @@ struct ac_err {
 };
 const struct ac_err *ac_find_err(void);
 void ac_find_libcrypto(void);
+void ac_find_before_fork(void);
+void ac_find_in_parent(void);
+void ac_find_in_child(void);
 
 /* stats.c */
 enum { STARTS, PAUSES, FINISHES, NUM_COUNTS };

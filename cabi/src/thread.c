@@ -29,9 +29,27 @@ static void thread_ends(void *arg)
  * A forked child has the one thread that forked, with its jobs, which go on there too: nothing is shared with the parent.
  * The lock must not be held by a thread that isn't there any more.
  */
+static void before_fork(void)
+{
+    ac_find_before_fork();
+    ac_lock();
+}
+
+static void in_parent(void)
+{
+    ac_unlock();
+    ac_find_in_parent();
+}
+
+static void in_child(void)
+{
+    ac_unlock();
+    ac_find_in_child();
+}
+
 static void first_use(void)
 {
-    has_key = pthread_key_create(&key, thread_ends) == 0 && pthread_atfork(ac_lock, ac_unlock, ac_unlock) == 0;
+    has_key = pthread_key_create(&key, thread_ends) == 0 && pthread_atfork(before_fork, in_parent, in_child) == 0;
 }
 
 int ac_register(struct thread *t)
