@@ -36,12 +36,14 @@ struct task {
 static const char key[] = "asyncengine"; /* whose address is the key of our wait fds */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work = PTHREAD_COND_INITIALIZER, idle = PTHREAD_COND_INITIALIZER;
-static struct task *queue, **queue_end = &queue;
+static struct task *queue, **queue_end = &queue, *current;
 static int running;
 static pid_t owner; /* the worker is this process's */
 
 static sign_fn *rsa_sign, *ec_sign;
 static EVP_PKEY_METHOD *rsa_method, *ec_method;
+
+enum { BY_CALLBACK = -1, GONE = -2 }; /* instead of a wait fd */
 
 static void wake(struct task *t)
 {
@@ -52,7 +54,7 @@ static void wake(struct task *t)
     if (t->fd >= 0) {
         if (write(t->fd, &one, sizeof(one)) < 0)
             abort();
-    } else if (ASYNC_WAIT_CTX_get_callback(t->session, &callback, &arg)) {
+    } else if (t->fd == BY_CALLBACK && ASYNC_WAIT_CTX_get_callback(t->session, &callback, &arg)) {
         callback(arg);
     }
 }
@@ -68,11 +70,13 @@ static void *worker(void *unused)
             pthread_cond_wait(&work, &lock);
         if ((queue = t->next) == NULL)
             queue_end = &queue;
+        current = t;
         pthread_mutex_unlock(&lock);
         t->result = t->sign(t->ctx, t->sig, t->siglen, t->tbs, t->tbslen);
         pthread_mutex_lock(&lock);
         t->done = 1; /* the job looks under the lock, so that t is there for the wake */
         wake(t);
+        current = NULL;
         pthread_cond_broadcast(&idle);
     }
     return unused;
@@ -91,13 +95,26 @@ static void start_worker(void)
     owner = getpid();
 }
 
+/* The session ends. A job that still waits on it was dropped: it is not woken any more, and its task not begun. */
 static void close_fd(ASYNC_WAIT_CTX *session, const void *k, OSSL_ASYNC_FD fd, void *data)
 {
+    struct task **t = &queue;
+
     (void)session, (void)k, (void)data;
+    pthread_mutex_lock(&lock);
+    while (*t != NULL)
+        if ((*t)->fd == fd)
+            *t = (*t)->next;
+        else
+            t = &(*t)->next;
+    queue_end = t;
+    if (current != NULL && current->fd == fd)
+        current->fd = GONE;
+    pthread_mutex_unlock(&lock);
     close(fd);
 }
 
-/* How the session is told: the fd, or -1 for its callback. */
+/* How the session is told: a wait fd, or BY_CALLBACK. */
 static int attach(ASYNC_WAIT_CTX *session)
 {
     ASYNC_callback_fn callback;
@@ -106,7 +123,7 @@ static int attach(ASYNC_WAIT_CTX *session)
 
     if (ASYNC_WAIT_CTX_get_callback(session, &callback, &arg)) {
         ASYNC_WAIT_CTX_set_status(session, ASYNC_STATUS_OK);
-        return -1;
+        return BY_CALLBACK;
     }
     if (ASYNC_WAIT_CTX_get_fd(session, key, &fd, &arg))
         return fd;
@@ -128,7 +145,7 @@ static int done(struct task *t)
 static int sign(sign_fn *fn, EVP_PKEY_CTX *ctx, unsigned char *sig, size_t *siglen, const unsigned char *tbs, size_t tbslen)
 {
     ASYNC_JOB *job = ASYNC_get_current_job();
-    struct task t = { NULL, fn, ctx, sig, siglen, tbs, tbslen, NULL, -1, 0, 0 };
+    struct task t = { NULL, fn, ctx, sig, siglen, tbs, tbslen, NULL, BY_CALLBACK, 0, 0 };
     uint64_t count;
 
     if (job == NULL || sig == NULL) /* without a signature's room it only asks for the length */
