@@ -11,7 +11,10 @@ type waiter struct {
 }
 
 // waiterList is a line with the first at its head. The pool's mutex guards it.
-type waiterList struct{ head, tail *waiter }
+type waiterList struct {
+	head, tail *waiter
+	n          int
+}
 
 func (l *waiterList) push(n *waiter) {
 	n.in, n.prev = true, l.tail
@@ -21,6 +24,7 @@ func (l *waiterList) push(n *waiter) {
 		l.head = n
 	}
 	l.tail = n
+	l.n++
 }
 
 func (l *waiterList) remove(n *waiter) {
@@ -35,6 +39,7 @@ func (l *waiterList) remove(n *waiter) {
 		l.tail = n.prev
 	}
 	n.in, n.prev, n.next = false, nil, nil
+	l.n--
 }
 
 // Notify stands in line for a place after a Start that returned NoJobs. fn is called once, with arg, when there is one:

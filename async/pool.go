@@ -37,6 +37,7 @@ type pool struct {
 	all   atomic.Pointer[[]*coro] // every coroutine, at its index-1; only grows
 
 	started atomic.Uint64 // jobs that have paused so far, for Close's order
+	stopped atomic.Int64  // coroutines that ended because the pool is closed
 	max     int
 	init    int
 	locked  bool // it is used under runtime.LockOSThread
@@ -183,6 +184,7 @@ func (p *pool) close() error {
 func (p *pool) freed() {
 	if p.flags.Load()&poolClosed != 0 {
 		for c := p.pop(); c != nil; c = p.pop() {
+			p.stopped.Add(1)
 			if c.stop != nil {
 				c.stop()
 			}

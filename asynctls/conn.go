@@ -21,10 +21,13 @@ type Options struct {
 	HandshakeTimeout time.Duration
 	// IdleTimeout is how long a connection may go without a byte read or written; 0 means for ever.
 	IdleTimeout time.Duration
-	// HighWater is how many bytes the transport may hold before Read and Write want it to send some: 0 means 64 KB.
+	// HighWater is how many bytes the transport may hold before Write wants it to send some: 0 means 64 KB. Read does at
+	// 32 KB more.
 	HighWater int
 	// Context, if not nil, gives its values, but not its end, to the contexts of handshakes.
 	Context context.Context
+
+	now func() time.Duration // since epoch, if a loop has read the clock already
 }
 
 // ErrNoPool is the error of a Conn that was made without a pool of jobs.
@@ -93,7 +96,7 @@ func (c *Conn) init(t Transport, o *Options) {
 	if o == nil {
 		o = defaultOptions
 	}
-	c.t, c.o, c.last = t, o, sinceEpoch()
+	c.t, c.o, c.last = t, o, o.sinceEpoch()
 	if o.Pool == nil {
 		c.err = ErrNoPool
 	}

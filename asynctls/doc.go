@@ -32,13 +32,16 @@
 // key of a Certificate is any crypto.Signer, and a crypto.Decrypter for RSA key exchange; Config may be shared, and its
 // clones after SetSessionTicketKeys share the ticket keys.
 //
-// Found out, and held by a test each, so that a change in Go is seen at once (promises_test.go):
+// Found out, and held by a test each, with this Go and the one before, so that a change is seen at once
+// (internal/tlspromises):
 //
 //   - A net.Error from the transport's Read with Temporary() true is not sticky once the handshake is done, at any byte of
-//     a record; what was read so far is kept. It must be that type itself: crypto/tls asserts and does not unwrap.
+//     a record, also of a message that is not data; what was read so far is kept. It must be that type itself: crypto/tls
+//     asserts and does not unwrap.
 //   - Any error during the handshake is final, so the handshake must be paused, not failed. Any error from the transport's
 //     Write is final, so the transport takes everything.
-//   - A paused handshake holds the mutex that ConnectionState takes.
+//   - A paused handshake holds the mutex that ConnectionState takes. HandshakeContext returns before it asks for that, and
+//     for its context's Done, exactly when the handshake is done.
 //   - GetCertificate is not asked, without SNI, while Certificates is set.
 //   - A client that renegotiates does so inside Read, with a background context.
 package asynctls

@@ -20,7 +20,8 @@ type Handler interface {
 // connection is then closed, once what was written has been sent.
 type EOFHandler interface{ EOF(c *ServerConn) error }
 
-// WriteHandler is a Handler that wants to know when, after Write returned ErrWantWrite, there is room again.
+// WriteHandler is a Handler that wants to know when, after Write returned ErrWantWrite, there is room again; see also
+// ServerConn.AwaitSent.
 type WriteHandler interface{ Writable(c *ServerConn) error }
 
 // ShutdownHandler is a Handler that knows when its connections are in the middle of something. When the server is shut

@@ -1,6 +1,7 @@
 package asynctls
 
 import (
+	"crypto/tls"
 	"net"
 
 	"asynccrypto/async"
@@ -31,7 +32,10 @@ func (c *Conn) Handshake() error {
 		c.err = err
 		return err
 	}
-	c.phase, c.last = open, sinceEpoch()
+	c.phase, c.last = open, c.o.sinceEpoch()
+	if c.jobs {
+		c.jobs = c.tls.ConnectionState().Version < tls.VersionTLS13 // which has no renegotiation
+	}
 	return nil
 }
 
@@ -45,9 +49,8 @@ func (c *Conn) flush() {
 	}
 }
 
-// ready prepares for reading and writing: the handshake is done, nobody holds tls.Conn's mutexes, and the transport holds
-// no more than it should.
-func (c *Conn) ready() error {
+// ready prepares for reading and writing: the handshake is done, and the transport holds no more than mark.
+func (c *Conn) ready(mark int) error {
 	if c.err != nil {
 		return c.err
 	}
@@ -56,13 +59,13 @@ func (c *Conn) ready() error {
 			return err
 		}
 	}
-	if c.t.Buffered() <= c.highWater() {
+	if c.t.Buffered() <= mark {
 		return nil
 	}
 	if err := c.t.Flush(); err != nil {
 		return err
 	}
-	if c.t.Buffered() > c.highWater() {
+	if c.t.Buffered() > mark {
 		return ErrWantWrite
 	}
 	return nil
@@ -93,7 +96,7 @@ func (c *Conn) Close() error {
 			c.tls.Close() // says close_notify; what can fail is the transport, which says so below
 		}
 		c.end(closing, net.ErrClosed)
-		c.last = sinceEpoch()
+		c.last = c.o.sinceEpoch()
 	}
 	if c.t.Buffered() > 0 {
 		if err := c.t.Flush(); err != nil {

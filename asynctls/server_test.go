@@ -25,10 +25,21 @@ func (echo) Closed(*asynctls.ServerConn, error) {}
 // serve starts s on a port of its own and returns its address.
 func serve(t testing.TB, s *asynctls.Server) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	return serveOn(t, s, listen(t, "tcp", "127.0.0.1:0"))
+}
+
+func listen(t testing.TB, network, addr string) net.Listener {
+	t.Helper()
+	ln, err := net.Listen(network, addr)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return ln
+}
+
+// serveOn is serve on a listener. At the end all that was accepted must be accounted for.
+func serveOn(t testing.TB, s *asynctls.Server, ln net.Listener) string {
+	t.Helper()
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ln) }()
 	t.Cleanup(func() {

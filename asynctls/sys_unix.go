@@ -5,6 +5,7 @@ package asynctls
 import (
 	"io"
 	"net"
+	"net/netip"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -15,7 +16,7 @@ import (
 // readFD reads what is there, for a Transport.
 func readFD(fd async.FD, p []byte) (int, error) {
 	for {
-		n, err := unix.Read(int(fd), p)
+		n, err := readNow(int(fd), p)
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
@@ -33,7 +34,7 @@ func readFD(fd async.FD, p []byte) (int, error) {
 // writeFD writes what the system takes, perhaps nothing.
 func writeFD(fd async.FD, p []byte) (int, error) {
 	for {
-		n, err := unix.Write(int(fd), p)
+		n, err := writeNow(int(fd), p)
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
@@ -62,19 +63,28 @@ func remoteAddr(fd async.FD) net.Addr {
 }
 
 func addrOf(sa unix.Sockaddr) net.Addr {
-	switch a := sa.(type) {
-	case *unix.SockaddrInet4:
-		return &net.TCPAddr{IP: a.Addr[:], Port: a.Port}
-	case *unix.SockaddrInet6:
-		zone := ""
-		if a.ZoneId != 0 {
-			if i, err := net.InterfaceByIndex(int(a.ZoneId)); err == nil {
-				zone = i.Name
-			}
-		}
-		return &net.TCPAddr{IP: a.Addr[:], Port: a.Port, Zone: zone}
-	case *unix.SockaddrUnix:
+	if a, ok := sa.(*unix.SockaddrUnix); ok {
 		return &net.UnixAddr{Name: a.Name, Net: "unix"}
 	}
+	if a := addrPort(sa); a.IsValid() {
+		return net.TCPAddrFromAddrPort(a)
+	}
 	return nil
+}
+
+// addrPort is the zero AddrPort for what is not of TCP.
+func addrPort(sa unix.Sockaddr) netip.AddrPort {
+	switch a := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
+	case *unix.SockaddrInet6:
+		ip := netip.AddrFrom16(a.Addr).Unmap()
+		if a.ZoneId != 0 {
+			if i, err := net.InterfaceByIndex(int(a.ZoneId)); err == nil {
+				ip = ip.WithZone(i.Name)
+			}
+		}
+		return netip.AddrPortFrom(ip, uint16(a.Port))
+	}
+	return netip.AddrPort{}
 }

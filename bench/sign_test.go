@@ -17,11 +17,10 @@ import (
 
 // TestMain lets the test binary be the process that is measured in, as the program is.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == childArg {
-		if err := beChild(os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
+	if isChild, err := beAnyChild(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	} else if isChild {
 		return
 	}
 	os.Exit(m.Run())

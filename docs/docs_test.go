@@ -46,12 +46,15 @@ func publicPackages(t *testing.T) (pkgs []string) {
 	return pkgs
 }
 
+// module returns the module's path, which is not always asynccrypto.
+func module(t *testing.T) string { return strings.Fields(read(t, "../go.mod"))[1] }
+
 // TestAPI keeps docs/api.txt the public face of the project. After a deliberate change: go test ./docs -update
 func TestAPI(t *testing.T) {
 	t.Setenv("GOOS", "linux") // what differs by system is shown as it is there
 	t.Setenv("GOARCH", "amd64")
 	var api strings.Builder
-	for _, pkg := range publicPackages(t) {
+	for _, pkg := range append(publicPackages(t), module(t)+"/metrics") { // the one library that is a module of its own
 		api.WriteString(output(t, "..", "go", "doc", "-all", pkg))
 		api.WriteString("\n")
 	}
@@ -71,8 +74,7 @@ func TestBuildList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gomod := read(t, "../go.mod")
-	mod := strings.Fields(gomod)[1]
+	gomod, mod := read(t, "../go.mod"), module(t)
 	dir := t.TempDir()
 	write := func(name, text string) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
@@ -106,11 +108,21 @@ func TestReadme(t *testing.T) {
 			t.Errorf("README.md does not give the command %q", command)
 		}
 	}
-	// The adapter that is given there is the one that is tested.
-	const begin, end = "type rsaMethod struct {", "\n}\n\n// Many"
-	example := read(t, "../internal/interop/jwt_example_test.go")
-	i, j := strings.Index(example, begin), strings.Index(example, end)
-	if i < 0 || j < i || !strings.Contains(text, example[i:j]) {
-		t.Error("README.md does not give rsaMethod as internal/interop/jwt_example_test.go tests it")
+	// What is given there is what is tested.
+	within := func(name, begin, end string) {
+		t.Helper()
+		code := read(t, name)
+		i := strings.Index(code, begin)
+		if i < 0 {
+			t.Fatalf("%s has no %q", name, begin)
+		}
+		j := strings.Index(code[i:], end)
+		if j < 0 || !strings.Contains(text, code[i:i+j]) {
+			t.Errorf("README.md does not give %q as it stands in %s", begin, name)
+		}
 	}
+	within("../internal/interop/jwt_example_test.go", "type rsaMethod struct {", "\n}\n\n// Many")
+	within("../examples/gnet/tls.go", "func (s *server) OnOpen(", "\n}\n")
+	within("../examples/gnet/tls.go", "func (s *server) OnTraffic(", "\n}\n")
+	within("../asynctls/config.go", "http.Server{TLSConfig: asynctls.Config(cfg)}", "\n")
 }

@@ -51,13 +51,14 @@ func (e *Engine) isClosed() bool {
 // have completed theirs but not returned. The line is emptied in the moment of counting, so that no worker begins what
 // was not counted.
 func (e *Engine) giveUp(err error) (hung int) {
+	at := now()
 	e.mu.Lock()
 	hung = max(e.taken.n, e.busy) + len(e.here)
 	var left []*Request
 	for _, l := range []*list{&e.waiting, &e.queued, &e.taken} {
 		for r := l.head; r != nil; {
 			next := r.next
-			if e.expiredLocked(r) {
+			if e.expiredLocked(r, at) {
 				left = append(left, r)
 			}
 			r = next

@@ -10,6 +10,7 @@ import (
 	"io"
 	"reflect"
 	"slices"
+	"time"
 
 	"asynccrypto/internal/gid"
 )
@@ -17,15 +18,20 @@ import (
 // doDirect runs op on the caller's goroutine, in a worker's place, if that may be. What it costs beside op decides whether
 // the engine is as fast as no engine for the fastest of signatures, so there is no Request: nobody but the caller waits,
 // and a Shutdown whose time is up could not answer it before op returns anyway.
-func (e *Engine) doDirect(op Op) (done bool, err error) {
+func (e *Engine) doDirect(op Op, began time.Duration) (done bool, err error) {
 	g := gid.Get()
 	if !e.beginHere(g) {
 		return false, nil
 	}
-	ended := false
-	defer func() { e.endHere(g, ended && err == nil) }() // also if op exits the goroutine
-	err = runRecovered(op)
-	ended = true
+	returned := false
+	defer func() {
+		if !returned { // a panic, or op exits the goroutine
+			done, err = true, newPanicError(recover())
+		}
+		e.endHere(g, began, err == nil)
+	}()
+	err = op.Run()
+	returned = true
 	return true, err
 }
 
@@ -95,10 +101,13 @@ func (e *Engine) inFlight() int { return e.taken.n + len(e.here) }
 
 // inside reports whether the goroutine g is in one of the engine's operations, as a worker or in a worker's place. mu is
 // held.
-func (e *Engine) inside(g uintptr) bool { return e.workers[g] || slices.Contains(e.here, g) }
+func (e *Engine) inside(g uintptr) bool {
+	return e.busy > 0 && e.workers[g] || slices.Contains(e.here, g) // a worker is in one while it is in the handler
+}
 
 // endHere gives the place back.
-func (e *Engine) endHere(g uintptr, completed bool) {
+func (e *Engine) endHere(g uintptr, began time.Duration, completed bool) {
+	took := now() - began
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	last := len(e.here) - 1
@@ -109,6 +118,7 @@ func (e *Engine) endHere(g uintptr, completed bool) {
 	} else {
 		e.counts.Failed++
 	}
+	e.counts.Latency.add(took)
 	e.makeRoom()
 	e.checkDrained()
 	switch {

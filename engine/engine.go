@@ -173,20 +173,20 @@ func (e *Engine) Do(ctx context.Context, op Op) error {
 	if inJob && job.Err() == async.ErrCanceled {
 		return job.Pause() // ErrCanceled, the second time it unwinds
 	}
+	began := now()
 	if e.mayDirect(ctx, op, inJob) {
-		if done, err := e.doDirect(op); done {
+		if done, err := e.doDirect(op, began); done {
 			return err
 		}
 	}
 	if inJob {
-		return e.doInJob(ctx, job, op)
+		return e.doInJob(job, &Request{e: e, ctx: ctx, op: op, began: began, w: job.WaitCtx()})
 	}
-	return e.doBlocking(ctx, op)
+	return e.doBlocking(&Request{e: e, ctx: ctx, op: op, began: began, ready: make(chan struct{})})
 }
 
-// doInJob pauses job until op is done. Fds, status and callback are the job's to touch while it runs, see WaitCtx.
-func (e *Engine) doInJob(ctx context.Context, job async.Job, op Op) error {
-	r := &Request{e: e, ctx: ctx, op: op, w: job.WaitCtx()}
+// doInJob pauses job until r is done. Fds, status and callback are the job's to touch while it runs, see WaitCtx.
+func (e *Engine) doInJob(job async.Job, r *Request) error {
 	if err := r.attach(); err != nil {
 		r.setStatus(async.StatusErr)
 		return err
@@ -197,14 +197,14 @@ func (e *Engine) doInJob(ctx context.Context, job async.Job, op Op) error {
 	}
 	status, err := e.submit(r, g)
 	if err == errInside {
-		return runRecovered(op)
+		return runRecovered(r.op)
 	}
 	r.setStatus(status)
 	if err != nil {
 		return err
 	}
-	if ctx.Done() != nil {
-		stop := context.AfterFunc(ctx, func() { r.expire(ctx.Err()) })
+	if r.ctx.Done() != nil {
+		stop := context.AfterFunc(r.ctx, func() { r.expire(r.ctx.Err()) })
 		defer stop()
 	}
 	for paused := false; !r.settled(paused); paused = true {
@@ -219,17 +219,16 @@ func (e *Engine) doInJob(ctx context.Context, job async.Job, op Op) error {
 }
 
 // doBlocking waits on the caller's goroutine.
-func (e *Engine) doBlocking(ctx context.Context, op Op) error {
-	r := &Request{e: e, ctx: ctx, op: op, ready: make(chan struct{})}
+func (e *Engine) doBlocking(r *Request) error {
 	if _, err := e.submit(r, gid.Get()); err == errInside {
-		return runRecovered(op)
+		return runRecovered(r.op)
 	} else if err != nil {
 		return err
 	}
 	select {
 	case <-r.ready:
-	case <-ctx.Done():
-		r.expire(ctx.Err())
+	case <-r.ctx.Done():
+		r.expire(r.ctx.Err())
 		<-r.ready // with that error, unless the operation was done at the same moment
 	}
 	return r.consume()

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"crypto/sha512"
 	"fmt"
 	"io"
 	"runtime/debug"
@@ -62,6 +63,20 @@ type SignOp struct {
 	Signature []byte
 
 	state *keyState
+}
+
+// newSignOp returns an operation with a copy of digest. One allocation does for both: a second is as much as the clock
+// that each operation reads.
+func newSignOp(digest []byte) *SignOp {
+	if digest == nil || len(digest) > sha512.Size {
+		return &SignOp{Digest: bytes.Clone(digest)} // Ed25519's is the message itself
+	}
+	o := new(struct {
+		SignOp
+		digest [sha512.Size]byte
+	})
+	o.Digest = o.digest[:copy(o.digest[:], digest)]
+	return &o.SignOp
 }
 
 // Run signs with Key.
@@ -167,14 +182,18 @@ func guard(f func(), failed func(*PanicError)) {
 		if returned {
 			return
 		}
-		p := &PanicError{Value: recover(), Stack: debug.Stack()}
-		if p.Value == nil {
-			p.Value = "runtime.Goexit"
-		}
-		failed(p)
+		failed(newPanicError(recover()))
 	}()
 	f()
 	returned = true
+}
+
+// newPanicError takes what recover has returned in a function that was left by a panic, or by runtime.Goexit if that is nil.
+func newPanicError(value any) *PanicError {
+	if value == nil {
+		value = "runtime.Goexit"
+	}
+	return &PanicError{Value: value, Stack: debug.Stack()}
 }
 
 // runRecovered runs op; a panic is its error.

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"runtime"
+	"time"
 
 	"asynccrypto/async"
 )
@@ -140,13 +141,19 @@ func (e *Engine) begin(r *Request) *Request {
 
 // completed accounts for a request whose operation has ended. won tells whether that is what its waiter gets.
 func (e *Engine) completed(r *Request, err error, won bool) {
+	took := now() - r.began
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
 	case won && err == nil:
 		e.counts.Completed++
-	case won || r.expired.Load():
+		e.counts.Latency.add(took)
+	case won:
 		e.counts.Failed++
+		e.counts.Latency.add(took)
+	case r.expired.Load():
+		e.counts.Failed++
+		e.counts.Latency.add(r.answeredAfter)
 	default:
 		e.counts.Dropped++
 	}
@@ -156,17 +163,21 @@ func (e *Engine) completed(r *Request, err error, won bool) {
 // expired makes the way free for the error of a request whose time is up before its operation has ended, and takes it out
 // of the line; false if there is nothing left to do, else the caller calls turnAway.
 func (e *Engine) expired(r *Request) bool {
+	at := now()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.expiredLocked(r)
+	return e.expiredLocked(r, at)
 }
 
-func (e *Engine) expiredLocked(r *Request) bool {
+func (e *Engine) expiredLocked(r *Request, at time.Duration) bool {
 	if !r.state.CompareAndSwap(pending, answering) {
 		return e.leaveLine(r, &e.counts.Dropped) // abandon has just claimed it, and is on its way here
 	}
 	r.expired.Store(true)
-	e.leaveLine(r, &e.counts.Failed)
+	r.answeredAfter = at - r.began
+	if e.leaveLine(r, &e.counts.Failed) {
+		e.counts.Latency.add(r.answeredAfter)
+	}
 	return true
 }
 

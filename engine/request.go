@@ -3,15 +3,17 @@ package engine
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"asynccrypto/async"
 )
 
 // Request is one operation on its way through an engine.
 type Request struct {
-	e   *Engine
-	ctx context.Context
-	op  Op
+	e     *Engine
+	ctx   context.Context
+	op    Op
+	began time.Duration // when Do was called, by now
 
 	// Two sides decide a request's fate by compare-and-swap on state: who answers it (a handler, or the deadline of its
 	// context) and who waits for it (who may give it up). The loser leaves everything as it is. A request is pending
@@ -31,9 +33,10 @@ type Request struct {
 
 	signaled bool // n counts this request; n's mutex guards it
 
-	begun      bool  // a worker took it; the engine's mutex guards this and the next three
-	list       *list // the one it is on
-	prev, next *Request
+	begun         bool          // a worker took it; the engine's mutex guards this and the next four
+	answeredAfter time.Duration // from Do, if a deadline answered it
+	list          *list         // the one it is on
+	prev, next    *Request
 }
 
 const (

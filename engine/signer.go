@@ -46,7 +46,7 @@ func (e *Engine) Signer(key crypto.Signer) (Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newSigner(&boundKey{e: e, ctx: context.Background(), signer: key, state: state}), nil
+	return newSigner(&boundKey{newWrappedKey(e, key, nil, state), context.Background()}), nil
 }
 
 // Decrypter wraps a private key that decrypts. The errors are those of Engine.Signer, but for Prepare, which it doesn't
@@ -55,7 +55,7 @@ func (e *Engine) Decrypter(key crypto.Decrypter) (Decrypter, error) {
 	if err := e.checkKey(key); err != nil {
 		return nil, err
 	}
-	return decrypter{&boundKey{e: e, ctx: context.Background(), decrypter: key, state: new(keyState)}}, nil
+	return decrypter{&boundKey{newWrappedKey(e, nil, key, new(keyState)), context.Background()}}, nil
 }
 
 func (e *Engine) checkKey(key any) error {
@@ -81,11 +81,25 @@ var errWrapped = errors.New("the key is this engine's already")
 
 // boundKey is a key, bound to an engine and a context. The types around it differ in what they let a caller see.
 type boundKey struct {
+	*wrappedKey
+	ctx context.Context
+}
+
+// wrappedKey is what all that WithContext makes have in common. It is apart so that they are small: one is made for each
+// handshake, or each signature.
+type wrappedKey struct {
 	e         *Engine
-	ctx       context.Context
 	signer    crypto.Signer
 	decrypter crypto.Decrypter // set alone by Engine.Decrypter
-	state     *keyState        // shared by all that WithContext made
+	state     *keyState
+	message   bool // signer is a crypto.MessageSigner
+	decrypts  bool // signer is a crypto.Decrypter
+}
+
+func newWrappedKey(e *Engine, s crypto.Signer, d crypto.Decrypter, state *keyState) *wrappedKey {
+	_, message := s.(crypto.MessageSigner)
+	_, decrypts := s.(crypto.Decrypter)
+	return &wrappedKey{e, s, d, state, message, decrypts}
 }
 
 func (k *boundKey) bound() *boundKey { return k }
@@ -97,9 +111,7 @@ func (k *boundKey) Close() error {
 }
 
 func (k *boundKey) with(ctx context.Context) *boundKey {
-	bound := *k
-	bound.ctx = ctx
-	return &bound
+	return &boundKey{k.wrappedKey, ctx}
 }
 
 func (k *boundKey) do(op Op) error {
@@ -110,14 +122,9 @@ func (k *boundKey) do(op Op) error {
 }
 
 func (k *boundKey) sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	op := &SignOp{
-		Key:      k.signer,
-		Rand:     rand,
-		Digest:   bytes.Clone(digest),
-		Opts:     cloneSignerOpts(opts),
-		Prepared: k.state.prepared,
-		state:    k.state,
-	}
+	op := newSignOp(digest)
+	op.Key, op.Rand, op.Opts = k.signer, rand, cloneSignerOpts(opts)
+	op.Prepared, op.state = k.state.prepared, k.state
 	if err := k.do(op); err != nil {
 		return nil, err
 	}

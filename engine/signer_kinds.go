@@ -38,14 +38,12 @@ func (s messageSignerDecrypter) Decrypt(rand io.Reader, msg []byte, opts crypto.
 
 // newSigner gives k the methods that its key has.
 func newSigner(k *boundKey) Signer {
-	_, message := k.signer.(crypto.MessageSigner)
-	_, decrypts := k.signer.(crypto.Decrypter)
 	switch {
-	case message && decrypts:
+	case k.message && k.decrypts:
 		return messageSignerDecrypter{messageSigner{signer{k}}}
-	case message:
+	case k.message:
 		return messageSigner{signer{k}}
-	case decrypts:
+	case k.decrypts:
 		return signerDecrypter{signer{k}}
 	}
 	return signer{k}

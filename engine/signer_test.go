@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -278,6 +279,29 @@ func TestInputIsCopied(t *testing.T) {
 	r.Run()
 	if string(op.Digest) != string(make([]byte, 32)) {
 		t.Error("the digest was not wiped")
+	}
+}
+
+// The key gets what the caller gave, however long; Ed25519's digest is the message.
+func TestInputOfAnyLength(t *testing.T) {
+	m := newManual(t, 8)
+	s, err := m.Signer(rsaKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, digest := range [][]byte{nil, {}, {1}, bytes.Repeat([]byte{2}, 63), bytes.Repeat([]byte{3}, 64), bytes.Repeat([]byte{4}, 65)} {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			s.Sign(rand.Reader, digest, crypto.Hash(0))
+		}()
+		r := <-m.taken
+		got := r.Op().(*engine.SignOp).Digest
+		if !bytes.Equal(got, digest) || (got == nil) != (digest == nil) || len(got) > 0 && &got[0] == &digest[0] {
+			t.Errorf("%v became %v", digest, got)
+		}
+		r.Complete(nil)
+		<-done
 	}
 }
 

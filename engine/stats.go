@@ -12,6 +12,10 @@ type Stats struct {
 	InFlight  int    // now in the handler's hands or on their callers' goroutines, whether or not somebody still waits
 	Queued    int    // now waiting for a worker
 	Waiting   int    // now waiting for room, with StatusEAGAIN
+	// Latency holds how long each of those completed or failed took, from the call of Do until the answer was there, the
+	// time in line included. A deadline, of a context or of Shutdown, is an answer, also while the operation goes on; as
+	// in Failed, it is counted when that has ended. What was dropped has no answer. So Latency.Count() = Completed + Failed.
+	Latency Histogram
 	// BatchSizes[i] counts the batches of i+1 requests. Its length is Config.MaxBatch. The slice is the caller's.
 	BatchSizes []uint64
 

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"asynccrypto/async"
 )
 
 var (
@@ -25,22 +27,23 @@ type Options struct {
 // from any goroutine.
 //
 // A turn does, in this order, what the fds report; the watches that were woken; what was posted; the timers that are
-// due; and at most LowBudget of the low functions. Each takes what is there when its part of the turn begins: what a
-// function wakes, posts or starts anew waits for the next turn, so that nothing that repeats itself starves the rest.
+// due; and at most LowBudget of the low functions. Each takes what is there when its part of the turn begins: what
+// comes later waits for the next turn, so that nothing that repeats itself starves the rest.
 type Loop struct {
 	poller *poller
 	budget int
 
 	inbox // what any goroutine may write
 
-	batch  *Watch   // woken, in order, not run yet
-	posts  []func() // taken from the inbox, not run yet from nextPost on
-	next   int
-	timers timers
-	low    fifo
-	fds    fdTable
-	events int // reported by the poller, not handled yet from event on
-	event  int
+	batch   *Watch   // woken, in order, not run yet
+	posts   []func() // taken from the inbox, not run yet from next on
+	next    int
+	timers  timers
+	low     fifo
+	fds     fdTable
+	waitFDs map[async.FD]*waitFD
+	events  int // reported by the poller, not handled yet from event on
+	event   int
 
 	base    time.Time // timers count from here
 	now     time.Time // the turn's time, once somebody has asked
@@ -71,7 +74,7 @@ func New(o Options) (*Loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Loop{poller: p, budget: max(1, o.LowBudget), base: time.Now()}, nil
+	return &Loop{poller: p, budget: max(1, o.LowBudget), waitFDs: make(map[async.FD]*waitFD), base: time.Now()}, nil
 }
 
 // Run makes the calling goroutine the loop's, and turns until ctx is done, whose error it returns, or the loop is
@@ -163,9 +166,7 @@ func (l *Loop) await(ctx context.Context) (err error) {
 	if l.idle() && !l.closed.Load() && ctx.Err() == nil {
 		l.events, err = l.poller.park(l.fds.serial)
 	}
-	if !l.asleep.Swap(false) {
-		l.poller.woken()
-	}
+	l.asleep.Store(false) // a waker that saw it before may come late, and cut the next sleep short
 	return err
 }
 

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"asynccrypto/async"
+	"asynccrypto/internal/cputime"
 	"asynccrypto/reactor"
 )
 
@@ -40,13 +42,73 @@ func TestRunAfterCloseIsNil(t *testing.T) {
 	}
 }
 
+// However close to the moment at which the loop falls asleep.
 func TestCloseEndsASleepingRun(t *testing.T) {
-	for range 200 {
-		l := newLoop(t)
-		go l.Close()
+	newLoop(t)
+	for i := range 10_000 {
+		l, err := reactor.New(reactor.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			spin(i % 200)
+			l.Close()
+		}()
 		if err := l.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+func TestContextEndsASleepingRun(t *testing.T) {
+	l := newLoop(t)
+	for i := range 10_000 {
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			spin(i % 200)
+			cancel()
+		}()
+		if err := l.Run(ctx); err != context.Canceled {
+			t.Fatal(err)
+		}
+	}
+}
+
+// spin lets a few nanoseconds pass.
+func spin(n int) {
+	for range n * 10 {
+		spun.Add(1)
+	}
+}
+
+var spun atomic.Int64
+
+// A loop without work sleeps, also after a wake, a timer, and what was too late to wake it.
+func TestTheLoopSleeps(t *testing.T) {
+	l := newLoop(t)
+	n := 0
+	w := l.Watch(func() { n++ })
+	l.After(5*time.Millisecond, func() {})
+	go func() {
+		for range 1000 {
+			w.Wake()
+		}
+	}()
+	l.After(time.Hour, func() {})
+	time.AfterFunc(20*time.Millisecond, w.Wake)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	l.Run(ctx)
+	ctx, cancel = context.WithTimeout(t.Context(), 400*time.Millisecond)
+	defer cancel()
+	before, ok := cputime.Process()
+	l.Run(ctx)
+	after, _ := cputime.Process()
+	if ok && after-before > 200*time.Millisecond {
+		t.Error("it computed for", after-before)
+	}
+	if n == 0 {
+		t.Error("not woken")
 	}
 }
 
@@ -213,7 +275,7 @@ func TestPanic(t *testing.T) {
 		l.After(time.Duration(i), fn)
 		l.Low(fn)
 	}
-	for range 4 {
+	for i := range 4 {
 		func() {
 			defer func() {
 				if r := recover(); r != "boom" {
@@ -222,16 +284,22 @@ func TestPanic(t *testing.T) {
 			}()
 			l.Run(t.Context())
 		}()
+		l.Post(note(2 + i))
 	}
 	turns(t, l, 3)
-	if !slices.Equal(got, []int{1, 1, 1, 1}) {
+	if !slices.Equal(got, []int{1, 1, 2, 3, 4, 1, 5, 1}) {
 		t.Error(got)
 	}
-	l.Post(boom)
+	l.Post(func() { l.Now(); boom() })
 	func() {
 		defer func() { recover() }()
 		l.Run(t.Context())
 	}()
+	now := l.Now()
+	time.Sleep(time.Millisecond)
+	if !l.Now().After(now) {
+		t.Error("the time of a turn that has ended")
+	}
 	if err := l.Close(); err != nil || l.Run(t.Context()) != nil {
 		t.Error(err)
 	}

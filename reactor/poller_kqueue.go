@@ -126,8 +126,6 @@ func (p *poller) wake() {
 	}
 }
 
-func (p *poller) woken() {}
-
 // add watches fd, with edges both ways for a socket, as long as it is readable else.
 func (p *poller) add(fd int, _ uint32, socket, known bool) error {
 	if known && p.change(fd, unix.EVFILT_READ, unix.EV_ENABLE) == nil {

@@ -71,7 +71,7 @@ func (p *poller) close() {
 // look is epoll_wait without waiting; it is true when there is something to return with.
 func (p *poller) look(uintptr) bool {
 	for {
-		p.n, p.err = unix.EpollWait(p.fd, p.events, 0)
+		p.n, p.err = epollNow(p.fd, p.events)
 		if p.err != unix.EINTR {
 			break
 		}
@@ -115,9 +115,6 @@ func (p *poller) park(uint32) (int, error) {
 
 // wake ends park, or the next one. Any goroutine may call it, also after close.
 func (p *poller) wake() { p.file.SetReadDeadline(past) }
-
-// woken is called when wake has been called, or is just going to be. If it comes late, a park is cut short.
-func (p *poller) woken() { p.armed = unknown }
 
 // add watches fd, with edges both ways for a socket, as long as it is readable else.
 func (p *poller) add(fd int, serial uint32, socket, known bool) error {

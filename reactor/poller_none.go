@@ -21,7 +21,6 @@ func (*poller) poll(uint32) (int, error)          { return 0, errors.ErrUnsuppor
 func (*poller) prepare(time.Time, int64)          {}
 func (*poller) park(uint32) (int, error)          { return 0, errors.ErrUnsupported }
 func (*poller) wake()                             {}
-func (*poller) woken()                            {}
 func (*poller) add(int, uint32, bool, bool) error { return errors.ErrUnsupported }
 func (*poller) remove(int, bool)                  {}
 func (*poller) event(int) (int, Events)           { return -1, 0 }

@@ -1,7 +1,7 @@
 package reactor
 
-// Post has fn run on the loop, in the order of posting. Any goroutine may call it; on the loop too fn runs later, in the
-// next turn. It is false, and fn is not going to run, after Close. What was posted before Close but not reached does not
+// Post has fn run on the loop, in the order of posting. Any goroutine may call it; on the loop too fn runs later, and if a
+// posted function posted it, in the next turn. It is false, and fn is not going to run, after Close. What was posted before Close but not reached does not
 // run either.
 func (l *Loop) Post(fn func()) bool {
 	l.mu.Lock()

@@ -261,6 +261,43 @@ func TestLateRemoveSparesAReusedFD(t *testing.T) {
 	}
 }
 
+// Two sockets are ready in one turn, and the first to be told closes the loop, or panics. After Close the other is not told;
+// after the panic it is, by the next Run, though its edge has gone by.
+func TestCloseOrPanicAmongEvents(t *testing.T) {
+	for _, closes := range []bool{true, false} {
+		l := newLoop(t)
+		a, b := socketPair(t)
+		defer closeFDs(a, b)
+		told := 0
+		h := func(reactor.Events) {
+			if told++; told > 1 {
+				return
+			}
+			if closes {
+				l.Close()
+			} else {
+				panic("boom")
+			}
+		}
+		watchSocket(t, l, a, h)
+		watchSocket(t, l, b, h)
+		func() {
+			defer func() { recover() }()
+			l.Run(t.Context())
+		}()
+		if closes {
+			if told != 1 {
+				t.Error("told after Close")
+			}
+			continue
+		}
+		turns(t, l, 2)
+		if told != 2 {
+			t.Error("told", told, "times")
+		}
+	}
+}
+
 // More are ready at once than one look at the system brings.
 func TestManySockets(t *testing.T) {
 	l := newLoop(t)

@@ -1,4 +1,5 @@
-// Command asynccrypto measures asynchronous cryptography and TLS servers, signs files, and says what this machine can do.
+// Command asynccrypto measures asynchronous cryptography and TLS servers, serves TLS, signs files, and says what this
+// machine can do.
 package main
 
 import (
@@ -34,6 +35,7 @@ func commands() []command {
 	return []command{
 		{"speed", speedUsage, speedCommand},
 		{"sign", signUsage, signCommand},
+		{"serve", serveUsage, serveCommand},
 		{"handshakes", handshakesUsage, handshakesCommand},
 		{"engines", enginesUsage, enginesCommand},
 	}
@@ -43,7 +45,7 @@ func main() { os.Exit(run(os.Args[1:], stdio{os.Stdout, os.Stderr})) }
 
 func run(args []string, std stdio) int {
 	if len(args) == 0 {
-		return fail(std, "asynccrypto", usagef("no command; it is one of speed, sign, handshakes, engines"))
+		return fail(std, "asynccrypto", usagef("no command; it is one of speed, sign, serve, handshakes, engines"))
 	}
 	name := args[0]
 	switch name {
@@ -62,7 +64,7 @@ func run(args []string, std stdio) int {
 		}
 		return fail(std, "asynccrypto "+name, err)
 	}
-	return fail(std, "asynccrypto", usagef("unknown command %q; it is one of speed, sign, handshakes, engines", name))
+	return fail(std, "asynccrypto", usagef("unknown command %q; it is one of speed, sign, serve, handshakes, engines", name))
 }
 
 // fail prints err's one line, and returns the exit status that goes with it.

@@ -2,14 +2,12 @@
  * The C side of "waking 32 jobs on one reactor": what an event loop does that has an eventfd for each job, as an engine of
  * OpenSSL's gives it one (ASYNC_WAIT_CTX_set_wait_fd).
  *
- *   reactor version         what this is
- *   reactor time JOBS MS    nanoseconds a job, over at least MS milliseconds
+ *   reactor JOBS MS    nanoseconds a job, over at least MS milliseconds
  *
  * A second thread completes the operations one by one: it writes the eventfd of each. The loop waits with epoll_wait,
  * reads each eventfd that it reports, and calls a function where an application would resume the job; the job itself,
  * and libcrypto, are left out. When it has called all of them it lets the second thread go on, by a semaphore.
  */
-#define _GNU_SOURCE
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdint.h>
@@ -120,15 +118,10 @@ static void measure(double ms)
 
 int main(int argc, char **argv)
 {
-    const char *what = argc > 1 ? argv[1] : "";
-
-    if (strcmp(what, "version") == 0 && argc == 2)
-        printf("epoll and eventfd in C\n");
-    else if (strcmp(what, "time") == 0 && argc == 4 && (jobs = atoi(argv[2])) > 0)
-        measure(atof(argv[3]));
-    else {
-        fprintf(stderr, "reactor: usage: reactor version | time JOBS MS\n");
+    if (argc != 3 || (jobs = atoi(argv[1])) <= 0) {
+        fprintf(stderr, "reactor: usage: reactor JOBS MS\n");
         return 1;
     }
+    measure(atof(argv[2]));
     return 0;
 }

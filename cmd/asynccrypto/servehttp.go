@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// httpService serves files, or the page about the connection, by net/http. All that is not plain there is its tls.Config.
+type httpService struct {
+	server http.Server
+	what   string
+	open   atomic.Int64
+}
+
+func newHTTPService(o *serveOptions, config *tls.Config, keys *serveKeys, l *serveLog) (*httpService, error) {
+	s := &httpService{}
+	var handler http.Handler = http.HandlerFunc(keys.page)
+	what := "a page about the connection, there being no -root DIR and no -proxy ADDR"
+	if o.root != "" {
+		files, err := newFiles(o.root)
+		if err != nil {
+			return nil, usagef("-root %s: %w", o.root, cause(err))
+		}
+		handler = files
+		what = fmt.Sprintf("the files in %s; those whose names begin with a dot are hidden, but .well-known", o.root)
+	}
+	s.what = fmt.Sprintf("serving %s; HTTP/2 and HTTP/1.1, GOMAXPROCS %d", what, runtime.GOMAXPROCS(0))
+	s.server = http.Server{
+		Handler:           getOnly(handler),
+		TLSConfig:         config,
+		ReadHeaderTimeout: 10 * time.Second, // of handshakes too
+		IdleTimeout:       o.idle,
+		ErrorLog:          log.New(httpErrors{l}, "", 0),
+		ConnState:         s.connState,
+	}
+	return s, nil
+}
+
+func (s *httpService) describe() string { return s.what }
+
+func (s *httpService) connState(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.open.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		s.open.Add(-1)
+	}
+}
+
+func (s *httpService) connections() int { return int(s.open.Load()) }
+
+func (s *httpService) serve(ln net.Listener) error {
+	if err := s.server.ServeTLS(ln, "", ""); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func (s *httpService) shutdown(ctx context.Context) error {
+	err := s.server.Shutdown(ctx)
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	left := s.connections()
+	s.server.Close()
+	return fmt.Errorf("%s %w", count(left, "connection"), errNotDrained)
+}
+
+// getOnly refuses what a server of files has no use for.
+func getOnly(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// page says what this connection has negotiated, and what the engine has done. It is for a first try.
+func (k *serveKeys) page(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	t := r.TLS
+	resumed := "no, a full handshake"
+	if t.DidResume {
+		resumed = "yes, by a session ticket"
+	}
+	fmt.Fprintf(w, "asynccrypto serve, on its own: give it -root DIR or -proxy ADDR to serve something\n\n")
+	fmt.Fprintf(w, "protocol     %s\nversion      %s\ncipher       %s\nkey exchange %s\nresumed      %s\n",
+		r.Proto, tls.VersionName(t.Version), tls.CipherSuiteName(t.CipherSuite), curveName(t.CurveID), resumed)
+	if k.engine == nil {
+		fmt.Fprintf(w, "engine       none\n")
+		return
+	}
+	s := k.engine.Stats()
+	fmt.Fprintf(w, "engine       %s: %d operations done, %d failed, %d of them computed up to eight at a time; mean batch %.1f\n",
+		k.kind.name, s.Completed, s.Failed, s.Vectorized, s.MeanBatch())
+}
+
+// httpErrors is where net/http logs. It has no other word for a handshake that failed.
+type httpErrors struct{ l *serveLog }
+
+func (e httpErrors) Write(p []byte) (int, error) {
+	line := strings.TrimSpace(string(p))
+	if rest, ok := strings.CutPrefix(line, "http: TLS handshake error from "); ok {
+		if peer, why, ok := strings.Cut(rest, ": "); ok {
+			e.l.handshakeFailed(peer, why)
+			return len(p), nil
+		}
+	}
+	e.l.failed("net/http", "a connection", strings.TrimPrefix(line, "http: "))
+	return len(p), nil
+}

@@ -1,0 +1,86 @@
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"asynccrypto/engine"
+)
+
+var (
+	engineOperations = engineDesc("operations_total", "Operations that have ended, by outcome.", "outcome")
+	engineInFlight   = engineDesc("operations_in_flight", "Operations being done.")
+	engineQueued     = engineDesc("operations_queued", "Operations waiting for a worker.")
+	engineWaiting    = engineDesc("operations_waiting", "Operations waiting for room, because the engine is full.")
+	engineEAGAINs    = engineDesc("eagain_total", "Operations that met a full engine.")
+	engineBatch      = engineDesc("batch_size", "Operations begun together.")
+	engineDuration   = engineDesc("operation_duration_seconds", "Time from the call to the answer of operations that were completed or failed.")
+	engineVectorized = engineDesc("vectorized_total", "Operations computed by the method for several at a time.")
+	engineFaults     = engineDesc("faults_caught_total", "Results that failed their check and were computed anew.")
+
+	engineDescs = []*prometheus.Desc{engineOperations, engineInFlight, engineQueued, engineWaiting, engineEAGAINs,
+		engineBatch, engineDuration, engineVectorized, engineFaults}
+)
+
+func engineDesc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("asynccrypto_engine_"+name, help, append([]string{"engine"}, labels...), nil)
+}
+
+// AddEngine adds the metrics of e, with name in the label engine. Engines of one kind all have the same Name, so give
+// them names that say what they are for. The Collector keeps e until it is removed, closed or not. It is an error if e is
+// nil, or if name is empty, not UTF-8 or taken (ErrExists).
+func (c *Collector) AddEngine(name string, e *engine.Engine) error {
+	return c.add("engine", name, e == nil, engineSource{e})
+}
+
+// RemoveEngine removes the engine that was added by that name, if there is one. Its metrics end, and the name is free. A
+// scrape that goes on may still show it.
+func (c *Collector) RemoveEngine(name string) { c.remove("engine", name) }
+
+type engineSource struct{ *engine.Engine }
+
+func (e engineSource) collect(name string, ch chan<- prometheus.Metric) {
+	st, to := e.Stats(), sender{name, ch}
+	to.counter(engineOperations, st.Completed, "completed")
+	to.counter(engineOperations, st.Failed, "failed")
+	to.counter(engineOperations, st.Dropped, "dropped")
+	to.gauge(engineInFlight, float64(st.InFlight))
+	to.gauge(engineQueued, float64(st.Queued))
+	to.gauge(engineWaiting, float64(st.Waiting))
+	to.counter(engineEAGAINs, st.EAGAINs)
+	to.batches(st.BatchSizes)
+	to.durations(&st.Latency)
+	to.counter(engineVectorized, st.Vectorized)
+	to.counter(engineFaults, st.Recomputed)
+}
+
+// batches sends the batch sizes. Each up to 8 has a bucket of its own, for that is how many the kernels compute at a time;
+// above it the bounds double, lest a large MaxBatch make as many time series.
+func (s sender) batches(sizes []uint64) {
+	upTo := make(map[float64]uint64)
+	var count, sum uint64
+	bound := 1
+	for i, n := range sizes {
+		size := i + 1
+		count += n
+		sum += n * uint64(size)
+		if size == bound || size == len(sizes) {
+			upTo[float64(bound)] = count
+		}
+		if size == bound {
+			bound += max(1, bound&^7)
+		}
+	}
+	s.histogram(engineBatch, count, float64(sum), upTo)
+}
+
+func (s sender) durations(h *engine.Histogram) {
+	upTo := make(map[float64]uint64)
+	var count uint64
+	for i, n := range h.Buckets {
+		count += n
+		if i < len(h.Buckets)-1 { // the last is everything
+			upTo[h.Bound(i).Seconds()] = count
+		}
+	}
+	s.histogram(engineDuration, count, h.Sum, upTo)
+}

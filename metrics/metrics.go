@@ -1,0 +1,167 @@
+// Package metrics shows engines, pools and TLS servers to Prometheus. Its Collector is a prometheus.Collector:
+//
+//	c := metrics.New()
+//	prometheus.MustRegister(c)
+//	err := c.AddEngine("signatures", eng)
+//	err = c.AddPool("handshakes", pool)
+//	err = c.AddServer("https", server)
+//
+// It reads the figures when it is asked for them, once for each engine, pool and server, and keeps none: what is not scraped costs
+// nothing, and the metrics of one scrape agree with each other. Operations and jobs pay nothing for it.
+//
+// # Engines
+//
+// Each has the label engine, the name that it was added by.
+//
+//	asynccrypto_engine_operations_total             counter    operations that have ended, by outcome: completed, failed
+//	                                                           (an error of the key's, a panic, a deadline) or dropped
+//	                                                           (nobody waited any more)
+//	asynccrypto_engine_operations_in_flight         gauge      operations being done
+//	asynccrypto_engine_operations_queued            gauge      operations waiting for a worker
+//	asynccrypto_engine_operations_waiting           gauge      operations waiting for room, because the engine is full
+//	asynccrypto_engine_eagain_total                 counter    operations that met a full engine, and got StatusEAGAIN
+//	asynccrypto_engine_batch_size                   histogram  operations begun together; its count is that of batches
+//	asynccrypto_engine_operation_duration_seconds   histogram  from the call to the answer, the time in line included, of
+//	                                                           what was completed or failed
+//	asynccrypto_engine_vectorized_total             counter    operations computed by the method for several at a time
+//	asynccrypto_engine_faults_caught_total          counter    results that failed their check and were computed anew; one
+//	                                                           that is not 0 points at the hardware
+//
+// # Pools
+//
+// Each has the label pool.
+//
+//	asynccrypto_pool_jobs                           gauge      jobs, by state: running or paused
+//	asynccrypto_pool_jobs_ended_total               counter    jobs that have ended
+//	asynccrypto_pool_coroutines                     gauge      coroutines made and kept, about 3 KB each
+//	asynccrypto_pool_waiting                        gauge      those in line for a place, see async.Pool.Notify
+//	asynccrypto_pool_limit                          gauge      the most jobs at once, +Inf if there is no limit
+//
+// # Servers
+//
+// Each has the label server.
+//
+//	asynccrypto_server_connections_accepted_total   counter    connections
+//	asynccrypto_server_connections                  gauge      connections, by state: handshaking, begun or not, or open
+//	asynccrypto_server_handshakes_total             counter    handshakes that have ended, by outcome: completed, failed,
+//	                                                           timed_out or canceled (by Shutdown or Close)
+//	asynccrypto_server_handshakes_resumed_total     counter    of those completed, the ones with a session ticket
+//
+// # What to watch
+//
+// An engine has too little power when operations_waiting stays above 0, or when operations are slow though batches are
+// full. A pool is too small when pool_waiting is above 0. And faults_caught_total is to be 0:
+//
+//	histogram_quantile(0.99, rate(asynccrypto_engine_operation_duration_seconds_bucket[5m]))
+//	rate(asynccrypto_engine_batch_size_sum[5m]) / rate(asynccrypto_engine_batch_size_count[5m])
+//	sum without (state) (asynccrypto_pool_jobs) / asynccrypto_pool_limit
+//	increase(asynccrypto_engine_faults_caught_total[1h]) > 0
+//
+// No metric holds a key, an input or an error's text. The labels are the names that you give, so give none that is secret,
+// and not one for each session: each name is a set of time series.
+package metrics
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Collector collects the metrics of the engines, pools and servers that were added to it. Make it with New, and register it once,
+// before or after they are added. Any goroutine may use it.
+type Collector struct {
+	mu      sync.Mutex
+	sources map[key]source
+}
+
+// key says which source is meant: names are unique for each kind.
+type key struct{ kind, name string }
+
+// source is something added: it sends what it has at this moment. Its metrics are those that its kind describes.
+type source interface {
+	collect(name string, ch chan<- prometheus.Metric)
+}
+
+// described are the metrics of all kinds.
+var described = slices.Concat(engineDescs, poolDescs, serverDescs)
+
+// New returns a Collector of nothing yet.
+func New() *Collector { return &Collector{sources: make(map[key]source)} }
+
+func (c *Collector) add(kind, name string, isNil bool, s source) error {
+	switch {
+	case name == "":
+		return fmt.Errorf("metrics: the %s needs a name", kind)
+	case !utf8.ValidString(name):
+		return fmt.Errorf("metrics: the %s's name %q is not UTF-8", kind, name)
+	case isNil:
+		return fmt.Errorf("metrics: %s %q is nil", kind, name)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := key{kind, name}
+	if c.sources[k] != nil {
+		return fmt.Errorf("metrics: %s %q: %w", kind, name, ErrExists)
+	}
+	c.sources[k] = s
+	return nil
+}
+
+// ErrExists is what errors of AddEngine, AddPool and AddServer wrap when the name is taken by another of the kind.
+var ErrExists = errors.New("there is one of that name already")
+
+func (c *Collector) remove(kind, name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.sources, key{kind, name})
+}
+
+// Describe implements prometheus.Collector.
+func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range described {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *Collector) Collect(ch chan<- prometheus.Metric) {
+	// Copied, because the registry reads from ch at its own pace, and an engine may be added meanwhile.
+	c.mu.Lock()
+	type named struct {
+		name string
+		source
+	}
+	all := make([]named, 0, len(c.sources))
+	for k, s := range c.sources {
+		all = append(all, named{k.name, s})
+	}
+	c.mu.Unlock()
+	for _, s := range all {
+		s.collect(s.name, ch)
+	}
+}
+
+// sender sends the metrics of one source.
+type sender struct {
+	name string
+	ch   chan<- prometheus.Metric
+}
+
+func (s sender) counter(d *prometheus.Desc, v uint64, labels ...string) {
+	s.ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), s.with(labels)...)
+}
+
+func (s sender) gauge(d *prometheus.Desc, v float64, labels ...string) {
+	s.ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, s.with(labels)...)
+}
+
+// histogram sends one with the counts of all values up to each bound; all are count, together they are sum.
+func (s sender) histogram(d *prometheus.Desc, count uint64, sum float64, upTo map[float64]uint64) {
+	s.ch <- prometheus.MustNewConstHistogram(d, count, sum, upTo, s.name)
+}
+
+func (s sender) with(labels []string) []string { return append([]string{s.name}, labels...) }

@@ -1,0 +1,48 @@
+package metrics
+
+import (
+	"math"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"asynccrypto/async"
+)
+
+var (
+	poolJobs       = poolDesc("jobs", "Jobs, by state.", "state")
+	poolEnded      = poolDesc("jobs_ended_total", "Jobs that have ended.")
+	poolCoroutines = poolDesc("coroutines", "Coroutines made and kept.")
+	poolWaiting    = poolDesc("waiting", "Those in line for a place in the pool.")
+	poolLimit      = poolDesc("limit", "The most jobs at once, +Inf if there is no limit.")
+
+	poolDescs = []*prometheus.Desc{poolJobs, poolEnded, poolCoroutines, poolWaiting, poolLimit}
+)
+
+func poolDesc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("asynccrypto_pool_"+name, help, append([]string{"pool"}, labels...), nil)
+}
+
+// AddPool adds the metrics of p, with name in the label pool. The Collector keeps p until it is removed, so that one which
+// is dropped without being closed is not collected as garbage before. The errors are those of AddEngine.
+func (c *Collector) AddPool(name string, p *async.Pool) error {
+	return c.add("pool", name, p == nil, poolSource{p})
+}
+
+// RemovePool removes the pool that was added by that name, like RemoveEngine.
+func (c *Collector) RemovePool(name string) { c.remove("pool", name) }
+
+type poolSource struct{ *async.Pool }
+
+func (p poolSource) collect(name string, ch chan<- prometheus.Metric) {
+	st, to := p.Stats(), sender{name, ch}
+	to.gauge(poolJobs, float64(st.Running), "running")
+	to.gauge(poolJobs, float64(st.Paused), "paused")
+	to.counter(poolEnded, st.Ended)
+	to.gauge(poolCoroutines, float64(st.Coroutines))
+	to.gauge(poolWaiting, float64(st.Waiting))
+	limit := float64(st.Limit)
+	if st.Limit == 0 {
+		limit = math.Inf(1)
+	}
+	to.gauge(poolLimit, limit)
+}

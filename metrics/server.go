@@ -1,0 +1,49 @@
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"asynccrypto/asynctls"
+)
+
+var (
+	serverAccepted    = serverDesc("connections_accepted_total", "Connections accepted.")
+	serverConnections = serverDesc("connections", "Connections, by state.", "state")
+	serverHandshakes  = serverDesc("handshakes_total", "Handshakes that have ended, by outcome.", "outcome")
+	serverResumed     = serverDesc("handshakes_resumed_total", "Handshakes completed with a session ticket.")
+
+	serverDescs = []*prometheus.Desc{serverAccepted, serverConnections, serverHandshakes, serverResumed}
+)
+
+func serverDesc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("asynccrypto_server_"+name, help, append([]string{"server"}, labels...), nil)
+}
+
+// Server is what AddServer takes: an *asynctls.Server, or what embeds one.
+type Server interface{ Stats() asynctls.ServerStats }
+
+var _ Server = (*asynctls.Server)(nil)
+
+// AddServer adds the metrics of s, with name in the label server. The Collector keeps s until it is removed. The errors
+// are those of AddEngine.
+func (c *Collector) AddServer(name string, s Server) error {
+	tls, ok := s.(*asynctls.Server)
+	return c.add("server", name, s == nil || ok && tls == nil, serverSource{s})
+}
+
+// RemoveServer removes the server that was added by that name, like RemoveEngine.
+func (c *Collector) RemoveServer(name string) { c.remove("server", name) }
+
+type serverSource struct{ Server }
+
+func (s serverSource) collect(name string, ch chan<- prometheus.Metric) {
+	st, to := s.Stats(), sender{name, ch}
+	to.counter(serverAccepted, st.Accepted)
+	to.gauge(serverConnections, float64(st.Handshaking), "handshaking")
+	to.gauge(serverConnections, float64(st.Open), "open")
+	to.counter(serverHandshakes, st.Handshakes, "completed")
+	to.counter(serverHandshakes, st.Failed, "failed")
+	to.counter(serverHandshakes, st.TimedOut, "timed_out")
+	to.counter(serverHandshakes, st.Canceled, "canceled")
+	to.counter(serverResumed, st.Resumed) // not an outcome: it is read apart, so the rest of the completed may be less than 0
+}
