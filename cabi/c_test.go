@@ -12,6 +12,7 @@ func TestThreads(t *testing.T)            { each(t, "threads") }
 func TestForks(t *testing.T)              { each(t, "forks") }
 func TestSetMemFunctions(t *testing.T)    { each(t, "memory") }
 func TestControlWords(t *testing.T)       { each(t, "control") }
+func TestBacktraceEnds(t *testing.T)      { each(t, "unwind") }
 func TestManyPausedJobs(t *testing.T)     { each(t, "many") }
 func TestOverflowMeetsGuard(t *testing.T) { each(t, "overflow") }
 
