@@ -2,7 +2,6 @@ package cabi
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -160,11 +159,4 @@ func compile(t *testing.T, name string, args ...string) string {
 	out := filepath.Join(t.TempDir(), name)
 	run(t, nil, "gcc", append([]string{"-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-pthread", "-o", out, "test/" + name + ".c"}, args...)...)
 	return out
-}
-
-func exitCode(err error) int {
-	if e, ok := errors.AsType[*exec.ExitError](err); ok {
-		return e.ExitCode()
-	}
-	return 0
 }
