@@ -165,6 +165,12 @@ func TestBesideLibcrypto(t *testing.T) {
 	run(t, nil, compile(t, "with_opened", "-Iinclude", "-L"+dir, "-lasync", "-Wl,-rpath,"+dir), "libcrypto.so.3")
 }
 
+// TestOurHeaderUnderLibssl: OpenSSL's other headers take ours in the place of their own.
+func TestOurHeaderUnderLibssl(t *testing.T) {
+	compile(t, "with_tls", "-Iinclude", "-lssl", "-lcrypto")
+	compile(t, "with_libcrypto", "-Iinclude", "-lcrypto")
+}
+
 func preload(dir string) []string {
 	return []string{"LD_PRELOAD=" + filepath.Join(dir, "libasync.so.1"), "ASYNC_STATS=1"}
 }

@@ -42,6 +42,7 @@ struct slab {
     struct slab *next;
     char *base;
     size_t length, stride, n, used;
+    long protects; /* guard pages by mprotect */
     unsigned canaries;
 };
 
@@ -76,17 +77,19 @@ static void look_around(void)
         guards = BY_CANARY;
 }
 
-static int guard(char *at)
+static int guard(struct slab *s, char *at)
 {
     if (guards == BY_MADVISE) {
         if (madvise(at, page, MADV_GUARD_INSTALL) == 0)
             return 1;
-        guards = BY_MPROTECT; /* an older kernel */
+        guards = BY_MPROTECT; /* an older kernel, or all memory is locked */
     }
     if (guards == BY_CANARY)
         return 0;
-    if (atomic_fetch_sub(&budget, 1) > 0 && mprotect(at, page, PROT_NONE) == 0)
+    if (atomic_fetch_sub(&budget, 1) > 0 && mprotect(at, page, PROT_NONE) == 0) {
+        s->protects++;
         return 1;
+    }
     atomic_fetch_add(&budget, 1);
     return 0;
 }
@@ -111,7 +114,7 @@ static struct slab *map_slab(struct thread *t)
     madvise(s->base, s->length, MADV_NOHUGEPAGE); /* a huge page would hold all the stacks of a slab, touched or not */
 #endif
     for (i = 0; i < s->n && !s->canaries; i++)
-        s->canaries = !guard(s->base + i * s->stride);
+        s->canaries = !guard(s, s->base + i * s->stride);
     if (s->canaries)
         mprotect(s->base, page, PROT_NONE);
     s->next = t->slabs;
@@ -164,11 +167,9 @@ void ac_slabs_free(struct thread *t)
 {
     while (t->slabs != NULL) {
         struct slab *s = t->slabs;
-        size_t i;
 
         t->slabs = s->next;
-        for (i = 0; guards == BY_MPROTECT && !s->canaries && i < s->n; i++)
-            budget++;
+        atomic_fetch_add(&budget, s->protects);
         munmap(s->base, s->length);
         free(s);
     }
