@@ -45,14 +45,12 @@ func newAcceptor(ln net.Listener) (*acceptor, error) {
 		file.Close()
 		return nil, fmt.Errorf("asynctls: %w", err)
 	}
-	if _, ok := ln.(*net.TCPListener); ok {
-		raw.Control(func(fd uintptr) { inherited(int(fd)) })
-	}
 	return &acceptor{ln, file, raw}, nil
 }
 
-// inherited sets what net sets for each connection; here they have it from the listener. Failures do no harm.
-func inherited(fd int) {
+// setOptions sets what net sets for each connection of TCP. They could have it from the listener, but not those that
+// came before Serve. Failures do no harm.
+func setOptions(fd int) {
 	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 	if runtime.GOOS == "linux" { // elsewhere the system's hours
@@ -82,7 +80,11 @@ func (a *acceptor) accept(down <-chan struct{}) (p peer, err error) {
 		}
 		switch err {
 		case nil:
-			return peer{async.FD(fd), addrPort(sa)}, nil
+			p = peer{async.FD(fd), addrPort(sa)}
+			if p.remote.IsValid() {
+				setOptions(fd)
+			}
+			return p, nil
 		case unix.EINTR, unix.ECONNABORTED:
 			wait = 5 * time.Millisecond
 			continue

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 
 	"asynccrypto/reactor"
 )
@@ -116,52 +115,6 @@ func (e *PanicError) Error() string {
 
 // errGoexit is the Value for a Handler that has ended its goroutine.
 var errGoexit = errors.New("runtime.Goexit")
-
-// lingering is a Socket that is closed in two steps, by the Conn and then by the server: were the fd closed while the peer
-// still sends, the system would reset the connection, and what was sent last could be lost on its way.
-type lingering struct {
-	Socket
-	unsent int32 // what the peer had yet to get when we last looked
-	// The peer's address, noted because the system forgets it when the peer resets the connection; no port if there is
-	// none, or it has a zone. A netip.AddrPort would be twice as long.
-	ip   [16]byte
-	port uint16
-}
-
-func (s *lingering) note(remote netip.AddrPort) {
-	if remote.IsValid() && remote.Addr().Zone() == "" {
-		s.ip, s.port = remote.Addr().As16(), remote.Port()
-	}
-}
-
-// Close implements Transport: the first step.
-func (s *lingering) Close() error {
-	s.closed = true
-	s.held.reset()
-	return nil
-}
-
-// RemoteAddr returns the address of the other end.
-func (s *lingering) RemoteAddr() net.Addr {
-	if s.port != 0 {
-		return net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.AddrFrom16(s.ip).Unmap(), s.port))
-	}
-	return s.Socket.RemoteAddr()
-}
-
-// discard reads what still comes. It returns io.EOF, or what went wrong, once the end has come, and else nil.
-func (s *lingering) discard(buf []byte) error {
-	defer func(was bool) { s.closed = was }(s.closed)
-	s.closed = false
-	for range 16 { // of a peer that sends without end the timer takes care
-		if _, err := s.Read(buf); err == error(ErrWouldBlock) {
-			break
-		} else if err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // connList is a list of connections.
 type connList struct{ head *ServerConn }

@@ -169,6 +169,9 @@ func (c *ServerConn) read() {
 		}
 		switch {
 		case err == nil:
+			if c.sock.drained() {
+				return
+			}
 		case err == ErrWantWrite:
 			c.full = true
 			return
