@@ -14,7 +14,7 @@ func TestArm64(t *testing.T) {
 	}
 	const cross = "aarch64-linux-gnu-"
 	need(t, "make", cross+"gcc", "qemu-aarch64")
-	names := []string{"breaks", "control", "functions", "manual", "many", "memory", "overflow", "stack", "threads", "unwind"}
+	names := []string{"breaks", "control", "frees", "functions", "manual", "many", "memory", "overflow", "stack", "threads", "unwind"}
 	dir := filepath.Join(tmp, "arm64")
 	args := []string{"-s", "CC=" + cross + "gcc", "OBJCOPY=" + cross + "objcopy", "AR=" + cross + "ar", "B=" + dir, "all"}
 	for _, name := range names {

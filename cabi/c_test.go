@@ -8,6 +8,7 @@ import (
 
 func TestFunctions(t *testing.T)          { each(t, "functions") }
 func TestBreaks(t *testing.T)             { each(t, "breaks") }
+func TestFrees(t *testing.T)              { each(t, "frees") }
 func TestThreads(t *testing.T)            { each(t, "threads") }
 func TestForks(t *testing.T)              { each(t, "forks") }
 func TestSetMemFunctions(t *testing.T)    { each(t, "memory") }
@@ -20,7 +21,7 @@ func TestOverflowMeetsGuard(t *testing.T) { each(t, "overflow") }
 func TestGuards(t *testing.T) {
 	for _, guards := range []string{"mprotect", "canary"} {
 		t.Run(guards, func(t *testing.T) {
-			for _, name := range []string{"overflow", "breaks", "threads", "many"} {
+			for _, name := range []string{"overflow", "breaks", "frees", "threads", "many"} {
 				run(t, []string{"ASYNC_STACK_GUARDS=" + guards}, filepath.Join(plain(t), "test", name))
 			}
 		})
