@@ -24,9 +24,9 @@ const (
 		"or name their place in CFLAGS and LDFLAGS"
 )
 
-// compileC compiles one of the C programs in the folder libcrypto and links it with libcrypto. The error is a *missing
-// whatever goes wrong, unless ctx ends.
-func compileC(ctx context.Context, dir, name string, source []byte) (string, error) {
+// compileC compiles one of the C programs in the folder libcrypto and links it with libcrypto, behind what is given. The
+// error is a *missing whatever goes wrong, unless ctx ends.
+func compileC(ctx context.Context, dir, name string, source []byte, link ...string) (string, error) {
 	cc, err := compiler()
 	if err != nil {
 		return "", err
@@ -39,7 +39,7 @@ func compileC(ctx context.Context, dir, name string, source []byte) (string, err
 	args = append(args, strings.Fields(os.Getenv("CFLAGS"))...)
 	args = append(args, "-o", bin, src)
 	args = append(args, strings.Fields(os.Getenv("LDFLAGS"))...)
-	args = append(args, "-lcrypto")
+	args = append(append(args, link...), "-lcrypto")
 	cmd := exec.CommandContext(ctx, cc[0], args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C") // explain reads English
 	if said, err := cmd.CombinedOutput(); ctx.Err() != nil {

@@ -14,18 +14,18 @@ import (
 const usageText = `usage: go run ./bench [sub-benchmark] [flags]
 
 Measures this project beside others in one run, in turns, and prints medians, ratios and their spread, and what became of
-the targets. A ratio is of two measurements a moment apart. For facility and reactor it is of nanoseconds or bytes, so that
+the targets. A ratio is of two measurements a moment apart. For facility, cabi and reactor it is of nanoseconds or bytes, so that
 below 1 is faster, or smaller; for sign it is of signatures/s, so that above 1 is faster; tls says with each what it is of.
 
 sub-benchmarks:
 %s
 flags:
-  -rounds N       measure everything N times (default: facility and reactor 21, sign and tls 7; with -quick 3
-                  and 2)
+  -rounds N       measure everything N times (default: facility, cabi and reactor 21, sign and tls 7; with
+                  -quick 3 and 2)
   -quick          short rounds: a first idea, not a figure to quote
   -json           every round and the summary as one JSON object
 flags of sign:
-  -openssl PATH   the openssl command to run speed of (default: the first in PATH)
+  -openssl PATH   the openssl command to run speed of (default: the first in PATH); cabi has it too
   -keys N         how many keys are many (default 64)
   -plot FILE.svg  also draw signatures/s against the number of jobs
 flags of tls:
@@ -34,8 +34,8 @@ flags of tls:
   -seconds S      how long each server is measured in a round (default 3, with -quick 0.5)
 
 facility takes a minute. Its other side needs a C compiler and OpenSSL's headers (Debian: apt install gcc libssl-dev);
-without them ours is measured alone. CC, CFLAGS and LDFLAGS are honoured, for an OpenSSL in a place of its own. reactor takes
-20 seconds, and a C compiler on Linux. sign takes under four minutes, and needs nothing; its second of each openssl speed is
+without them ours is measured alone. CC, CFLAGS and LDFLAGS are honoured, for an OpenSSL in a place of its own. cabi takes
+two minutes, make and the openssl command besides, and Linux. reactor takes 20 seconds, and a C compiler on Linux. sign takes under four minutes, and needs nothing; its second of each openssl speed is
 left out where there is none. tls takes a quarter of an hour, two cores that have nothing else to do, and nginx (Debian: apt
 install nginx), which is left out where there is none. It measures latency from a process that runs in real time, and so
 should be run by root.
@@ -61,6 +61,7 @@ type command struct {
 // commands lists the sub-benchmarks; the first is the one that runs when none is named.
 var commands = []command{
 	{"facility", "jobs and wait contexts: nanoseconds an operation, memory of a paused job (the default)", facility},
+	{"cabi", "libasync, the C library: the facility's calls and openssl speed -async_jobs, beside libcrypto", cabi},
 	{"reactor", "waking jobs on one event loop, beside epoll with an eventfd for each in C", reactorCommand},
 	{"sign", "signatures/s on one core through the multi-buffer engine, beside crypto/rsa and openssl speed", sign},
 	{"tls", "TLS servers: handshakes, latency, memory and echoes, beside crypto/tls, net/http and nginx", tlsCommand},
