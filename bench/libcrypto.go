@@ -24,9 +24,9 @@ const (
 		"or name their place in CFLAGS and LDFLAGS"
 )
 
-// compileC compiles one of the C programs in the folder libcrypto and links it with libcrypto. The error is a *missing
-// whatever goes wrong, unless ctx ends.
-func compileC(ctx context.Context, dir, name string, source []byte) (string, error) {
+// compileC compiles a C program and links it with libcrypto, and before that with what more there is among the arguments
+// to the compiler. The error is a *missing whatever goes wrong, unless ctx ends.
+func compileC(ctx context.Context, dir, name string, source []byte, more ...string) (string, error) {
 	cc, err := compiler()
 	if err != nil {
 		return "", err
@@ -38,6 +38,7 @@ func compileC(ctx context.Context, dir, name string, source []byte) (string, err
 	args := append(cc[1:], "-O2")
 	args = append(args, strings.Fields(os.Getenv("CFLAGS"))...)
 	args = append(args, "-o", bin, src)
+	args = append(args, more...)
 	args = append(args, strings.Fields(os.Getenv("LDFLAGS"))...)
 	args = append(args, "-lcrypto")
 	cmd := exec.CommandContext(ctx, cc[0], args...)
@@ -74,7 +75,7 @@ func explain(cc, said string, err error) *missing {
 			strings.Contains(line, "not found for -lcrypto") || strings.Contains(line, "library 'crypto' not found")
 		switch {
 		case header:
-			return &missing{"OpenSSL's headers are not installed (openssl/async.h)", hintOpenSSL}
+			return &missing{"OpenSSL's headers are not installed", hintOpenSSL}
 		case library:
 			return &missing{"libcrypto's headers are here, the library to link with is not", hintOpenSSL}
 		}

@@ -231,20 +231,14 @@ func (r *signRow) noteBase(o outcome) {
 	r.BaseStops = addStops(r.BaseStops, o.Stops)
 }
 
-// openssl notes what there is beside us, and what has to be reached beside this version. 3.0 has no kernel of this kind
-// for RSA-3072 and 4096, 3.5 has; no target was set for those between.
+// openssl notes what there is beside us, and what has to be reached beside this version.
 func (f *signFindings) openssl(o *opensslSpeed) {
 	f.Machine.Libcrypto = o.version
 	for _, r := range f.Rows {
 		if r.Section != sectionSign || r.Jobs != jobsFull || f.Reason != "" {
 			continue
 		}
-		switch o.release() {
-		case "3.0":
-			r.AtLeastO = signTargets[r.Algorithm].openssl30
-		case "3.5":
-			r.AtLeastO = signTargets[r.Algorithm].openssl35
-		}
+		r.AtLeastO = opensslTarget(o.release(), r.Algorithm)
 	}
 }
 
