@@ -199,7 +199,12 @@ func (r *signRun) round(round int) error {
 			}
 		}
 		steps := []func() error{
-			func() error { return r.measureOthers(row) },
+			func() error {
+				if !row.opensslHere {
+					return nil
+				}
+				return r.measureOthers(row.Algorithm)
+			},
 			func() error { return r.pair(round, row) },
 		}
 		for i := range steps {

@@ -56,7 +56,7 @@ type signRow struct {
 	XOpenSSL  *series   `json:"openssl_ratio,omitempty"`
 	AtLeastO  float64   `json:"openssl_at_least,omitempty"`
 	VerdictO  string    `json:"openssl_verdict,omitempty"`
-	Others    []*beside `json:"others,omitempty"` // in the order of the findings' Others
+	Others    []*beside `json:"others,omitempty"`
 	MeanBatch float64   `json:"mean_batch,omitempty"`
 	Stops     []stop    `json:"stops,omitempty"`
 	BaseStops []stop    `json:"base_stops,omitempty"`
@@ -249,7 +249,7 @@ func (f *signFindings) conclude() {
 	for _, r := range f.Rows {
 		r.Ours, r.Theirs, r.OpenSSL = summarize(r.ours), summarize(r.base), summarize(r.openssl)
 		r.Ratio, r.XOpenSSL = summarize(ratios(r.ours, r.base)), summarize(ratios(r.ours, r.openssl))
-		r.Verdict, r.VerdictO = f.judged(r, reached(r.Ratio, r.AtLeast)), f.judged(r, reached(r.XOpenSSL, r.AtLeastO))
+		r.Verdict, r.VerdictO = f.judged(r.Disturbed, reached(r.Ratio, r.AtLeast)), f.judged(r.Disturbed, reached(r.XOpenSSL, r.AtLeastO))
 		if s := summarize(r.batches); s != nil {
 			r.MeanBatch = s.Median
 		}
@@ -258,8 +258,8 @@ func (f *signFindings) conclude() {
 }
 
 // judged is a verdict, or why there is none.
-func (f *signFindings) judged(r *signRow, verdict string) string {
-	if verdict != "" && 2*r.Disturbed > f.Rounds { // the median may be one of them
+func (f *signFindings) judged(disturbed int, verdict string) string {
+	if verdict != "" && 2*disturbed > f.Rounds { // the median may be one of them
 		return "not judged, disturbed"
 	}
 	return verdict

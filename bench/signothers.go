@@ -21,7 +21,7 @@ type other struct {
 	Name    string  `json:"name"`              // the library, with its version
 	About   string  `json:"about"`             // what it does and doesn't do in its slice that ours does
 	Call    *series `json:"call_us,omitempty"` // microseconds of a call without RSA, where that is something
-	keys    int     // how many it signs with
+	keys    int     // how many it signs with, all at a time
 	target  func(algorithm string) float64
 	command []string
 	copied  bool // the program is copied in every round, as ours is: see signRun.fresh
@@ -32,12 +32,14 @@ type other struct {
 
 // beside is how a row stands beside an other.
 type beside struct {
-	Name    string  `json:"name"`
-	Theirs  *series `json:"per_s"`
-	Ratio   *series `json:"ratio"`
-	AtLeast float64 `json:"at_least,omitempty"`
-	Verdict string  `json:"verdict,omitempty"`
+	Name      string  `json:"name"`
+	Theirs    *series `json:"per_s"`
+	Ratio     *series `json:"ratio"`
+	AtLeast   float64 `json:"at_least,omitempty"`
+	Verdict   string  `json:"verdict,omitempty"`
+	Disturbed int     `json:"disturbed,omitempty"` // of their slices
 
+	other  *other
 	theirs []float64
 }
 
@@ -60,16 +62,20 @@ func findOthers(ctx context.Context, p signPlan, dir string) (others []*other, e
 	return others, nil
 }
 
-// others are compared with the rows of most jobs and keys.
+// others are compared with the row of most jobs and keys, where the targets are; those that sign one at a time with a lone
+// job too, where they may well be the faster.
 func (f *signFindings) others(all []*other) {
 	f.Others = all
 	for _, r := range f.Rows {
-		if r.Section != sectionSign || r.Jobs != jobsFull || r.Keys != f.Keys {
+		if r.Section != sectionSign || r.Jobs != jobsFull && r.Jobs != 1 || r.Keys != f.Keys {
 			continue
 		}
 		for _, o := range all {
-			b := &beside{Name: o.Name}
-			if f.Reason == "" {
+			if r.Jobs == 1 && o.keys > 1 {
+				continue
+			}
+			b := &beside{Name: o.Name, other: o}
+			if f.Reason == "" && r.Jobs == jobsFull {
 				b.AtLeast = o.target(r.Algorithm)
 			}
 			r.Others = append(r.Others, b)
@@ -90,15 +96,21 @@ func (r *signRun) copyOthers() error {
 	return nil
 }
 
-// measureOthers measures all of them for one row.
-func (r *signRun) measureOthers(row *signRow) error {
-	for i, b := range row.Others {
-		o, err := r.quietly(func() (outcome, error) { return r.f.Others[i].sign(r, row.Algorithm) })
+// measureOthers measures all of them once for an algorithm, for all rows that they are compared with.
+func (r *signRun) measureOthers(algorithm string) error {
+	for _, other := range r.f.Others {
+		o, err := r.quietly(func() (outcome, error) { return other.sign(r, algorithm) })
 		if err != nil {
 			return err
 		}
-		b.theirs = append(b.theirs, o.perSecond())
-		row.Disturbed += r.disturbed(o)
+		for _, row := range r.f.Rows {
+			for _, b := range row.Others {
+				if row.Algorithm == algorithm && b.other == other {
+					b.theirs = append(b.theirs, o.perSecond())
+					b.Disturbed += r.disturbed(o)
+				}
+			}
+		}
 	}
 	return nil
 }
@@ -190,7 +202,7 @@ func (f *signFindings) concludeOthers() {
 	for _, r := range f.Rows {
 		for _, b := range r.Others {
 			b.Theirs, b.Ratio = summarize(b.theirs), summarize(ratios(r.ours, b.theirs))
-			b.Verdict = f.judged(r, reached(b.Ratio, b.AtLeast))
+			b.Verdict = f.judged(r.Disturbed+b.Disturbed, reached(b.Ratio, b.AtLeast))
 		}
 	}
 }
@@ -204,23 +216,23 @@ func (f *signFindings) othersTable(b *strings.Builder) {
 	for _, o := range f.Others {
 		width = max(width, len(o.Name))
 	}
-	line := fmt.Sprintf("%%-8s %%-%ds %%9s %%11s   %%s", width)
-	fmt.Fprintf(b, "\n%d jobs beside others: microseconds of one core for a signature (%d keys); theirs in slices of %v\n",
+	line := fmt.Sprintf("%%-8s %%4s  %%-%ds %%9s %%11s   %%s", width)
+	fmt.Fprintf(b, "\n%d jobs beside others, and one job: microseconds of one core for a signature (%d keys); theirs in slices of %v\n",
 		jobsFull, f.Keys, time.Duration(othersTimes*f.SideNS))
-	put(b, line, "", "", "theirs", "multibuffer", "x theirs")
+	put(b, line, "", "jobs", "", "theirs", "multibuffer", "x theirs")
 	for _, r := range sortedSign(f.Rows) {
 		for _, o := range r.Others {
-			if o.Theirs == nil {
+			if o.Ratio == nil {
 				continue
 			}
-			put(b, line, r.Algorithm, o.Name, threeDigits(1e6/o.Theirs.Median), threeDigits(1e6/r.Ours.Median),
+			put(b, line, r.Algorithm, fmt.Sprint(r.Jobs), o.Name, threeDigits(1e6/o.Theirs.Median), threeDigits(1e6/r.Ours.Median),
 				ratioText(o.Ratio, o.AtLeast, o.Verdict))
 		}
 	}
 	for _, o := range f.Others {
 		fmt.Fprintf(b, "%s: %s\n", o.Name, o.About)
 		if o.Call != nil {
-			fmt.Fprintf(b, "%s: an HMAC-SHA256 of the message takes %s us (%s..%s): so much, at most, of each figure is Node's calls and hashing; it is not subtracted\n",
+			fmt.Fprintf(b, "%s: an HMAC-SHA256 of the message takes %s us (%s..%s): about so much of each figure is Node's calls and hashing; it is not subtracted\n",
 				o.Name, threeDigits(o.Call.Median), threeDigits(o.Call.Min), threeDigits(o.Call.Max))
 		}
 	}
