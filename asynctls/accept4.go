@@ -4,7 +4,6 @@ package asynctls
 
 import "golang.org/x/sys/unix"
 
-func accept(ln int) (int, error) {
-	fd, _, err := unix.Accept4(ln, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-	return fd, err
+func accept(ln int) (int, unix.Sockaddr, error) {
+	return unix.Accept4(ln, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 }

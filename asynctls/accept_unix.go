@@ -3,10 +3,10 @@
 package asynctls
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -24,11 +24,19 @@ type acceptor struct {
 }
 
 func newAcceptor(ln net.Listener) (*acceptor, error) {
-	f, ok := ln.(interface{ File() (*os.File, error) })
-	if !ok {
-		return nil, fmt.Errorf("asynctls: a %T has no socket to accept from; use the listener that net.Listen returns", ln)
+	var file *os.File
+	var err error
+	switch ln := ln.(type) { // not whatever has File: the Accept of a listener around one of these would be passed by
+	case *net.TCPListener:
+		file, err = ln.File()
+	case *net.UnixListener:
+		if network := ln.Addr().Network(); network != "unix" {
+			return nil, fmt.Errorf("asynctls: can't serve TLS on a %s socket; use one of unix", network)
+		}
+		file, err = ln.File()
+	default:
+		return nil, fmt.Errorf("asynctls: can't accept from a %T; use the listener that net.Listen returns", ln)
 	}
-	file, err := f.File()
 	if err != nil {
 		return nil, fmt.Errorf("asynctls: %w", err)
 	}
@@ -37,14 +45,19 @@ func newAcceptor(ln net.Listener) (*acceptor, error) {
 		file.Close()
 		return nil, fmt.Errorf("asynctls: %w", err)
 	}
-	if _, ok := ln.(*net.TCPListener); ok {
-		// As net does for each connection; here they inherit it.
-		raw.Control(func(fd uintptr) {
-			unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
-		})
-	}
 	return &acceptor{ln, file, raw}, nil
+}
+
+// setOptions sets what net sets for each connection of TCP. They could have it from the listener, but not those that
+// came before Serve. Failures do no harm.
+func setOptions(fd int) {
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+	if runtime.GOOS == "linux" { // elsewhere the system's hours
+		const keepIdle, keepInterval = 4, 5 // TCP_KEEPIDLE and TCP_KEEPINTVL, which not every system names
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, keepIdle, 15)
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, keepInterval, 15)
+	}
 }
 
 // close ends accept.
@@ -53,29 +66,35 @@ func (a *acceptor) close() {
 	a.file.Close()
 }
 
-// accept waits for a connection. While the system is out of fds or memory it tries again now and then, until down.
-func (a *acceptor) accept(down <-chan struct{}) (fd async.FD, err error) {
+// accept waits for a connection. What goes wrong with one, or passes by, as the lack of fds or memory, makes it try again
+// after a while, until down: accept(2) passes on the errors of a network that are a peer's own.
+func (a *acceptor) accept(down <-chan struct{}) (p peer, err error) {
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		var n int
+		var fd int
+		var sa unix.Sockaddr
 		if failed := a.raw.Read(func(ln uintptr) bool {
-			n, err = accept(int(ln))
+			fd, sa, err = accept(int(ln))
 			return err != unix.EAGAIN
 		}); failed != nil {
-			return 0, failed
+			return p, failed
 		}
-		switch {
-		case err == nil:
-			return async.FD(n), nil
-		case err == unix.EINTR || err == unix.ECONNABORTED:
+		switch err {
+		case nil:
+			p = peer{async.FD(fd), addrPort(sa)}
+			if p.remote.IsValid() {
+				setOptions(fd)
+			}
+			return p, nil
+		case unix.EINTR, unix.ECONNABORTED:
 			wait = 5 * time.Millisecond
 			continue
-		case !errors.Is(err, unix.EMFILE) && !errors.Is(err, unix.ENFILE) && !errors.Is(err, unix.ENOBUFS) && !errors.Is(err, unix.ENOMEM):
-			return 0, err
+		case unix.EBADF, unix.EINVAL, unix.ENOTSOCK, unix.EOPNOTSUPP:
+			return p, err
 		}
 		select {
 		case <-time.After(wait):
 		case <-down:
-			return 0, net.ErrClosed
+			return p, net.ErrClosed
 		}
 	}
 }

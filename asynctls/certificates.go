@@ -2,10 +2,7 @@ package asynctls
 
 import (
 	"crypto/tls"
-	"runtime"
 	"strings"
-	"sync"
-	"weak"
 )
 
 // chooser picks among a config's certificates as crypto/tls does, which leaves no other way to bind them: a Certificate
@@ -76,21 +73,4 @@ func (c *chooser) client(info *tls.CertificateRequestInfo) (*tls.Certificate, er
 		}
 	}
 	return new(tls.Certificate), nil
-}
-
-// configCache prepares each config that a GetConfigForClient returns once, and forgets it when its owner does.
-type configCache struct {
-	m sync.Map // of weak.Pointer[tls.Config] to *tls.Config
-}
-
-func (c *configCache) config(of *tls.Config) *tls.Config {
-	key := weak.Make(of)
-	if p, ok := c.m.Load(key); ok {
-		return p.(*tls.Config)
-	}
-	p, there := c.m.LoadOrStore(key, Config(of))
-	if !there {
-		runtime.AddCleanup(of, func(key weak.Pointer[tls.Config]) { c.m.Delete(key) }, key)
-	}
-	return p.(*tls.Config)
 }

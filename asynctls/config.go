@@ -35,13 +35,13 @@ func Config(c *tls.Config) *tls.Config {
 		p.GetClientCertificate = choose.client
 	}
 	if get := c.GetConfigForClient; get != nil {
-		var prepared configCache
 		p.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			c, err := get(hello)
 			if c == nil || err != nil {
 				return c, err
 			}
-			return prepared.config(c), nil
+			// Each time anew: the ticket keys of c may have been changed meanwhile, and c may be one of many.
+			return Config(c), nil
 		}
 	}
 	return p

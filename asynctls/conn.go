@@ -16,15 +16,19 @@ type Options struct {
 	// Pool is where handshakes run; its limit bounds those under way. It is required. One for each event loop keeps a
 	// loop's coroutines on its own processor.
 	Pool *async.Pool
-	// HandshakeTimeout bounds a handshake, from Server or Client on: 0 means 10 seconds, negative no bound. See
-	// Conn.Deadline.
+	// HandshakeTimeout bounds a handshake, from NewServerConn or NewClientConn on: 0 means 10 seconds, negative no bound.
+	// See Conn.Deadline.
 	HandshakeTimeout time.Duration
 	// IdleTimeout is how long a connection may go without a byte read or written; 0 means for ever.
 	IdleTimeout time.Duration
-	// HighWater is how many bytes the transport may hold before Read and Write want it to send some: 0 means 64 KB.
+	// HighWater is how many bytes the transport may hold before Write wants it to send some: 0 means 64 KB. Read does at
+	// 32 KB more. It counts Transport.Buffered and nothing else: what was taken out of Buffers is no longer bounded, so
+	// take it when the wire has room for it, not before.
 	HighWater int
 	// Context, if not nil, gives its values, but not its end, to the contexts of handshakes.
 	Context context.Context
+
+	now func() time.Duration // since epoch, if a loop has read the clock already
 }
 
 // ErrNoPool is the error of a Conn that was made without a pool of jobs.
@@ -93,7 +97,7 @@ func (c *Conn) init(t Transport, o *Options) {
 	if o == nil {
 		o = defaultOptions
 	}
-	c.t, c.o, c.last = t, o, sinceEpoch()
+	c.t, c.o, c.last = t, o, o.sinceEpoch()
 	if o.Pool == nil {
 		c.err = ErrNoPool
 	}

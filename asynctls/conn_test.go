@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"asynccrypto/asynctls"
@@ -71,5 +72,33 @@ func TestNoPool(t *testing.T) {
 	}
 	if err := c.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// ALPN as in crypto/tls: the server's first that the client knows as well, and no connection if there is none.
+func TestALPN(t *testing.T) {
+	e, pool := newEngine(t), newPool(t, 0)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		for offer, want := range map[string]string{"h2 b a": "a", "b": "b", "": "", "h2": "no application protocol"} {
+			sc, cc := configs(t, e)
+			sc.NextProtos, cc.NextProtos, cc.MaxVersion = []string{"a", "b"}, strings.Fields(offer), version
+			o := &asynctls.Options{Pool: pool}
+			s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
+			sErr, cErr := shakeAll(t, s, c)
+			if offer == "h2" {
+				if sErr == nil || cErr == nil || !strings.Contains(cErr.Error(), want) {
+					t.Error(version, sErr, cErr)
+				}
+				continue
+			}
+			if sErr != nil || cErr != nil {
+				t.Fatal(version, offer, sErr, cErr)
+			}
+			for _, side := range []*side{s, c} {
+				if state, ok := side.ConnectionState(); !ok || state.NegotiatedProtocol != want {
+					t.Errorf("%x, %q: %q, want %q", version, offer, state.NegotiatedProtocol, want)
+				}
+			}
+		}
 	}
 }

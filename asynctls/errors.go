@@ -26,7 +26,8 @@ func Wants(err error) bool {
 	return err == ErrWantRead || err == ErrWantWrite || err == ErrWantAsync || err == ErrWantAsyncJob
 }
 
-// ErrEngine ends a connection whose engine said StatusErr: that it, not the key and not the input, is broken.
+// ErrEngine ends a connection whose engine said StatusErr, that it, not the key and not the input, is broken, and gave no
+// error that crypto/tls would have ended it with.
 var ErrEngine = errors.New("asynctls: the engine reported that it is broken (ASYNC_STATUS_ERR)")
 
 // ErrWouldBlock is what a Transport's Read returns, as it is, when there is nothing to read.

@@ -1,6 +1,7 @@
 package asynctls
 
 import (
+	"crypto/tls"
 	"net"
 
 	"asynccrypto/async"
@@ -8,7 +9,8 @@ import (
 
 // Handshake begins the handshake or goes on with it. It returns nil when it is done, one of the ErrWant errors when it
 // can't go on, and else why it failed: crypto/tls's error, ErrEngine, or an *async.PanicError if one of Config's functions
-// panicked. The alert that tells the peer is then held by the transport; Close sends it.
+// panicked. The alert that tells the peer is then held by the transport: call Close, as long as it wants to write, or the
+// peer never learns why.
 func (c *Conn) Handshake() error {
 	if c.err != nil {
 		return c.err
@@ -31,7 +33,10 @@ func (c *Conn) Handshake() error {
 		c.err = err
 		return err
 	}
-	c.phase, c.last = open, sinceEpoch()
+	c.phase, c.last = open, c.o.sinceEpoch()
+	if c.jobs {
+		c.jobs = c.tls.ConnectionState().Version < tls.VersionTLS13 // which has no renegotiation
+	}
 	return nil
 }
 
@@ -45,9 +50,8 @@ func (c *Conn) flush() {
 	}
 }
 
-// ready prepares for reading and writing: the handshake is done, nobody holds tls.Conn's mutexes, and the transport holds
-// no more than it should.
-func (c *Conn) ready() error {
+// ready prepares for reading and writing: the handshake is done, and the transport holds no more than mark.
+func (c *Conn) ready(mark int) error {
 	if c.err != nil {
 		return c.err
 	}
@@ -56,13 +60,13 @@ func (c *Conn) ready() error {
 			return err
 		}
 	}
-	if c.t.Buffered() <= c.highWater() {
+	if c.t.Buffered() <= mark {
 		return nil
 	}
 	if err := c.t.Flush(); err != nil {
 		return err
 	}
-	if c.t.Buffered() > c.highWater() {
+	if c.t.Buffered() > mark {
 		return ErrWantWrite
 	}
 	return nil
@@ -77,8 +81,9 @@ func (c *Conn) highWater() int {
 
 // Close ends the connection. A handshake under way is cancelled: its job unwinds and frees its place, and what an engine
 // still computes is dropped. An open connection says close_notify. Close returns ErrWantWrite until the transport has sent
-// what it holds, then closes that and returns its error; later calls return nil. It may be called at any time. Use
-// Deadline, or Abort, for a peer that takes nothing.
+// what it holds, then closes that and returns its error; later calls return nil. It may be called at any time. Call it
+// after an error of the other methods, too: what tells the peer, an alert, is lost otherwise. Use Deadline, or Abort, for
+// a peer that takes nothing.
 func (c *Conn) Close() error {
 	if c.phase == closed {
 		return nil
@@ -93,7 +98,7 @@ func (c *Conn) Close() error {
 			c.tls.Close() // says close_notify; what can fail is the transport, which says so below
 		}
 		c.end(closing, net.ErrClosed)
-		c.last = sinceEpoch()
+		c.last = c.o.sinceEpoch()
 	}
 	if c.t.Buffered() > 0 {
 		if err := c.t.Flush(); err != nil {

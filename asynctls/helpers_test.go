@@ -2,8 +2,7 @@ package asynctls_test
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
@@ -49,10 +48,15 @@ func newEngine(t testing.TB) *engine.Engine {
 // newCert returns a certificate for "example.test" that signs itself.
 func newCert(t testing.TB, key crypto.Signer) tls.Certificate {
 	t.Helper()
+	return newCertFor(t, key, "example.test", "localhost")
+}
+
+func newCertFor(t testing.TB, key crypto.Signer, names ...string) tls.Certificate {
+	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(1),
-		Subject:               pkix.Name{CommonName: "example.test"},
-		DNSNames:              []string{"example.test", "localhost"},
+		Subject:               pkix.Name{CommonName: names[0]},
+		DNSNames:              names,
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
 		NotBefore:             time.Now().Add(-time.Hour),
 		NotAfter:              time.Now().Add(24 * time.Hour),
@@ -71,10 +75,7 @@ func newCert(t testing.TB, key crypto.Signer) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
-var (
-	rsaKey = sync.OnceValue(func() *rsa.PrivateKey { k, _ := rsa.GenerateKey(rand.Reader, 2048); return k })
-	ecKey  = sync.OnceValue(func() *ecdsa.PrivateKey { k, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader); return k })
-)
+var rsaKey = sync.OnceValue(func() *rsa.PrivateKey { k, _ := rsa.GenerateKey(rand.Reader, 2048); return k })
 
 // configs returns a server's config, whose RSA key e holds, and a client's that trusts it.
 func configs(t testing.TB, e *engine.Engine) (server, client *tls.Config) {
@@ -148,4 +149,14 @@ func shake(t testing.TB, a, b *side, n int) (aErr, bErr error) {
 		}
 	}
 	return aErr, bErr
+}
+
+// exampleConfig is a server's config, with a key that an engine holds, for examples.
+func exampleConfig() *tls.Config {
+	_, key, _ := ed25519.GenerateKey(rand.Reader)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, _ := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	eng, _ := workers.New(workers.Options{})
+	signer, _ := eng.Signer(key)
+	return asynctls.Config(&tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: signer}}})
 }

@@ -1,6 +1,8 @@
 package asynctls
 
 import (
+	"context"
+	"crypto/tls"
 	"net"
 	"time"
 )
@@ -25,15 +27,33 @@ func (l *link) Read(p []byte) (int, error) {
 	}
 }
 
-func (l *link) shaking() bool { return l.s != nil && l.s.running && l.s.shaking }
+// shaking reports whether the caller is a handshake, in the connection's job.
+func (l *link) shaking() bool {
+	return l.s != nil && l.s.running && (l.s.shaking || renegotiating(l.tls))
+}
+
+// renegotiating tells a Read that has come upon a renegotiation from one that waits for data, which must not stay paused:
+// it would keep its place in the pool, and writes from going on. HandshakeContext returns at once when there is nothing
+// to do, else it looks at its context before it takes a mutex. That one doesn't return.
+func renegotiating(c *tls.Conn) (yes bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p != (probe{}) {
+				panic(p)
+			}
+			yes = true
+		}
+	}()
+	c.HandshakeContext(probe{})
+	return false
+}
+
+type probe struct{ context.Context }
+
+func (p probe) Done() <-chan struct{} { panic(p) }
 
 // Write gives all of p to the transport.
-func (l *link) Write(p []byte) (int, error) {
-	if l.s != nil && l.s.running {
-		l.s.shaking = true // if it was a Read, it has become a renegotiation: nothing else makes it write and read on
-	}
-	return l.t.Write(p)
-}
+func (l *link) Write(p []byte) (int, error) { return l.t.Write(p) }
 
 // Close does nothing: the transport is the Conn's to close, once what it holds has been sent.
 func (l *link) Close() error { return nil }

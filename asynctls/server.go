@@ -1,16 +1,20 @@
 package asynctls
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"asynccrypto/async"
+	"asynccrypto/internal/gid"
 	"asynccrypto/reactor"
 )
 
@@ -27,11 +31,11 @@ type Server struct {
 	Handler Handler
 	// Loops is how many event loops there are, each with a goroutine: 0 means GOMAXPROCS.
 	Loops int
-	// MaxHandshakes bounds the handshakes under way on each loop, each a job of some 20 KB: 0 means 1,000. The next ones wait in
-	// line, with what they have sent left in their sockets.
+	// MaxHandshakes bounds the handshakes under way on each loop, each a job of some 20 KB: 0 means 1,000. The next ones
+	// wait in line, with what they have sent left in their sockets.
 	MaxHandshakes int
-	// MaxPending bounds the connections whose handshake is not done, whether begun or not: 0 means 20,000. The next ones
-	// wait in the listener's own queue.
+	// MaxPending bounds the connections whose handshake is not done, whether begun or not: 0 means 20,000. The next one of
+	// each listener waits, and the others in its own queue.
 	MaxPending int
 	// HandshakeSteps is how many steps of handshakes a loop takes in a turn, between two looks at the open connections: 0
 	// means 1.
@@ -41,23 +45,28 @@ type Server struct {
 	IdleTimeout      time.Duration
 	HighWater        int
 	Context          context.Context
-	// Failed, if not nil, is called when a handshake fails, on the connection's loop, and must not block. Errors name no
-	// secret.
+	// Failed, if not nil, is called when a handshake fails, or is not done in time, once for each that does; not when
+	// Shutdown or Close ends it. It is called on the connection's loop, and must not block. Errors name no secret.
 	Failed func(remote net.Addr, err error)
 
 	mu        sync.Mutex
 	loops     []*serveLoop // nil until the first Serve
 	listeners map[*acceptor]bool
-	down      chan struct{} // closed by Shutdown
+	accepting sync.WaitGroup // one for each listener
+	down      chan struct{}  // closed by Shutdown
 	isDown    bool
 	next      int           // the loop that gets the next connection
 	pending   chan struct{} // holds one for each connection whose handshake is not done
 	figures   serverFigures
 }
 
-// Serve accepts connections on ln until Shutdown or Close, then returns ErrServerClosed; ln is closed when it returns. It
-// may be called for several listeners. ln has to be one of sockets, as net.Listen gives for "tcp" and "unix": connections
-// are taken from the system by fd. Where the reactor does not work the error wraps errors.ErrUnsupported.
+// Serve accepts connections on ln until Shutdown or Close, then returns ErrServerClosed; ln is closed when it returns.
+// Closing ln does not end it. It may be called for several listeners. ln has to be a *net.TCPListener or a
+// *net.UnixListener of stream sockets, as it comes from net.Listen: connections are taken from the system by fd, and what
+// a listener around it would do for each is not done. Where the reactor does not work the error wraps
+// errors.ErrUnsupported.
+//
+// After another error of Serve, which a listener that is broken gives, the connections go on until Shutdown or Close.
 func (s *Server) Serve(ln net.Listener) error {
 	defer ln.Close()
 	if s.TLS == nil || s.Handler == nil {
@@ -76,14 +85,8 @@ func (s *Server) Serve(ln net.Listener) error {
 	}
 	defer s.leave(a)
 	for {
-		select {
-		case s.pending <- struct{}{}:
-		case <-s.down:
-			return ErrServerClosed
-		}
-		fd, err := a.accept(s.down)
+		p, err := a.accept(s.down)
 		if err != nil {
-			<-s.pending
 			select {
 			case <-s.down:
 				return ErrServerClosed
@@ -91,7 +94,13 @@ func (s *Server) Serve(ln net.Listener) error {
 				return fmt.Errorf("asynctls: accept: %w", err)
 			}
 		}
-		s.hand(fd)
+		select {
+		case s.pending <- struct{}{}:
+		case <-s.down:
+			closeFD(p.fd)
+			return ErrServerClosed
+		}
+		s.hand(p)
 	}
 }
 
@@ -104,10 +113,10 @@ func (s *Server) enter(a *acceptor) error {
 	}
 	if s.loops == nil {
 		s.down = make(chan struct{})
-		s.pending = make(chan struct{}, or(s.MaxPending, 20000))
+		s.pending = make(chan struct{}, cmp.Or(s.MaxPending, 20000))
 		s.listeners = make(map[*acceptor]bool)
 		var loops []*serveLoop
-		for range or(s.Loops, runtime.GOMAXPROCS(0)) {
+		for range cmp.Or(s.Loops, runtime.GOMAXPROCS(0)) {
 			l, err := s.newLoop()
 			if err != nil {
 				for _, l := range loops {
@@ -124,38 +133,41 @@ func (s *Server) enter(a *acceptor) error {
 		}
 	}
 	s.listeners[a] = true
+	s.accepting.Add(1)
 	return nil
-}
-
-func or(n, otherwise int) int {
-	if n == 0 {
-		return otherwise
-	}
-	return n
 }
 
 func (s *Server) leave(a *acceptor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.listeners, a)
+	s.accepting.Done()
 }
 
 // hand gives a connection to the next loop.
-func (s *Server) hand(fd async.FD) {
+func (s *Server) hand(p peer) {
 	s.mu.Lock()
 	l := s.loops[s.next%len(s.loops)]
 	s.next++
 	s.mu.Unlock()
 	s.figures.accepted.Add(1)
-	if !l.r.Post(func() { l.add(fd) }) {
-		closeFD(fd) // closed this moment
+	if !l.r.Post(func() { l.add(p) }) { // the loop has failed: Shutdown waits for us before it closes one
+		closeFD(p.fd)
 		<-s.pending
+		s.figures.canceled.Add(1)
 	}
+}
+
+// peer is an accepted connection.
+type peer struct {
+	fd     async.FD
+	remote netip.AddrPort // the zero one for a socket that is not of TCP
 }
 
 // serveLoop is one of a Server's event loops.
 type serveLoop struct {
 	s     *Server
+	g     atomic.Uintptr // its goroutine, by gid.Get
 	r     *reactor.Loop
 	o     *Options // of its connections: its own pool
 	buf   []byte   // what a connection has read, for Handler.Data
@@ -170,7 +182,7 @@ func (s *Server) newLoop() (*serveLoop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asynctls: %w", err)
 	}
-	pool, err := async.NewPool(or(s.MaxHandshakes, 1000), 0)
+	pool, err := async.NewPool(cmp.Or(s.MaxHandshakes, 1000), 0)
 	if err != nil {
 		r.Close()
 		return nil, fmt.Errorf("asynctls: %w", err)
@@ -184,6 +196,7 @@ func (s *Server) newLoop() (*serveLoop, error) {
 			IdleTimeout:      s.IdleTimeout,
 			HighWater:        s.HighWater,
 			Context:          s.Context,
+			now:              func() time.Duration { return r.Now().Sub(epoch) },
 		},
 		buf:   make([]byte, maxPlaintext),
 		idle:  make(chan struct{}),
@@ -193,9 +206,10 @@ func (s *Server) newLoop() (*serveLoop, error) {
 
 // run is the loop's goroutine.
 func (l *serveLoop) run() {
+	l.g.Store(gid.Get())
 	returned := false
 	defer func() {
-		if !returned { // a Handler has exited the goroutine
+		if !returned { // a Handler has exited the goroutine: the loop goes on with what comes next
 			go l.run()
 			return
 		}
@@ -203,5 +217,7 @@ func (l *serveLoop) run() {
 		close(l.ended)
 	}()
 	l.r.Run(context.Background())
+	l.r.Close()
+	l.abort() // only a loop that has failed has something left
 	returned = true
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"asynccrypto/asynctls"
+	"asynccrypto/reactor"
 )
 
 // echo is a Handler that sends back what it gets.
@@ -25,10 +26,21 @@ func (echo) Closed(*asynctls.ServerConn, error) {}
 // serve starts s on a port of its own and returns its address.
 func serve(t testing.TB, s *asynctls.Server) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	return serveOn(t, s, listen(t, "tcp", "127.0.0.1:0"))
+}
+
+func listen(t testing.TB, network, addr string) net.Listener {
+	t.Helper()
+	ln, err := net.Listen(network, addr)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return ln
+}
+
+// serveOn is serve on a listener. At the end all that was accepted must be accounted for.
+func serveOn(t testing.TB, s *asynctls.Server, ln net.Listener) string {
+	t.Helper()
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ln) }()
 	t.Cleanup(func() {
@@ -66,6 +78,71 @@ func TestServer(t *testing.T) {
 	}
 	wg.Wait()
 	if st := s.Stats(); st.Accepted != 40 || st.Handshakes != 40 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// There are as many loops as asked for, and each gets its share of the connections.
+func TestServerLoops(t *testing.T) {
+	server, client := configs(t, newEngine(t))
+	var mu sync.Mutex
+	shares := make(map[*reactor.Loop]int)
+	s := &asynctls.Server{TLS: server, Loops: 3, Handler: &funcs{open: func(c *asynctls.ServerConn) error {
+		mu.Lock()
+		defer mu.Unlock()
+		shares[c.Loop()]++
+		return nil
+	}}}
+	addr := serve(t, s)
+	for range 12 {
+		ask(t, dial(t, addr, client), "hello")
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, n := range shares {
+		if len(shares) != 3 || n != 4 {
+			t.Error(shares)
+		}
+	}
+}
+
+// What crypto/tls can: client certificates, ALPN and resumption, in both versions.
+func TestServerFeatures(t *testing.T) {
+	e := newEngine(t)
+	cert := newCert(t, rsaKey())
+	states := make(chan tls.ConnectionState, 1)
+	s := &asynctls.Server{
+		TLS: asynctls.Config(&tls.Config{
+			Certificates: []tls.Certificate{withEngine(t, e, cert)}, NextProtos: []string{"a", "b"},
+			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: rootsOf(cert),
+		}),
+		Handler: &funcs{open: func(c *asynctls.ServerConn) error { states <- c.ConnectionState(); return nil }},
+	}
+	addr := serve(t, s)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		client := asynctls.Config(&tls.Config{
+			RootCAs: rootsOf(cert), ServerName: "example.test", MaxVersion: version, NextProtos: []string{"c", "b"},
+			Certificates: []tls.Certificate{withEngine(t, e, cert)}, ClientSessionCache: tls.NewLRUClientSessionCache(1),
+		})
+		for _, resumed := range []bool{false, true} {
+			c := dial(t, addr, client)
+			ask(t, c, "hello") // with the ticket before it
+			st := receive(t, "Open", states)
+			if st.Version != version || st.DidResume != resumed || st.NegotiatedProtocol != "b" || len(st.PeerCertificates) != 1 {
+				t.Errorf("%x, resumed %v, %q, %d certificates", st.Version, st.DidResume, st.NegotiatedProtocol, len(st.PeerCertificates))
+			}
+			c.Close()
+		}
+	}
+	strangers := &tls.Config{RootCAs: rootsOf(cert), ServerName: "example.test"}
+	if c, err := tls.Dial("tcp", addr, strangers); err == nil { // in TLS 1.3 the client is done before it is refused
+		if _, err = c.Read(make([]byte, 1)); err == nil {
+			t.Error("let in without a certificate")
+		}
+		c.Close()
+	}
+	await(t, "the failure", func() bool { return s.Stats().Failed == 1 })
+	if st := s.Stats(); st.Handshakes != 4 || st.Resumed != 2 {
 		t.Errorf("%+v", st)
 	}
 }

@@ -2,9 +2,9 @@ package asynctls
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"net"
 
 	"asynccrypto/reactor"
@@ -20,7 +20,6 @@ type ServerConn struct {
 	sock  lingering
 	l     *serveLoop
 	sw    *reactor.Socket
-	watch *reactor.Watch // of the handshake's wakes
 	timer *reactor.Timer
 	why   error // Closed's, once ending
 	prev  *ServerConn
@@ -28,9 +27,13 @@ type ServerConn struct {
 	state connState
 	// What is queued to run, so that it is queued but once.
 	stepping, reading bool
-	full              bool // Write has returned ErrWantWrite, and the Handler was not told of room yet
-	eof               bool // the peer has said close_notify
-	open              bool // the handshake was done
+	full              bool  // too much is held to give the Handler more data
+	asked             bool  // Write has returned ErrWantWrite, and the Handler was not told of room yet
+	eof               bool  // the peer has said close_notify
+	open              bool  // the handshake was done
+	paused            bool  // by Pause
+	awaiting          bool  // AwaitSent was called, and the Handler not told yet
+	sentMark          int32 // AwaitSent's
 }
 
 type connState uint8
@@ -44,25 +47,41 @@ const (
 	over
 )
 
-// Loop returns the connection's loop, whose Post, any goroutine's to call, brings work back to it.
+// Loop returns the connection's loop, whose Post, any goroutine's to call, brings work back to it. A panic in that ends the
+// process, as one in a goroutine of your own. The connection may be over by then: Write says so.
 func (c *ServerConn) Loop() *reactor.Loop { return c.l.r }
 
 // Write is Conn.Write. What the socket does not take now is sent when it does. After ErrWantWrite the Handler is not given
-// more data until there is room, which a WriteHandler is told. After the connection was closed it returns net.ErrClosed.
+// more data from c until there is room, which a WriteHandler is told: it keeps what was not taken, writes that then, and
+// bounds it if it comes from elsewhere, as from the other members of a chat. The first Write of up to 16 KB in a call of
+// Data never returns ErrWantWrite. After the connection was closed Write returns net.ErrClosed, or what it was ended with.
 func (c *ServerConn) Write(p []byte) (int, error) {
 	n, err := c.c.Write(p)
-	if err == ErrWantWrite {
-		c.full = true
-	}
+	c.note(err)
 	return n, err
 }
 
-// CloseWrite is Conn.CloseWrite: it says that no more will be written.
-func (c *ServerConn) CloseWrite() error { return c.c.CloseWrite() }
+// CloseWrite is Conn.CloseWrite: it says that no more will be written. After ErrWantWrite call it again, as Write.
+func (c *ServerConn) CloseWrite() error {
+	err := c.c.CloseWrite()
+	c.note(err)
+	return err
+}
 
-// Close ends the connection once what was written has been sent. Data is not called again; Closed is, later.
+func (c *ServerConn) note(err error) {
+	if err == ErrWantWrite {
+		c.full, c.asked = true, true
+	}
+}
+
+// Close ends the connection once what was written has been sent. Data is not called again; Closed is, later. It returns
+// nil.
 func (c *ServerConn) Close() error {
-	c.close(nil)
+	if c.state < ending {
+		c.begin(nil)
+		c.c.Close()          // what it wants, or what goes wrong, finish finds out
+		c.l.r.Post(c.finish) // not now: the Handler may not expect Closed here
+	}
 	return nil
 }
 
@@ -84,9 +103,9 @@ func (c *ServerConn) RemoteAddr() net.Addr { return c.c.RemoteAddr() }
 // Buffered is how many bytes were written and are not sent yet.
 func (c *ServerConn) Buffered() int { return c.sock.Buffered() }
 
-// PanicError is why a connection ended whose Handler panicked.
+// PanicError is why a connection ended whose Handler panicked, or called runtime.Goexit.
 type PanicError struct {
-	Value any
+	Value any    // what was passed to panic, or an error that names Goexit
 	Stack []byte // as debug.Stack formats it; it is not part of the message
 }
 
@@ -95,28 +114,8 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("asynctls: panic in the handler: %v", e.Value)
 }
 
-// lingering is a Socket that is closed in two steps, by the Conn and then by the server: were the fd closed while the peer
-// still sends, the system would reset the connection, and what was sent last could be lost on its way.
-type lingering struct{ Socket }
-
-// Close implements Transport: the first step.
-func (s *lingering) Close() error {
-	s.closed = true
-	s.held.reset()
-	return nil
-}
-
-// discard reads what still comes, and reports whether the end has come.
-func (s *lingering) discard(buf []byte) bool {
-	s.closed = false
-	defer func() { s.closed = true }()
-	for range 16 { // of a peer that sends without end the timer takes care
-		if _, err := s.Read(buf); err != nil {
-			return err != error(ErrWouldBlock)
-		}
-	}
-	return false
-}
+// errGoexit is the Value for a Handler that has ended its goroutine.
+var errGoexit = errors.New("runtime.Goexit")
 
 // connList is a list of connections.
 type connList struct{ head *ServerConn }
@@ -138,19 +137,6 @@ func (l *connList) remove(c *ServerConn) {
 		c.next.prev = c.prev
 	}
 	c.prev, c.next = nil, nil
-}
-
-// all yields the connections; the one that was yielded may be removed.
-func (l *connList) all() iter.Seq[*ServerConn] {
-	return func(yield func(*ServerConn) bool) {
-		for c := l.head; c != nil; {
-			next := c.next
-			if !yield(c) {
-				return
-			}
-			c = next
-		}
-	}
 }
 
 var _ io.Writer = (*ServerConn)(nil)

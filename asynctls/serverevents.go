@@ -4,9 +4,7 @@ import (
 	"crypto/tls"
 	"io"
 	"runtime/debug"
-	"time"
 
-	"asynccrypto/async"
 	"asynccrypto/reactor"
 )
 
@@ -14,22 +12,46 @@ import (
 const readsInTurn = 8
 
 // add takes a new connection.
-func (l *serveLoop) add(fd async.FD) {
+func (l *serveLoop) add(p peer) {
 	c := &ServerConn{l: l}
-	c.sock.fd, c.sock.known = fd, true
+	c.sock.fd, c.sock.known = int32(p.fd), true
+	c.sock.note(p.remote)
 	c.c.init(&c.sock, l.o)
 	l.conns.add(c)
-	var err error
-	if c.sw, err = l.r.Socket(fd, c.event); err != nil || l.down {
-		c.end(ErrServerClosed)
-		return
-	}
-	c.setTimer()
+	c.guard(func() {
+		var err error
+		if c.sw, err = l.r.Socket(p.fd, c.event); err == nil && l.down {
+			err = ErrServerClosed
+		}
+		if err != nil {
+			c.end(err)
+			return
+		}
+		c.setTimer()
+	})
+}
+
+// guard calls fn, and ends the connection if that, which may call the Handler, panics or exits the goroutine.
+func (c *ServerConn) guard(fn func()) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		v := recover()
+		if v == nil {
+			v = errGoexit
+		}
+		c.end(&PanicError{v, debug.Stack()})
+	}()
+	fn()
+	returned = true
 }
 
 // event is what the loop calls when the socket has become ready for something.
-func (c *ServerConn) event(ev reactor.Events) {
-	defer c.recovered()
+func (c *ServerConn) event(ev reactor.Events) { c.guard(func() { c.handle(ev) }) }
+
+func (c *ServerConn) handle(ev reactor.Events) {
 	if ev&reactor.Readable != 0 {
 		c.sock.arrived(ev&reactor.HangUp != 0)
 	}
@@ -44,20 +66,19 @@ func (c *ServerConn) event(ev reactor.Events) {
 		if ev&reactor.Writable != 0 && !c.flush() {
 			return
 		}
+		if c.eof && ev&reactor.HangUp != 0 { // nobody reads any more, who would learn of a reset
+			if err := c.sock.discard(c.l.buf); err != nil && err != io.EOF {
+				c.end(err)
+			}
+			return
+		}
 		c.read()
 	case ending:
 		c.close(c.why)
 	case discarding:
-		if c.sock.discard(c.l.buf) {
+		if c.sock.discard(c.l.buf) != nil {
 			c.end(nil)
 		}
-	}
-}
-
-// recovered ends the connection if its Handler panicked.
-func (c *ServerConn) recovered() {
-	if v := recover(); v != nil {
-		c.end(&PanicError{v, debug.Stack()})
 	}
 }
 
@@ -70,14 +91,14 @@ func (c *ServerConn) queueStep() {
 }
 
 // step is a step of the handshake.
-func (c *ServerConn) step() {
-	defer c.recovered()
+func (c *ServerConn) step() { c.guard(c.shake) }
+
+func (c *ServerConn) shake() {
 	c.stepping = false
 	if c.state == fresh { // only now is there a tls.Conn: half-open connections cost nothing
 		c.state = shaking
 		c.c.tls = tls.Server((*link)(&c.c), c.l.s.TLS)
-		c.watch = c.l.r.Watch(c.queueStep)
-		c.c.SetAsyncCallback(wakeWatch, c.watch)
+		c.c.SetAsyncCallback(wakeWatch, c.l.r.Watch(c.queueStep))
 	}
 	if c.state != shaking {
 		return
@@ -109,44 +130,48 @@ func (c *ServerConn) opened() {
 		return
 	}
 	if c.read(); c.l.down {
-		c.shutdown()
+		c.drain()
 	}
 }
 
 // flush sends what is held, and tells the Handler of room; false if the connection has ended over it.
 func (c *ServerConn) flush() bool {
-	if c.sock.Buffered() > 0 {
+	if held := c.sock.Buffered(); held > 0 {
 		if err := c.sock.Flush(); err != nil {
 			c.end(err)
 			return false
 		}
+		c.progress(held)
 	}
-	if c.full && c.sock.Buffered() <= c.c.highWater()/2 {
-		c.full = false
-		if h, ok := c.l.s.Handler.(WriteHandler); ok {
-			if err := h.Writable(c); err != nil {
-				c.close(err)
-			}
-		}
-	}
+	c.tellRoom()
 	return c.state == serving
 }
 
 // read gives what there is to read to the Handler, and comes back to the rest in the next turn.
 func (c *ServerConn) read() {
 	for range readsInTurn {
-		if c.state != serving || c.full || c.eof {
+		if c.state != serving || c.full || c.paused || c.eof {
+			return
+		}
+		// Well before Write would want room: what is read may be written once more at least, whatever crypto/tls answers.
+		if c.sock.Buffered() > c.c.highWater()/2 {
+			c.full = true
 			return
 		}
 		n, err := c.c.Read(c.l.buf)
 		if n > 0 {
 			if err := c.l.s.Handler.Data(c, c.l.buf[:n]); err != nil {
 				c.close(err)
+			}
+			if c.state != serving {
 				return
 			}
 		}
 		switch {
 		case err == nil:
+			if c.sock.drained() {
+				return
+			}
 		case err == ErrWantWrite:
 			c.full = true
 			return
@@ -168,9 +193,10 @@ func (c *ServerConn) read() {
 }
 
 func (c *ServerConn) readMore() {
-	defer c.recovered()
-	c.reading = false
-	c.read()
+	c.guard(func() {
+		c.reading = false
+		c.read()
+	})
 }
 
 // ended is called when the peer has said that it sends no more.
@@ -185,8 +211,9 @@ func (c *ServerConn) ended() {
 }
 
 // shutdown is what a Server's Shutdown does to a connection.
-func (c *ServerConn) shutdown() {
-	defer c.recovered()
+func (c *ServerConn) shutdown() { c.guard(c.drain) }
+
+func (c *ServerConn) drain() {
 	switch c.state {
 	case fresh:
 		c.end(ErrServerClosed)
@@ -214,16 +241,24 @@ func (c *ServerConn) setTimer() {
 		c.timer = nil
 	case d.IsZero():
 	case c.timer == nil:
-		c.timer = c.l.r.After(time.Until(d), c.timeout)
+		c.timer = c.l.r.After(d.Sub(c.l.r.Now()), c.timeout)
 	default:
-		c.timer.Reset(time.Until(d))
+		c.timer.Reset(d.Sub(c.l.r.Now()))
 	}
 }
 
-func (c *ServerConn) timeout() {
-	defer c.recovered()
+// progress puts the deadline off when the peer has taken some of what was held.
+func (c *ServerConn) progress(held int) {
+	if c.sock.Buffered() < held {
+		c.c.last = c.c.o.sinceEpoch()
+	}
+}
+
+func (c *ServerConn) timeout() { c.guard(c.expire) }
+
+func (c *ServerConn) expire() {
 	if c.state == discarding {
-		c.end(nil)
+		c.lingered()
 	} else if err := c.c.Timeout(); err != nil {
 		c.end(err)
 	} else {

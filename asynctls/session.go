@@ -3,6 +3,7 @@ package asynctls
 import (
 	"context"
 	"net"
+	"runtime/debug"
 	"sync/atomic"
 
 	"asynccrypto/async"
@@ -15,15 +16,16 @@ type session struct {
 	job async.Job
 
 	want    error // why it is paused, or has no place yet
-	shaking bool  // in a handshake: crypto/tls could not go on after an error from below
+	shaking bool  // it is the first handshake: crypto/tls could not go on after an error from below
 	running bool  // control is on the job's goroutine
 	paused  bool
 	doomed  bool // the handshake itself has asked for the connection to be closed
 
-	stop func() // leaves the pool's line; nil when it is not in it
-	told atomic.Bool
+	stop  func() // leaves the pool's line; nil when it is not in it
+	told  atomic.Bool
+	fault atomic.Pointer[async.PanicError] // the callback's
 
-	// A Read in a job: once read is set, buf and readErr are what it has given and nobody has taken.
+	// A Read in a job: once read is set, buf and readErr are what it has given and nobody has taken, not both empty.
 	buf     []byte
 	readErr error
 	read    bool
@@ -55,10 +57,12 @@ func (c *Conn) drive(fn async.Func) (over bool, err error) {
 	case s.running:
 		return false, errReentered
 	case s.paused:
-		s.running = true
+		s.running, s.paused = true, false
 		out, err = s.job.Resume()
 	case s.stop != nil && !s.told.Load():
 		return false, ErrWantAsyncJob // its turn has not come
+	case s.fault.Load() != nil:
+		err = s.fault.Load() // as from an engine: who has no way of being woken is not to go on as if it had
 	default:
 		s.stop = nil
 		s.running = true
@@ -73,7 +77,7 @@ func (c *Conn) drive(fn async.Func) (over bool, err error) {
 	case s.doomed:
 		c.Abort()
 		return true, net.ErrClosed
-	case broken && s.want != ErrWantRead && (err == nil || s.paused):
+	case broken && (err == nil || s.paused):
 		err = ErrEngine
 	case s.paused:
 		return false, s.want
@@ -86,13 +90,21 @@ func (c *Conn) drive(fn async.Func) (over bool, err error) {
 	return true, err
 }
 
-// tellSession wakes who waits for a place in the pool. Any goroutine that frees one calls it.
+// tellSession wakes who waits for a place in the pool. Any goroutine that frees one calls it, another connection's say,
+// which is not to suffer for a callback that panics.
 func tellSession(arg any) {
 	s := arg.(*session)
 	s.told.Store(true)
-	if cb := s.c.wake.Load(); cb != nil {
-		cb.fn(cb.arg)
+	cb := s.c.wake.Load()
+	if cb == nil {
+		return
 	}
+	defer func() {
+		if p := recover(); p != nil {
+			s.fault.Store(&async.PanicError{Value: p, Stack: debug.Stack()})
+		}
+	}()
+	cb.fn(cb.arg)
 }
 
 // endSession cancels the job if it is paused, which unwinds it and frees its place, or leaves the line for one. What an
@@ -126,7 +138,8 @@ func (c *Conn) context(j async.Job) context.Context {
 func (c *Conn) WaitingForAsync() bool { return c.s != nil && c.s.paused && c.s.want == ErrWantAsync }
 
 // AllAsyncFDs appends the wait fds of the engines that work for the connection (SSL_get_all_async_fds). They stay the
-// engines'. There are none while a callback is set, if the engine knows callbacks.
+// engines', which close them once the handshake is over: forget them then, as epoll and kqueue do by themselves. There
+// are none while a callback is set, if the engine knows callbacks.
 func (c *Conn) AllAsyncFDs(dst []async.FD) []async.FD {
 	if c.s == nil {
 		return dst
@@ -144,10 +157,11 @@ func (c *Conn) ChangedAsyncFDs(add, del []async.FD) (added, deleted []async.FD) 
 }
 
 // SetAsyncCallback sets the function that is called when, after ErrWantAsync or ErrWantAsyncJob, the connection can go on
-// (SSL_set_async_callback); nil unsets it. It may be set at any time, also while an engine computes. Without one, engines
-// use wait fds, and nothing tells when the pool has room again: try now and then. fn is called on any goroutine, even
-// before the call that returns the error has returned; it must not block, nor use the connection: let it tell the
-// goroutine that does. One that has begun may still be running when SetAsyncCallback or Close returns.
+// (SSL_set_async_callback); nil unsets it. It may be set at any time. When the connection waits already, go on once after
+// setting it: what it waits for may have come before. Without a callback, engines use wait fds, and nothing tells when the
+// pool has room again: try now and then. fn is called on any goroutine, even before the call that returns the error has
+// returned; it must not block, nor use the connection: let it tell the goroutine that does. One that has begun may still
+// be running when SetAsyncCallback or Close returns. If it panics, the connection fails with that.
 func (c *Conn) SetAsyncCallback(fn func(arg any), arg any) {
 	if fn == nil {
 		c.wake.Store(nil)

@@ -10,18 +10,21 @@ import (
 // reading call the Conn, on readiness for writing Flush, while there is something Buffered. One goroutine at a time, the
 // Conn's.
 type Socket struct {
-	fd     async.FD
 	held   backlog
+	fd     int32
 	closed bool
 	empty  bool // the last read found the end of what was there, and nothing has come since
 	known  bool // empty may be relied on: the loop tells when something comes, and no end of the stream is near
 }
 
-// NewSocket returns a Transport over fd, which must be non-blocking and is the Socket's from now on: its Close closes it.
-func NewSocket(fd async.FD) *Socket { return &Socket{fd: fd} }
+// NewSocket returns a Transport over fd, which is the Socket's from now on: it makes it non-blocking, and Close closes it.
+func NewSocket(fd async.FD) *Socket {
+	unblock(fd)
+	return &Socket{fd: int32(fd)}
+}
 
 // FD returns the socket's fd, to be watched.
-func (s *Socket) FD() async.FD { return s.fd }
+func (s *Socket) FD() async.FD { return async.FD(s.fd) }
 
 // arrived is for loops that report edges: something may have come, and the other side may have closed.
 func (s *Socket) arrived(hangUp bool) {
@@ -41,8 +44,9 @@ func (s *Socket) Read(p []byte) (int, error) {
 	case len(p) == 0:
 		return 0, nil
 	}
-	n, err := readFD(s.fd, p)
-	s.empty = n < len(p) // epoll(7): less than asked for means that there is no more
+	n, err := readFD(s.FD(), p)
+	// epoll(7): less than asked for means that there is no more. But the end stays the end.
+	s.empty = n < len(p) && (err == nil || err == error(ErrWouldBlock))
 	return n, err
 }
 
@@ -75,7 +79,7 @@ func (s *Socket) Flush() error {
 // send sends what the system takes.
 func (s *Socket) send(p []byte) (sent int, err error) {
 	for sent < len(p) {
-		n, err := writeFD(s.fd, p[sent:])
+		n, err := writeFD(s.FD(), p[sent:])
 		if n == 0 || err != nil {
 			return sent, err
 		}
@@ -94,11 +98,11 @@ func (s *Socket) Close() error {
 	}
 	s.closed = true
 	s.held.reset()
-	return closeFD(s.fd)
+	return closeFD(s.FD())
 }
 
 // LocalAddr returns the socket's own address, nil if the system doesn't say.
-func (s *Socket) LocalAddr() net.Addr { return localAddr(s.fd) }
+func (s *Socket) LocalAddr() net.Addr { return localAddr(s.FD()) }
 
 // RemoteAddr returns the address of the other end, nil if the system doesn't say.
-func (s *Socket) RemoteAddr() net.Addr { return remoteAddr(s.fd) }
+func (s *Socket) RemoteAddr() net.Addr { return remoteAddr(s.FD()) }

@@ -16,7 +16,9 @@ var errNoSockets = fmt.Errorf("asynctls: sockets on this system: %w", errors.Err
 func readFD(async.FD, []byte) (int, error)  { return 0, errNoSockets }
 func writeFD(async.FD, []byte) (int, error) { return 0, errNoSockets }
 func closeFD(async.FD) error                { return errNoSockets }
+func unblock(async.FD)                      {}
 func shutdownWrite(async.FD)                {}
+func unsent(async.FD) int32                 { return 0 }
 func localAddr(async.FD) net.Addr           { return nil }
 func remoteAddr(async.FD) net.Addr          { return nil }
 
@@ -24,6 +26,6 @@ type acceptor struct{}
 
 func newAcceptor(net.Listener) (*acceptor, error) { return nil, errNoSockets }
 
-func (*acceptor) accept(<-chan struct{}) (async.FD, error) { return async.InvalidFD, errNoSockets }
+func (*acceptor) accept(<-chan struct{}) (peer, error) { return peer{}, errNoSockets }
 
 func (*acceptor) close() {}

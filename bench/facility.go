@@ -81,8 +81,12 @@ func facility(ctx context.Context, args []string, std stdio) error {
 
 // facilityPlan reads the flags.
 func facilityPlan(args []string) (plan, error) {
-	p := plan{measures: facilityMeasures, time: 100 * time.Millisecond}
-	fs := flag.NewFlagSet("facility", flag.ContinueOnError)
+	return planOf(flag.NewFlagSet("facility", flag.ContinueOnError), facilityMeasures, args)
+}
+
+// planOf is for those that measure rows of pairs. fs may have flags of its own.
+func planOf(fs *flag.FlagSet, measures []measure, args []string) (plan, error) {
+	p := plan{measures: measures, time: 100 * time.Millisecond}
 	fs.IntVar(&p.rounds, "rounds", 21, "")
 	quick := fs.Bool("quick", false, "")
 	fs.BoolVar(&p.json, "json", false, "")
@@ -98,7 +102,7 @@ func facilityPlan(args []string) (plan, error) {
 		}
 	}
 	if p.rounds < 1 {
-		return plan{}, usageError(fmt.Sprintf("facility: -rounds %d: at least one round is needed", p.rounds))
+		return plan{}, usageError(fmt.Sprintf("%s: -rounds %d: at least one round is needed", fs.Name(), p.rounds))
 	}
 	return p, nil
 }

@@ -13,6 +13,7 @@ type findings struct {
 	Rounds  int     `json:"rounds"`
 	SideNS  int64   `json:"side_ns"` // how long one side of a pair is measured
 	Missing string  `json:"libcrypto_missing,omitempty"`
+	Note    string  `json:"note,omitempty"`
 	Rows    []*row  `json:"measures"`
 }
 
@@ -82,7 +83,7 @@ func (f *findings) conclude() {
 	}
 }
 
-// allocations says whether our side allocated nothing once warm, where that was measured.
+// allocations says whether our side allocated nothing once warm; nothing where that was not measured.
 func (f *findings) allocations() string {
 	var looked int
 	var guilty []string
@@ -94,6 +95,9 @@ func (f *findings) allocations() string {
 		if *r.OurAllocs > 0 {
 			guilty = append(guilty, fmt.Sprintf("%s %g", r.Name, *r.OurAllocs))
 		}
+	}
+	if looked == 0 {
+		return ""
 	}
 	if len(guilty) > 0 {
 		return "allocations of ours once warm, though there should be none: " + strings.Join(guilty, ", ")

@@ -24,9 +24,9 @@ const (
 		"or name their place in CFLAGS and LDFLAGS"
 )
 
-// compileC compiles a C program and links it with libcrypto, and before that with what more there is among the arguments
-// to the compiler. The error is a *missing whatever goes wrong, unless ctx ends.
-func compileC(ctx context.Context, dir, name string, source []byte, more ...string) (string, error) {
+// compileC compiles a C program and links it with libcrypto, behind what is given. The error is a *missing whatever goes
+// wrong, unless ctx ends.
+func compileC(ctx context.Context, dir, name string, source []byte, link ...string) (string, error) {
 	cc, err := compiler()
 	if err != nil {
 		return "", err
@@ -38,9 +38,8 @@ func compileC(ctx context.Context, dir, name string, source []byte, more ...stri
 	args := append(cc[1:], "-O2")
 	args = append(args, strings.Fields(os.Getenv("CFLAGS"))...)
 	args = append(args, "-o", bin, src)
-	args = append(args, more...)
 	args = append(args, strings.Fields(os.Getenv("LDFLAGS"))...)
-	args = append(args, "-lcrypto")
+	args = append(append(args, link...), "-lcrypto")
 	cmd := exec.CommandContext(ctx, cc[0], args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C") // explain reads English
 	if said, err := cmd.CombinedOutput(); ctx.Err() != nil {

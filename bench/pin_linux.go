@@ -27,6 +27,46 @@ func choosePin() (int, error) {
 	return cpu, nil
 }
 
+// choosePins picks one CPU for servers, choosePin's, and another for their clients, if there is one.
+func choosePins() (servers, clients int, err error) {
+	if servers, err = choosePin(); err != nil {
+		return noPin, noPin, err
+	}
+	var allowed unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
+		return noPin, noPin, fmt.Errorf("reading the allowed cpus: %w", err)
+	}
+	clients = servers
+	for i := range servers {
+		if allowed.IsSet(i) {
+			clients = i
+		}
+	}
+	return servers, clients, nil
+}
+
+// prior calls start so that a process that it starts runs before all others: in real time, or else with a higher priority.
+// Either takes a privilege; without it start is called as it is. how says which it was.
+func prior(start func() error) (how string, err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	// A process inherits both from the thread that forks it.
+	before, err := unix.SchedGetAttr(0, 0)
+	if err != nil {
+		return "at the same priority", start()
+	}
+	undo := func() { unix.SchedSetAttr(0, before, 0) }
+	if unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: 1}, 0) == nil {
+		defer undo()
+		return "in real time", start()
+	}
+	if unix.Setpriority(unix.PRIO_PROCESS, 0, int(before.Nice)-5) == nil {
+		defer undo()
+		return "at a higher priority", start()
+	}
+	return "at the same priority", start()
+}
+
 // startOn starts the process on one CPU.
 func startOn(cpu int, cmd *exec.Cmd) error {
 	if cpu == noPin {

@@ -23,7 +23,11 @@ func (f *findings) writeText(w io.Writer) error {
 	} else {
 		fmt.Fprintf(&b, "beside %s\n", m.Libcrypto)
 	}
-	fmt.Fprintf(&b, "rounds: %d; medians; the ratio is ours / libcrypto, pair by pair; allocs/op: libcrypto, ours\n\n", f.Rounds)
+	fmt.Fprintf(&b, "rounds: %d; medians; the ratio is ours / libcrypto, pair by pair; allocs/op: libcrypto, ours\n", f.Rounds)
+	if f.Note != "" {
+		fmt.Fprintf(&b, "%s\n", f.Note)
+	}
+	b.WriteString("\n")
 
 	const line = "%-28s %10s %9s %7s %-15s %7s %5s  %-17s %s\n"
 	fmt.Fprintf(&b, line, "", "libcrypto", "ours", "ratio", "least..most", "at most", "aim", "target", "allocs/op")
@@ -36,7 +40,9 @@ func (f *findings) writeText(w io.Writer) error {
 		b.WriteString(strings.TrimRight(fmt.Sprintf(line, r.Name, figure(r.Theirs, r.Unit), figure(r.Ours, r.Unit), median, spread,
 			target(r.AtMost), target(r.Aim), r.Verdict, allocsColumn(r)), " \n") + "\n")
 	}
-	fmt.Fprintf(&b, "\n%s\n", f.allocations())
+	if said := f.allocations(); said != "" {
+		fmt.Fprintf(&b, "\n%s\n", said)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -140,12 +140,8 @@ func (r *signRun) fresh(round int) error {
 		return err
 	}
 	defer os.RemoveAll(r.dir)
-	this, err := os.Executable()
+	program, err := copyOfThis(r.dir)
 	if err != nil {
-		return err
-	}
-	program := executable(r.dir, "measured")
-	if err := copyProgram(program, this); err != nil {
 		return err
 	}
 	if err := r.copyOthers(); err != nil {
@@ -167,6 +163,15 @@ func (r *signRun) fresh(round int) error {
 		}
 	}
 	return r.round(round)
+}
+
+func copyOfThis(dir string) (string, error) {
+	this, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	path := executable(dir, "measured")
+	return path, copyProgram(path, this)
 }
 
 func copyProgram(to, from string) error {

@@ -24,11 +24,10 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	if len(os.Args) == 2 && os.Args[1] == childArg {
-		if err := beChild(os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
+	if isChild, err := beAnyChild(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	} else if isChild {
 		return
 	}
 	os.Exit(m.Run())

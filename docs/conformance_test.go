@@ -73,6 +73,11 @@ func checkCell(t *testing.T, row, column, cell string) {
 			t.Errorf("%s: %q does not begin with one of the five words", row, cell)
 		}
 		return
+	case "C":
+		if strings.ContainsAny(row[:1], "WJ") && !regexp.MustCompile("^(Holds|More|Code|Moot|Engines)\\b.*`cabi\\.Test").MatchString(cell) {
+			t.Errorf("%s: %q does not begin with one of the words, or names no test", row, cell)
+		}
+		return
 	case "Kept by":
 		want = placeRef
 	case "Shown by":

@@ -108,11 +108,21 @@ func TestReadme(t *testing.T) {
 			t.Errorf("README.md does not give the command %q", command)
 		}
 	}
-	// The adapter that is given there is the one that is tested.
-	const begin, end = "type rsaMethod struct {", "\n}\n\n// Many"
-	example := read(t, "../internal/interop/jwt_example_test.go")
-	i, j := strings.Index(example, begin), strings.Index(example, end)
-	if i < 0 || j < i || !strings.Contains(text, example[i:j]) {
-		t.Error("README.md does not give rsaMethod as internal/interop/jwt_example_test.go tests it")
+	// What is given there is what is tested.
+	within := func(name, begin, end string) {
+		t.Helper()
+		code := read(t, name)
+		i := strings.Index(code, begin)
+		if i < 0 {
+			t.Fatalf("%s has no %q", name, begin)
+		}
+		j := strings.Index(code[i:], end)
+		if j < 0 || !strings.Contains(text, code[i:i+j]) {
+			t.Errorf("README.md does not give %q as it stands in %s", begin, name)
+		}
 	}
+	within("../internal/interop/jwt_example_test.go", "type rsaMethod struct {", "\n}\n\n// Many")
+	within("../examples/gnet/tls.go", "func (s *server) OnOpen(", "\n}\n")
+	within("../examples/gnet/tls.go", "func (s *server) OnTraffic(", "\n}\n")
+	within("../asynctls/config.go", "http.Server{TLSConfig: asynctls.Config(cfg)}", "\n")
 }

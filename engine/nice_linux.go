@@ -18,3 +18,7 @@ func setNice(nice int) error {
 	}
 	return nil
 }
+
+// yield lets other threads run, if any want to. The scheduler would let a thread of low priority finish its slice of some
+// milliseconds first.
+func yield() { unix.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }

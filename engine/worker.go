@@ -31,6 +31,9 @@ func (e *Engine) worker(started chan<- error) {
 			each(batch, func(r *Request) { r.Complete(p) }) // does nothing for those completed before
 		})
 		clear(handed)
+		if e.nice != 0 {
+			yield()
+		}
 	}
 	closed = true
 }

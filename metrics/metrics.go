@@ -46,6 +46,8 @@
 //	asynccrypto_server_handshakes_total             counter    handshakes that have ended, by outcome: completed, failed,
 //	                                                           timed_out or canceled (by Shutdown or Close)
 //	asynccrypto_server_handshakes_resumed_total     counter    of those completed, the ones with a session ticket
+//	asynccrypto_server_handshakes_waiting           gauge      handshakes in line, because as many as may be are under way
+//	asynccrypto_server_jobs                         gauge      jobs of handshakes, by state: running or paused
 //
 // # What to watch
 //

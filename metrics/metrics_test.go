@@ -207,7 +207,8 @@ func (f figures) Stats() asynctls.ServerStats { return asynctls.ServerStats(f) }
 
 func TestServer(t *testing.T) {
 	c := metrics.New()
-	must(t, c.AddServer("https", figures{Accepted: 1, Handshakes: 2, Resumed: 3, Failed: 4, TimedOut: 5, Canceled: 6, Handshaking: 7, Open: 8}))
+	must(t, c.AddServer("https", figures{Accepted: 1, Handshakes: 2, Resumed: 3, Failed: 4, TimedOut: 5, Canceled: 6, Handshaking: 7, Open: 8,
+		Running: 9, Paused: 10, InLine: 11}))
 	compare(t, c, `
 # HELP asynccrypto_server_connections Connections, by state.
 # TYPE asynccrypto_server_connections gauge
@@ -225,6 +226,13 @@ asynccrypto_server_handshakes_total{outcome="canceled",server="https"} 6
 asynccrypto_server_handshakes_total{outcome="completed",server="https"} 2
 asynccrypto_server_handshakes_total{outcome="failed",server="https"} 4
 asynccrypto_server_handshakes_total{outcome="timed_out",server="https"} 5
+# HELP asynccrypto_server_handshakes_waiting Handshakes in line, because as many as may be are under way.
+# TYPE asynccrypto_server_handshakes_waiting gauge
+asynccrypto_server_handshakes_waiting{server="https"} 11
+# HELP asynccrypto_server_jobs Jobs of handshakes, by state.
+# TYPE asynccrypto_server_jobs gauge
+asynccrypto_server_jobs{server="https",state="paused"} 10
+asynccrypto_server_jobs{server="https",state="running"} 9
 `)
 	c.RemoveServer("https")
 	if n := testutil.CollectAndCount(c); n != 0 {

@@ -11,8 +11,10 @@ var (
 	serverConnections = serverDesc("connections", "Connections, by state.", "state")
 	serverHandshakes  = serverDesc("handshakes_total", "Handshakes that have ended, by outcome.", "outcome")
 	serverResumed     = serverDesc("handshakes_resumed_total", "Handshakes completed with a session ticket.")
+	serverJobs        = serverDesc("jobs", "Jobs of handshakes, by state.", "state")
+	serverInLine      = serverDesc("handshakes_waiting", "Handshakes in line, because as many as may be are under way.")
 
-	serverDescs = []*prometheus.Desc{serverAccepted, serverConnections, serverHandshakes, serverResumed}
+	serverDescs = []*prometheus.Desc{serverAccepted, serverConnections, serverHandshakes, serverResumed, serverJobs, serverInLine}
 )
 
 func serverDesc(name, help string, labels ...string) *prometheus.Desc {
@@ -45,5 +47,8 @@ func (s serverSource) collect(name string, ch chan<- prometheus.Metric) {
 	to.counter(serverHandshakes, st.Failed, "failed")
 	to.counter(serverHandshakes, st.TimedOut, "timed_out")
 	to.counter(serverHandshakes, st.Canceled, "canceled")
-	to.counter(serverResumed, st.Resumed) // not an outcome: it is read apart, so the rest of the completed may be less than 0
+	to.counter(serverResumed, st.Resumed) // not an outcome: it is part of one
+	to.gauge(serverJobs, float64(st.Running), "running")
+	to.gauge(serverJobs, float64(st.Paused), "paused")
+	to.gauge(serverInLine, float64(st.InLine))
 }

@@ -9,33 +9,30 @@ import (
 // errWatched is what the poller says to an fd that it watches already.
 const errWatched = syscall.EEXIST
 
-// target is what an fd's events go to: a *Socket or a *waitFD.
-type target interface {
-	event(Events)
+// registration is an fd that is watched: part of a Socket or of a waitFD.
+type registration struct {
+	event  func(Events)
+	fd     int32
+	serial uint32
 }
 
 // fdTable has what is watched, by fd number. An owner may close an fd without a word, and the system then forgets it, so
 // that the number can come back as another file while the old entry is still here. The serial tells them apart: it goes
-// into the registration and comes back with the event.
+// to the system and comes back with the event.
 type fdTable struct {
-	list   []fdEntry
+	list   []*registration
 	serial uint32 // of the last registration
 }
 
-type fdEntry struct {
-	target target
-	serial uint32
-}
-
-func (t *fdTable) at(fd async.FD) target {
+func (t *fdTable) at(fd async.FD) *registration {
 	if uint64(fd) >= uint64(len(t.list)) {
 		return nil
 	}
-	return t.list[fd].target
+	return t.list[fd]
 }
 
 // watch registers fd. errWatched means that the very file is registered; an entry for a file that has gone is replaced.
-func (l *Loop) watch(fd async.FD, t target, socket bool) error {
+func (l *Loop) watch(fd async.FD, r *registration, socket bool) error {
 	if l.closed.Load() {
 		return ErrClosed
 	}
@@ -48,16 +45,17 @@ func (l *Loop) watch(fd async.FD, t target, socket bool) error {
 	}
 	l.fds.serial = serial
 	for int(fd) >= len(l.fds.list) {
-		l.fds.list = append(l.fds.list, fdEntry{})
+		l.fds.list = append(l.fds.list, nil)
 	}
-	l.fds.list[fd] = fdEntry{t, serial}
+	r.fd, r.serial = int32(fd), serial
+	l.fds.list[fd] = r
 	return nil
 }
 
 // unwatch undoes watch, unless the number is another's by now: removing that would be fatal to it.
-func (l *Loop) unwatch(fd async.FD, t target, socket bool) {
-	if l.fds.at(fd) == t {
-		l.fds.list[fd] = fdEntry{}
+func (l *Loop) unwatch(r *registration, socket bool) {
+	if fd := async.FD(r.fd); l.fds.at(fd) == r {
+		l.fds.list[fd] = nil
 		l.poller.remove(int(fd), socket)
 	}
 }
@@ -71,8 +69,8 @@ func (l *Loop) runEvents() {
 		if uint(fd) >= uint(len(l.fds.list)) {
 			continue
 		}
-		if e := &l.fds.list[fd]; e.target != nil && l.poller.isFor(i, e.serial) {
-			e.target.event(ev)
+		if r := l.fds.list[fd]; r != nil && l.poller.isFor(i, r.serial) {
+			r.event(ev)
 		}
 	}
 }

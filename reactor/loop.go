@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"asynccrypto/async"
 )
 
 var (
@@ -33,14 +35,15 @@ type Loop struct {
 
 	inbox // what any goroutine may write
 
-	batch  *Watch   // woken, in order, not run yet
-	posts  []func() // taken from the inbox, not run yet from next on
-	next   int
-	timers timers
-	low    fifo
-	fds    fdTable
-	events int // reported by the poller, not handled yet from event on
-	event  int
+	batch   *Watch   // woken, in order, not run yet
+	posts   []func() // taken from the inbox, not run yet from next on
+	next    int
+	timers  timers
+	low     fifo
+	fds     fdTable
+	waitFDs map[async.FD]*waitFD
+	events  int // reported by the poller, not handled yet from event on
+	event   int
 
 	base    time.Time // timers count from here
 	now     time.Time // the turn's time, once somebody has asked
@@ -71,7 +74,7 @@ func New(o Options) (*Loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Loop{poller: p, budget: max(1, o.LowBudget), base: time.Now()}, nil
+	return &Loop{poller: p, budget: max(1, o.LowBudget), waitFDs: make(map[async.FD]*waitFD), base: time.Now()}, nil
 }
 
 // Run makes the calling goroutine the loop's, and turns until ctx is done, whose error it returns, or the loop is

@@ -24,6 +24,7 @@ type poller struct {
 	events []unix.EpollEvent
 	n      int
 	err    error
+	looked bool  // by park
 	armed  int64 // the deadline that the file has; unknown after a wake
 
 	mu     sync.Mutex // no epoll_ctl on a number that Close has given back
@@ -70,8 +71,9 @@ func (p *poller) close() {
 
 // look is epoll_wait without waiting; it is true when there is something to return with.
 func (p *poller) look(uintptr) bool {
+	p.looked = true
 	for {
-		p.n, p.err = unix.EpollWait(p.fd, p.events, 0)
+		p.n, p.err = epollNow(p.fd, p.events)
 		if p.err != unix.EINTR {
 			break
 		}
@@ -103,10 +105,13 @@ func (p *poller) prepare(base time.Time, when int64) {
 
 // park returns when there are events, the deadline has passed or wake was called.
 func (p *poller) park(uint32) (int, error) {
-	p.n, p.err = 0, nil
+	p.n, p.err, p.looked = 0, nil, false
 	if err := p.raw.Read(p.read); errors.Is(err, os.ErrDeadlineExceeded) {
 		p.armed = unknown
-		return 0, nil
+		if p.looked {
+			return 0, nil
+		}
+		p.look(0) // the deadline had passed before; a timer that is always due must not hide what the fds report
 	} else if err != nil {
 		return 0, err
 	}

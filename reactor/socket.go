@@ -17,9 +17,8 @@ const (
 
 // Socket is an fd that a loop watches.
 type Socket struct {
-	l  *Loop
-	h  func(Events)
-	fd async.FD
+	registration
+	l *Loop
 }
 
 // Socket watches an fd, edge-triggered: h runs on the loop when the fd has become ready for something, not as long as it
@@ -28,9 +27,11 @@ type Socket struct {
 //
 // The fd stays the caller's, should be non-blocking, and is in one Socket of a loop at most. The error is ErrClosed, or
 // wraps what the system says: syscall.EEXIST for an fd that is watched already, EPERM for a file, which is always ready.
+// That of a net.Conn is in the care of Go's own poller: watch a duplicate, as its File method makes, set to non-blocking
+// after the call of Fd, and close the net.Conn.
 func (l *Loop) Socket(fd async.FD, h func(Events)) (*Socket, error) {
-	s := &Socket{l: l, h: h, fd: fd}
-	if err := l.watch(fd, s, true); err == ErrClosed {
+	s := &Socket{registration{event: h}, l}
+	if err := l.watch(fd, &s.registration, true); err == ErrClosed {
 		return nil, err
 	} else if err != nil {
 		return nil, fmt.Errorf("reactor: socket %d: %w", fd, err)
@@ -38,9 +39,7 @@ func (l *Loop) Socket(fd async.FD, h func(Events)) (*Socket, error) {
 	return s, nil
 }
 
-func (s *Socket) event(ev Events) { s.h(ev) }
-
 // Remove ends the watch: h is not called again, not even for what this turn has already brought. Close the fd after it,
 // or before it if nothing else keeps the file open, such as a dup or a child process; Linux goes on reporting such a
 // file. Removing twice does nothing.
-func (s *Socket) Remove() { s.l.unwatch(s.fd, s, true) }
+func (s *Socket) Remove() { s.l.unwatch(&s.registration, true) }

@@ -61,10 +61,21 @@ func (w *Watch) forget(fd async.FD) {
 
 // waitFD is an fd of one or more watches.
 type waitFD struct {
+	registration
 	watches []*Watch
 }
 
-func (f *waitFD) event(Events) {
+// waitFD returns the one that fd is, nil if it is none.
+func (l *Loop) waitFD(fd async.FD) *waitFD {
+	f := l.waitFDs[fd]
+	if f != nil && l.fds.at(fd) != &f.registration { // it was closed, and the number is a Socket's
+		delete(l.waitFDs, fd)
+		return nil
+	}
+	return f
+}
+
+func (f *waitFD) wake(Events) {
 	for _, w := range f.watches {
 		w.Wake() // runs in this turn; an fd of several or several fds of one, ready runs once
 	}
@@ -72,16 +83,15 @@ func (f *waitFD) event(Events) {
 
 // join makes fd one of w's.
 func (l *Loop) join(w *Watch, fd async.FD) error {
-	here, _ := l.fds.at(fd).(*waitFD)
-	err := l.watch(fd, &waitFD{watches: []*Watch{w}}, false)
-	if here != nil && errors.Is(err, errWatched) {
-		if !slices.Contains(here.watches, w) {
-			here.watches = append(here.watches, w)
-		}
-		err = nil
-	}
-	if err != nil {
+	here, f := l.waitFD(fd), &waitFD{watches: []*Watch{w}}
+	f.event = f.wake
+	switch err := l.watch(fd, &f.registration, false); {
+	case err == nil:
+		l.waitFDs[fd] = f
+	case here == nil || !errors.Is(err, errWatched):
 		return fmt.Errorf("reactor: wait fd %d: %w", fd, err)
+	case !slices.Contains(here.watches, w):
+		here.watches = append(here.watches, w)
 	}
 	if !slices.Contains(w.fds, fd) {
 		w.fds = append(w.fds, fd)
@@ -91,7 +101,7 @@ func (l *Loop) join(w *Watch, fd async.FD) error {
 
 // leave undoes join. The fd may have been closed, and its number be another's by now.
 func (l *Loop) leave(w *Watch, fd async.FD) {
-	f, _ := l.fds.at(fd).(*waitFD)
+	f := l.waitFD(fd)
 	if f == nil {
 		return
 	}
@@ -101,6 +111,7 @@ func (l *Loop) leave(w *Watch, fd async.FD) {
 	}
 	f.watches = slices.Delete(f.watches, i, i+1)
 	if len(f.watches) == 0 {
-		l.unwatch(fd, f, false)
+		l.unwatch(&f.registration, false)
+		delete(l.waitFDs, fd)
 	}
 }

@@ -1,5 +1,6 @@
 /*
- * The libcrypto side of "go run ./bench facility": the loops of async/bench_test.go, in C.
+ * The libcrypto side of "go run ./bench facility": the loops of async/bench_test.go, in C. For "go run ./bench cabi" it is
+ * linked a second time, with libasync ahead of libcrypto, and so is both sides.
  *
  *   facility version               the libcrypto this runs with
  *   facility time MEASURE FDS MS   nanoseconds an operation, over at least MS milliseconds
@@ -138,6 +139,29 @@ static void fds_loop(long n)
     }
 }
 
+/* status-callback: what an engine with callbacks does with each operation. */
+
+static int callback(void *arg) { return arg != NULL; }
+
+static void status_setup(int fds)
+{
+    (void)fds;
+    make_ctx();
+}
+
+static void status_loop(long n)
+{
+    while (n-- > 0) {
+        ASYNC_callback_fn fn;
+        void *arg;
+
+        if (!ASYNC_WAIT_CTX_set_callback(wctx, callback, &stop) || !ASYNC_WAIT_CTX_set_status(wctx, ASYNC_STATUS_OK))
+            die("ASYNC_WAIT_CTX_set_callback");
+        if (ASYNC_WAIT_CTX_get_status(wctx) != ASYNC_STATUS_OK || !ASYNC_WAIT_CTX_get_callback(wctx, &fn, &arg))
+            die("ASYNC_WAIT_CTX_get_callback");
+    }
+}
+
 /* new-free */
 
 static void new_setup(int fds)
@@ -165,6 +189,7 @@ static const struct measure {
     { "start-finish", start_setup, start_loop },
     { "set-get-clear", fds_setup, fds_loop },
     { "new-free", new_setup, new_loop },
+    { "status-callback", status_setup, status_loop },
 };
 
 static const struct measure *find(const char *name)

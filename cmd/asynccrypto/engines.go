@@ -12,10 +12,10 @@ import (
 )
 
 // engineKind is an engine that this command knows. A further one is a further element of engineKinds, and nothing else:
-// speed, sign and engines all go by this table.
+// speed, sign, serve and engines all go by this table.
 type engineKind struct {
 	name string
-	open func() (*engine.Engine, error)
+	open func(engineOptions) (*engine.Engine, error)
 	// supported reports whether the engine can do on this machine what it is for, and if not, why not.
 	supported func() (ok bool, why string)
 	// does says what it does where it runs, one sentence to a line.
@@ -24,11 +24,16 @@ type engineKind struct {
 	gain func() string
 }
 
+// engineOptions are what the engines have in common; the zero value stands for their defaults.
+type engineOptions struct{ workers, nice int }
+
 // engineKinds lists the engines, the best first: the default is the first that this machine supports.
 var engineKinds = []engineKind{
 	{
-		name:      "multibuffer",
-		open:      func() (*engine.Engine, error) { return multibuffer.New(multibuffer.Options{}) },
+		name: "multibuffer",
+		open: func(o engineOptions) (*engine.Engine, error) {
+			return multibuffer.New(multibuffer.Options{Workers: o.workers, Nice: o.nice})
+		},
 		supported: multibuffer.Supported,
 		does: func() []string {
 			return []string{
@@ -43,8 +48,10 @@ var engineKinds = []engineKind{
 		},
 	},
 	{
-		name:      "workers",
-		open:      func() (*engine.Engine, error) { return workers.New(workers.Options{}) },
+		name: "workers",
+		open: func(o engineOptions) (*engine.Engine, error) {
+			return workers.New(workers.Options{Workers: o.workers, Nice: o.nice})
+		},
 		supported: func() (bool, string) { return true, "" },
 		does: func() []string {
 			return []string{
@@ -110,7 +117,7 @@ func enginesCommand(args []string, std stdio) error {
 			name, here = "", ""
 		}
 		if k == def {
-			fmt.Fprintf(std.out, line, "", "", "speed and sign use it unless told otherwise")
+			fmt.Fprintf(std.out, line, "", "", "speed, sign and serve use it unless told otherwise")
 		}
 	}
 	fmt.Fprintf(std.out, "\nwhat this machine has:\n")

@@ -192,3 +192,31 @@ func TestHandshakesUnix(t *testing.T) {
 		t.Errorf("status %d, %s, %+v", status, stderr, got)
 	}
 }
+
+// At a terminal it shows how far it is.
+func TestHandshakesProgress(t *testing.T) {
+	cert := newThrowAway(t)
+	s := newTLSServer(t, cert.config())
+	o, addr, err := handshakesArguments([]string{"-seconds", "0.7", "-ca", cert.file, s.addr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := parseAddress(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := o.tls.config(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := new(logBuffer)
+	l, p := newLoad(o, server, config), &progress{w: b}
+	if err := l.prepare(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	l.run(t.Context(), p)
+	p.clear()
+	if !regexp.MustCompile(`\d+ ms of 700 ms: [\d,]+ done, 0 failed`).MatchString(b.String()) {
+		t.Errorf("%q", b)
+	}
+}

@@ -1,4 +1,5 @@
-// Command asynccrypto measures asynchronous cryptography and TLS servers, signs files, and says what this machine can do.
+// Command asynccrypto measures asynchronous cryptography and TLS servers, serves TLS, signs files, and says what this
+// machine can do.
 package main
 
 import (
@@ -34,6 +35,7 @@ func commands() []command {
 	return []command{
 		{"speed", speedUsage, speedCommand},
 		{"sign", signUsage, signCommand},
+		{"serve", serveUsage, serveCommand},
 		{"handshakes", handshakesUsage, handshakesCommand},
 		{"engines", enginesUsage, enginesCommand},
 	}
@@ -43,7 +45,7 @@ func main() { os.Exit(run(os.Args[1:], stdio{os.Stdout, os.Stderr})) }
 
 func run(args []string, std stdio) int {
 	if len(args) == 0 {
-		return fail(std, "asynccrypto", usagef("no command; it is one of speed, sign, handshakes, engines"))
+		return fail(std, "asynccrypto", usagef("no command; it is one of speed, sign, serve, handshakes, engines"))
 	}
 	name := args[0]
 	switch name {
@@ -62,7 +64,7 @@ func run(args []string, std stdio) int {
 		}
 		return fail(std, "asynccrypto "+name, err)
 	}
-	return fail(std, "asynccrypto", usagef("unknown command %q; it is one of speed, sign, handshakes, engines", name))
+	return fail(std, "asynccrypto", usagef("unknown command %q; it is one of speed, sign, serve, handshakes, engines", name))
 }
 
 // fail prints err's one line, and returns the exit status that goes with it.
@@ -83,12 +85,12 @@ func fail(std stdio, who string, err error) int {
 	return exitFailure
 }
 
-// oneLine writes control characters, which a file's name may hold, as Go would: a message is one line, and no name can
-// pass for two or move the cursor.
+// oneLine writes what does not show as itself, and may be in a file's name or come from a peer, as Go would: a message is
+// one line, and nothing in it can pass for two, move the cursor or turn the text round.
 func oneLine(s string) string {
 	var b strings.Builder
 	for _, r := range s {
-		if unicode.IsControl(r) {
+		if !unicode.IsPrint(r) {
 			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
 		} else {
 			b.WriteRune(r)

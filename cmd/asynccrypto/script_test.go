@@ -9,10 +9,12 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,7 +79,13 @@ var testKeys = sync.OnceValue(func() map[string][]byte {
 	}
 	// What "openssl ecparam -genkey" writes before the key; the bytes are those of the curve's name.
 	params := pem.EncodeToMemory(&pem.Block{Type: "EC PARAMETERS", Bytes: []byte{6, 5, 43, 129, 4, 0, 35}})
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "one.test"}}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, p256.Public(), p256)
+	if err != nil {
+		panic(err)
+	}
 	files := map[string][]byte{
+		"p256.crt":     pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}),
 		"rsa.pem":      pkcs8(rsaKey),
 		"rsa.pub":      public(rsaKey),
 		"public.pem":   public(rsaKey),

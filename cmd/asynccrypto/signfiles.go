@@ -44,7 +44,7 @@ func signFiles(ctx context.Context, key crypto.Signer, opts crypto.SignerOpts, t
 	if err != nil {
 		return err
 	}
-	e, err := kind.open()
+	e, err := kind.open(engineOptions{})
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func speedCommand(args []string, std stdio) error {
 	if err != nil {
 		return err
 	}
-	e, err := kind.open()
+	e, err := kind.open(engineOptions{})
 	if err != nil {
 		return err
 	}

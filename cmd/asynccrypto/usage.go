@@ -5,6 +5,7 @@ const mainUsage = `Cryptographic operations as asynchronous jobs: start one, do 
 Usage:
     asynccrypto speed [options] [algorithm...]      measure engines beside direct calls
     asynccrypto sign -key KEY.pem [options] FILE... sign files, thousands at once
+    asynccrypto serve [options]                     serve files over HTTPS, or TLS before a plain backend
     asynccrypto handshakes [options] ADDR           measure TLS handshakes with a server
     asynccrypto engines                             what engines there are, and what they can do here
 

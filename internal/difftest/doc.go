@@ -20,7 +20,7 @@
 // WaitCtx.Close unsets the callback before it calls the cleanups, so they do not ask for it.
 //
 // The library is libcrypto.so.3 unless the flag -lib or the variable DIFFTEST_LIB names another one that exports
-// the same functions. A run takes the flags -seed and -steps, and -mutants to check that changes to async would be caught
+// the same functions; cabi.TestDifferential has it run on libasync. A run takes the flags -seed and -steps, and -mutants to check that changes to async would be caught
 // (mutants_test.go), as in
 //
 //	go test -v ./internal/difftest -steps 1000000 -seed 7 -mutants

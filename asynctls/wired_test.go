@@ -1,0 +1,225 @@
+package asynctls_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"asynccrypto/asynctls"
+)
+
+// wired is a Conn over a socket that one goroutine uses as if it blocked: it does what the ErrWant errors ask for.
+type wired struct {
+	*asynctls.Conn
+	buf   asynctls.Buffers
+	nc    net.Conn
+	in    chan []byte // off the wire, by a goroutine of its own; closed at the end
+	wakes chan struct{}
+}
+
+type makeConn = func(asynctls.Transport, *tls.Config, *asynctls.Options) *asynctls.Conn
+
+func newWired(t testing.TB, nc net.Conn, make_ makeConn, c *tls.Config, o *asynctls.Options) *wired {
+	w := &wired{nc: nc, in: make(chan []byte), wakes: chanOfOne()}
+	w.buf.Local, w.buf.Remote = nc.LocalAddr(), nc.RemoteAddr()
+	w.Conn = make_(&w.buf, c, o)
+	w.SetAsyncCallback(func(any) {
+		select {
+		case w.wakes <- struct{}{}:
+		default:
+		}
+	}, nil)
+	nc.SetDeadline(time.Now().Add(20 * time.Second))
+	done := make(chan struct{})
+	t.Cleanup(func() { close(done) })
+	go func() {
+		defer close(w.in)
+		for p := make([]byte, 4096); ; {
+			n, err := nc.Read(p)
+			select {
+			case w.in <- slices.Clone(p[:n]):
+			case <-done:
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return w
+}
+
+// do calls f until it wants nothing more.
+func (w *wired) do(f func() error) error {
+	for {
+		err := f()
+		out := w.buf.Out()
+		if _, writeErr := w.nc.Write(out); writeErr != nil && asynctls.Wants(err) {
+			return writeErr
+		}
+		w.buf.Discard(len(out))
+		switch err {
+		case asynctls.ErrWantRead:
+			if p, ok := <-w.in; ok {
+				w.buf.Feed(p)
+			} else {
+				w.buf.FeedEOF()
+			}
+		case asynctls.ErrWantAsync, asynctls.ErrWantAsyncJob:
+			<-w.wakes
+		case asynctls.ErrWantWrite:
+		default:
+			return err
+		}
+	}
+}
+
+func (w *wired) Handshake() error { return w.do(w.Conn.Handshake) }
+
+func (w *wired) Read(p []byte) (n int, err error) {
+	err = w.do(func() (err error) { n, err = w.Conn.Read(p); return })
+	return
+}
+
+func (w *wired) Write(p []byte) (n int, err error) {
+	err = w.do(func() error {
+		m, err := w.Conn.Write(p[n:])
+		n += m
+		return err
+	})
+	return
+}
+
+func (w *wired) Close() error {
+	err := w.do(w.Conn.Close)
+	w.nc.Close()
+	return err
+}
+
+// serveEcho serves each connection on its own goroutine, with an echo, until the test ends. Handshakes that fail are told
+// on the channel.
+func serveEcho(t testing.TB, c *tls.Config, o *asynctls.Options) (addr string, states chan tls.ConnectionState, errs chan error) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	states, errs = make(chan tls.ConnectionState, 100), make(chan error, 100)
+	var served sync.WaitGroup
+	t.Cleanup(func() { ln.Close(); served.Wait() })
+	served.Go(func() {
+		for {
+			nc, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			served.Go(func() {
+				defer nc.Close()
+				w := newWired(t, nc, asynctls.NewServerConn, c, o)
+				defer w.Abort()
+				if err := w.Handshake(); err != nil {
+					errs <- err
+					w.Close() // the alert
+					return
+				}
+				state, _ := w.ConnectionState()
+				states <- state
+				_, err := io.Copy(struct{ io.Writer }{w}, struct{ io.Reader }{w})
+				errs <- err
+				w.Close()
+			})
+		}
+	})
+	return ln.Addr().String(), states, errs
+}
+
+// command returns the path of a program that is needed in CI, and else may be missing.
+func command(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	return path
+}
+
+// writePEM writes a certificate, and its key if it has one of the standard library's, where programs can read it.
+func writePEM(t testing.TB, cert tls.Certificate) (name string) {
+	t.Helper()
+	b := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})
+	if key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey); err == nil {
+		b = append(b, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...)
+	}
+	name = filepath.Join(t.TempDir(), "cert.pem")
+	if err := os.WriteFile(name, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// program is one that runs beside the test.
+type program struct {
+	io.WriteCloser
+	lines chan string
+	cmd   *exec.Cmd
+}
+
+func start(t testing.TB, name string, args ...string) *program {
+	t.Helper()
+	p := &program{cmd: exec.Command(command(t, name), args...), lines: make(chan string, 10000)}
+	var err error
+	if p.WriteCloser, err = p.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	r, w := io.Pipe()
+	p.cmd.Stdout, p.cmd.Stderr = w, w
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(p.lines)
+		for s := bufio.NewScanner(r); s.Scan(); {
+			p.lines <- s.Text()
+		}
+	}()
+	ended := make(chan struct{})
+	go func() { p.cmd.Wait(); w.Close(); close(ended) }()
+	t.Cleanup(func() { p.cmd.Process.Kill(); <-ended })
+	return p
+}
+
+// expect returns what follows text in the next line that contains it.
+func (p *program) expect(t testing.TB, text string) string {
+	t.Helper()
+	timeout := time.After(20 * time.Second)
+	var seen []string
+	for {
+		select {
+		case line, ok := <-p.lines:
+			if _, rest, found := strings.Cut(line, text); found {
+				return rest
+			}
+			if seen = append(seen, line); !ok {
+				t.Fatalf("it ended without saying %q:\n%s", text, strings.Join(seen, "\n"))
+			}
+		case <-timeout:
+			t.Fatalf("it does not say %q:\n%s", text, strings.Join(seen, "\n"))
+		}
+	}
+}
+
+func (p *program) say(text string) { io.WriteString(p, text) }

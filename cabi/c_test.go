@@ -1,0 +1,65 @@
+package cabi
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestFunctions(t *testing.T)          { each(t, "functions") }
+func TestBreaks(t *testing.T)             { each(t, "breaks") }
+func TestFrees(t *testing.T)              { each(t, "frees") }
+func TestThreads(t *testing.T)            { each(t, "threads") }
+func TestForks(t *testing.T)              { each(t, "forks") }
+func TestSetMemFunctions(t *testing.T)    { each(t, "memory") }
+func TestControlWords(t *testing.T)       { each(t, "control") }
+func TestBacktraceEnds(t *testing.T)      { each(t, "unwind") }
+func TestManyPausedJobs(t *testing.T)     { each(t, "many") }
+func TestOverflowMeetsGuard(t *testing.T) { each(t, "overflow") }
+
+// TestGuards: the ways to protect stacks on older kernels and past the limit of mappings.
+func TestGuards(t *testing.T) {
+	for _, guards := range []string{"mprotect", "canary"} {
+		t.Run(guards, func(t *testing.T) {
+			for _, name := range []string{"overflow", "breaks", "frees", "threads", "many"} {
+				run(t, []string{"ASYNC_STACK_GUARDS=" + guards}, filepath.Join(plain(t), "test", name))
+			}
+		})
+	}
+}
+
+// TestStackSize: 64 KB unless the environment says otherwise, and what is nonsense says nothing.
+func TestStackSize(t *testing.T) {
+	program := filepath.Join(plain(t), "test", "stack")
+	for size, kilobytes := range map[string]string{"": "56", "1": "8", "32768": "24", "1000001": "900", "8388608": "8000", "rubbish": "56", "9rubbish": "56"} {
+		run(t, []string{"ASYNC_STACK_SIZE=" + size}, program, kilobytes)
+	}
+	if err := command(t, []string{"ASYNC_STACK_SIZE=32768"}, program, "56").Run(); err == nil {
+		t.Error("a job used 56 KB of a stack of 32 KB")
+	}
+}
+
+// TestManualPage: the example of the page, which begins its job, waits for its pipe and resumes it, prints what the page
+// says it prints.
+func TestManualPage(t *testing.T) {
+	const want = `Starting...
+Executing within a job
+Job was paused
+Waiting for the job to be woken up
+Hello World!
+Job finished with return value 1
+Finishing
+`
+	each(t, "manual")
+	if got := run(t, nil, filepath.Join(plain(t), "test", "manual")); got != want {
+		t.Errorf("it prints:\n%s", got)
+	}
+}
+
+// TestStats: the line that ASYNC_STATS asks for.
+func TestStats(t *testing.T) {
+	out := run(t, []string{"ASYNC_STATS=1"}, filepath.Join(plain(t), "test", "manual"))
+	if !strings.Contains(out, ": 1 starts, 1 pauses, 1 finishes\n") {
+		t.Errorf("it prints:\n%s", out)
+	}
+}

@@ -1,0 +1,3 @@
+module asynccrypto/cabi
+
+go 1.26.0

@@ -1,0 +1,185 @@
+package cabi
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// public are the functions of <openssl/async.h>.
+var public = strings.Fields(`
+	ASYNC_WAIT_CTX_clear_fd ASYNC_WAIT_CTX_free ASYNC_WAIT_CTX_get_all_fds ASYNC_WAIT_CTX_get_callback
+	ASYNC_WAIT_CTX_get_changed_fds ASYNC_WAIT_CTX_get_fd ASYNC_WAIT_CTX_get_status ASYNC_WAIT_CTX_new
+	ASYNC_WAIT_CTX_set_callback ASYNC_WAIT_CTX_set_status ASYNC_WAIT_CTX_set_wait_fd ASYNC_block_pause
+	ASYNC_cleanup_thread ASYNC_get_current_job ASYNC_get_mem_functions ASYNC_get_wait_ctx ASYNC_init_thread
+	ASYNC_is_capable ASYNC_pause_job ASYNC_set_mem_functions ASYNC_start_job ASYNC_unblock_pause`)
+
+// TestExportedSymbols: exactly the public functions are exported, under libcrypto's versions, and nothing is needed but
+// the C library. libcrypto's functions are weak.
+func TestExportedSymbols(t *testing.T) {
+	need(t, "nm")
+	dir := plain(t)
+	var exported []string
+	for line := range strings.Lines(run(t, nil, "nm", "-D", "--with-symbol-versions", filepath.Join(dir, "libasync.so"))) {
+		f := strings.Fields(line)
+		kind, name := f[len(f)-2], f[len(f)-1]
+		switch kind {
+		case "T":
+			name, version, _ := strings.Cut(name, "@@")
+			exported = append(exported, name)
+			want := "OPENSSL_3.0.0"
+			if strings.HasSuffix(name, "_mem_functions") {
+				want = "OPENSSL_3.2.0"
+			}
+			if version != want {
+				t.Errorf("%s has version %s", name, version)
+			}
+		case "U":
+			if !strings.Contains(name, "@GLIBC_") {
+				t.Errorf("%s is needed", name)
+			}
+		case "w", "A":
+		default:
+			t.Errorf("%s is exported: %s", name, kind)
+		}
+	}
+	slices.Sort(exported)
+	if !slices.Equal(exported, public) {
+		t.Errorf("exported: %v", exported)
+	}
+	var global []string
+	for line := range strings.Lines(run(t, nil, "nm", "-g", "--defined-only", filepath.Join(dir, "libasync.a"))) {
+		if f := strings.Fields(line); len(f) == 3 {
+			global = append(global, f[2])
+		}
+	}
+	slices.Sort(global)
+	if !slices.Equal(global, public) {
+		t.Errorf("global in libasync.a: %v", global)
+	}
+}
+
+// TestLinkage: the SONAME, no executable stack, never unloaded, and what the assembly says of CET.
+func TestLinkage(t *testing.T) {
+	need(t, "readelf")
+	dir := plain(t)
+	about := run(t, nil, "readelf", "-Wdln", filepath.Join(dir, "libasync.so"))
+	for _, want := range []string{`SONAME.*\[libasync\.so\.1\]`, `FLAGS_1.*NODELETE`, `GNU_STACK\s+\S+\s+\S+\s+\S+\s+\S+\s+\S+\s+RW `} {
+		if !regexp.MustCompile(want).MatchString(about) {
+			t.Errorf("%s is not in\n%s", want, about)
+		}
+	}
+	if strings.Contains(about, "SHSTK") || strings.Contains(about, "TEXTREL") {
+		t.Errorf("it claims what does not hold:\n%s", about)
+	}
+	if runtime.GOARCH == "amd64" {
+		object := run(t, nil, "readelf", "-Wn", filepath.Join(dir, "shared", "switch_amd64.S.o"))
+		if !regexp.MustCompile(`x86 feature: IBT\s`).MatchString(object) {
+			t.Errorf("the switch does not claim IBT:\n%s", object)
+		}
+	}
+}
+
+// TestHeader: it is C89, C11 and C++, and needs no other of OpenSSL's; <windows.h> is asked for on Windows alone.
+func TestHeader(t *testing.T) {
+	need(t, "gcc", "g++")
+	dir := t.TempDir()
+	use := `#include <openssl/async.h>
+static int f(void *p) { return p == 0; }
+static OSSL_ASYNC_FD bad = OSSL_BAD_ASYNC_FD;
+static ASYNC_callback_fn callback = f;
+int g(void);
+int g(void)
+{
+    ASYNC_JOB *job = NULL;
+    ASYNC_WAIT_CTX *ctx = ASYNC_WAIT_CTX_new();
+    int ret, err = ASYNC_ERR + ASYNC_NO_JOBS + ASYNC_PAUSE + ASYNC_FINISH + ASYNC_STATUS_UNSUPPORTED + ASYNC_STATUS_ERR
+        + ASYNC_STATUS_OK + ASYNC_STATUS_EAGAIN;
+    ASYNC_WAIT_CTX_set_callback(ctx, callback, NULL);
+    return ASYNC_start_job(&job, ctx, &ret, f, &bad, sizeof(bad)) + err;
+}
+`
+	for name, args := range map[string][]string{
+		"c89.c":  {"gcc", "-std=c89", "-pedantic-errors"},
+		"c11.c":  {"gcc", "-std=c11", "-pedantic-errors"},
+		"cpp.cc": {"g++", "-std=c++11", "-pedantic-errors"},
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(use), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		run(t, nil, args[0], append(args[1:], "-Wall", "-Wextra", "-Werror", "-Iinclude", "-fsyntax-only", file)...)
+	}
+	// As Windows has it: without <windows.h> no functions with fds, and with it a HANDLE.
+	for source, wanted := range map[string]string{
+		"#define _WIN32\n": "ASYNC_JOB *ASYNC_get_current_job(void);",
+		"#define _WIN32\n#define _WINDEF_\ntypedef void *HANDLE;\n": "HANDLE *fd, size_t *numfds);",
+	} {
+		cmd := exec.Command("gcc", "-Iinclude", "-E", "-P", "-")
+		cmd.Stdin = strings.NewReader(source + "#include <openssl/async.h>\n")
+		out, err := cmd.Output()
+		has := strings.Contains(string(out), "ASYNC_WAIT_CTX_get_all_fds")
+		if err != nil || !strings.Contains(string(out), wanted) || has != strings.Contains(source, "HANDLE") {
+			t.Errorf("%v, after %q:\n%s", err, source, out)
+		}
+	}
+}
+
+// TestInstall: a program finds by pkg-config's file what was installed elsewhere, and a manual page for every function.
+func TestInstall(t *testing.T) {
+	plain(t)
+	dest := t.TempDir()
+	run(t, nil, "make", "-s", "CC=gcc", "B="+filepath.Join(tmp, "install"), "PREFIX=/opt/async", "DESTDIR="+dest, "install")
+	root := filepath.Join(dest, "opt/async")
+	for _, name := range append(slices.Clone(public), "ASYNC_STATUS_EAGAIN") {
+		page := filepath.Join(root, "share/man/man3", name+".3")
+		text, err := os.ReadFile(page)
+		if err != nil || !strings.Contains(string(text), name) {
+			t.Errorf("no page for %s: %v", name, err)
+		}
+	}
+	pc, err := os.ReadFile(filepath.Join(root, "lib/pkgconfig/libasync.pc"))
+	if err != nil || !strings.Contains(string(pc), "prefix=/opt/async\n") || strings.Contains(string(pc), "@") {
+		t.Errorf("%v: %s", err, pc)
+	}
+	for _, link := range [][]string{{"-L" + root + "/lib", "-lasync", "-Wl,-rpath," + root + "/lib"}, {root + "/lib/libasync.a", "-pthread", "-ldl"}} {
+		program := filepath.Join(t.TempDir(), "functions")
+		run(t, nil, "gcc", append([]string{"-I" + root + "/include", "-o", program, "test/functions.c"}, link...)...)
+		run(t, nil, program)
+	}
+}
+
+// TestBesideLibcrypto: a program compiled with OpenSSL's own header, unchanged, linked, preloaded or statically: errors are
+// raised with libcrypto's reasons, and the default library context follows the jobs.
+func TestBesideLibcrypto(t *testing.T) {
+	dir := plain(t)
+	run(t, nil, compile(t, "with_libcrypto", "-lcrypto"), "theirs") // libcrypto itself: the test is right
+	run(t, nil, compile(t, "with_libcrypto", "-L"+dir, "-lasync", "-lcrypto", "-Wl,-rpath,"+dir))
+	run(t, nil, compile(t, "with_libcrypto", filepath.Join(dir, "libasync.a"), "-lcrypto"))
+	run(t, preload(dir), compile(t, "with_libcrypto", "-lcrypto"))
+	run(t, nil, compile(t, "with_opened", "-Iinclude", "-L"+dir, "-lasync", "-Wl,-rpath,"+dir), "libcrypto.so.3")
+}
+
+// TestOurHeaderUnderLibssl: OpenSSL's other headers take ours in the place of their own.
+func TestOurHeaderUnderLibssl(t *testing.T) {
+	compile(t, "with_tls", "-Iinclude", "-lssl", "-lcrypto")
+	compile(t, "with_libcrypto", "-Iinclude", "-lcrypto")
+}
+
+func preload(dir string) []string {
+	return []string{"LD_PRELOAD=" + filepath.Join(dir, "libasync.so.1"), "ASYNC_STATS=1"}
+}
+
+// TestDifferential runs async's differential test against libasync: the three facilities agree, step by step.
+func TestDifferential(t *testing.T) {
+	lib := filepath.Join(plain(t), "libasync.so")
+	out := run(t, nil, "go", "test", "-count=1", "-run=^(TestInterpreted|TestDirect)$", "-v", "../internal/difftest", "-lib", lib)
+	if strings.Count(out, "--- PASS") != 2 || !strings.Contains(out, lib) {
+		t.Errorf("it did not run:\n%s", out)
+	}
+}

@@ -1,0 +1,139 @@
+/*
+ * Where wait contexts come from and go to. Their memory is never unmapped and never becomes anything else, so that a
+ * handle, however old, can be looked at. A freed context rests behind REST others of its thread before it is used
+ * again, and then under another handle: the same number comes back after REST * CTX_SIZE / 8 frees at the soonest.
+ */
+#include "ctx.h"
+
+#include <sys/mman.h>
+
+#define REST 64
+#define BATCH 32        /* what a thread takes from the store */
+#define MOST 1024       /* what a thread keeps before it gives half of it back */
+#define CHUNK (1 << 20) /* what the store takes from the system */
+
+/* Behind the lock. */
+static struct ctx *stored, **stored_end = &stored;
+static char *chunk, *chunk_end;
+
+/* Gives the oldest n of a thread's to the store. */
+static void give_back(struct thread *t, size_t n)
+{
+    struct ctx **end = &t->free_ctx;
+
+    if (n == 0)
+        return;
+    t->num_free_ctx -= n;
+    while (n-- > 0)
+        end = &(*end)->free.next;
+    ac_lock();
+    *stored_end = t->free_ctx;
+    stored_end = end;
+    t->free_ctx = *end;
+    *end = NULL;
+    ac_unlock();
+    if (t->free_ctx == NULL)
+        t->free_ctx_end = &t->free_ctx;
+}
+
+/* The generation moves on here, so that the old handle fails from the moment of the free. */
+static void push(struct thread *t, struct ctx *c, uintptr_t handle)
+{
+    c->free.next = NULL;
+    c->free.handle = handle;
+    if (t->free_ctx_end == NULL)
+        t->free_ctx_end = &t->free_ctx;
+    *t->free_ctx_end = c;
+    t->free_ctx_end = &c->free.next;
+    t->num_free_ctx++;
+}
+
+static struct ctx *pop(struct thread *t)
+{
+    struct ctx *c = t->free_ctx;
+
+    if ((t->free_ctx = c->free.next) == NULL)
+        t->free_ctx_end = &t->free_ctx;
+    t->num_free_ctx--;
+    return c;
+}
+
+/* Mapped memory, never touched: the pages cost nothing until they are used. */
+static int new_chunk(void)
+{
+    chunk = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (chunk == MAP_FAILED) {
+        chunk = chunk_end = NULL;
+        return 0;
+    }
+    chunk_end = chunk + CHUNK;
+    return 1;
+}
+
+static COLD struct ctx *refill(struct thread *t)
+{
+    struct ctx *c = NULL;
+
+    if (!ac_register(t))
+        return NULL;
+    ac_lock();
+    if (stored != NULL) {
+        c = stored;
+        if ((stored = c->free.next) == NULL)
+            stored_end = &stored;
+    } else if (chunk != chunk_end || new_chunk()) {
+        t->fresh = (struct ctx *)(void *)chunk;
+        chunk += BATCH * sizeof(struct ctx);
+        t->fresh_end = (struct ctx *)(void *)chunk;
+    }
+    ac_unlock();
+    if (c == NULL && t->fresh != t->fresh_end) {
+        c = t->fresh++;
+        c->free.handle = (uintptr_t)c;
+    }
+    return c;
+}
+
+struct ctx *ac_ctx_take(struct thread *t)
+{
+    struct ctx *c;
+
+    if (t->num_free_ctx > REST) {
+        c = pop(t);
+    } else if (t->fresh != t->fresh_end) {
+        c = t->fresh++;
+        c->free.handle = (uintptr_t)c;
+    } else if ((c = refill(t)) == NULL) {
+        return NULL;
+    }
+    uintptr_t handle = c->free.handle;
+    c->closing = 0;
+    c->fds = (struct fdlist){ 0 };
+    atomic_store_explicit(&c->status, ASYNC_STATUS_UNSUPPORTED, memory_order_relaxed);
+    atomic_store_explicit(&c->callback, NULL, memory_order_relaxed);
+    atomic_store_explicit(&c->jobs, NULL, memory_order_relaxed);
+    atomic_store_explicit(&c->self, handle, memory_order_relaxed);
+    return c;
+}
+
+void ac_ctx_put(struct thread *t, struct ctx *c)
+{
+    uintptr_t handle = atomic_load_explicit(&c->self, memory_order_relaxed);
+    uintptr_t next = (uintptr_t)c | ((handle + 8) & (CTX_SIZE - 1));
+
+    atomic_store_explicit(&c->self, 0, memory_order_relaxed);
+    push(t, c, next);
+    if (RARELY(!t->registered))
+        ac_register(t); /* should it fail, a few contexts are lost when the thread ends */
+    if (RARELY(t->num_free_ctx > MOST))
+        give_back(t, MOST / 2);
+}
+
+void ac_ctx_leave(struct thread *t)
+{
+    while (t->fresh != t->fresh_end) {
+        push(t, t->fresh, (uintptr_t)t->fresh);
+        t->fresh++;
+    }
+    give_back(t, t->num_free_ctx);
+}

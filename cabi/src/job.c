@@ -1,0 +1,228 @@
+/*
+ * ASYNC_start_job and ASYNC_pause_job. A job has a stack of its own, on which its function runs until it pauses or
+ * returns; whoever started or resumed it is, for that time, in ac_switch. That may be another job: jobs nest, and a pause
+ * returns to whoever resumed last.
+ *
+ * A job stays on its thread. Resuming it on another is refused, not because the switch could not, but because compiled
+ * code may keep addresses of thread-local things (errno's, for one) across a call, which no library can mend.
+ */
+#include "job.h"
+#include "switch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The arguments are copied to the top of the stack, unless they are large. libssl's take 72 bytes. */
+#define ARGS_ROOM 256
+
+static inline void enter(struct job *j)
+{
+#ifdef AC_ASAN
+    __sanitizer_start_switch_fiber(&j->caller_fake, j->stack.base, j->stack.size);
+#endif
+    ac_switch(&j->caller_sp, j->stack.sp);
+#ifdef AC_ASAN
+    __sanitizer_finish_switch_fiber(j->caller_fake, NULL, NULL);
+#endif
+}
+
+static inline void leave(struct job *j)
+{
+#ifdef AC_ASAN
+    __sanitizer_start_switch_fiber(&j->fake, j->caller_bottom, j->caller_size);
+#endif
+    ac_switch(&j->stack.sp, j->caller_sp);
+#ifdef AC_ASAN
+    __sanitizer_finish_switch_fiber(j->fake, &j->caller_bottom, &j->caller_size);
+#endif
+}
+
+/* The bottom of every job's stack. It stays there from one job to the next. */
+void ac_job_main(void *arg)
+{
+    struct job *j = arg;
+
+#ifdef AC_ASAN
+    __sanitizer_finish_switch_fiber(NULL, &j->caller_bottom, &j->caller_size);
+#endif
+    for (;;) {
+        j->ret = j->func(j->args);
+        j->finished = 1;
+        leave(j);
+    }
+}
+
+static inline int copy_args(struct job *j, const void *args, size_t size)
+{
+    j->args = NULL;
+    if (args == NULL)
+        return 1;
+    if (RARELY(size > ARGS_ROOM)) {
+        if ((j->own_args = malloc(size)) == NULL)
+            return 0;
+        j->args = j->own_args;
+    } else {
+        j->args = j->stack.base + ((j->stack.size - ARGS_ROOM) & ~(size_t)15);
+    }
+    memcpy(j->args, args, size);
+    return 1;
+}
+
+static inline void push_idle(struct thread *t, struct job *j)
+{
+    j->next = t->idle;
+    t->idle = j;
+    t->active--;
+}
+
+/* Lets a job go on until it pauses or finishes. */
+static inline int run(struct thread *t, struct job *j, ASYNC_JOB **job, int *ret)
+{
+    ac_set0_default_fn set0_default = atomic_load_explicit(&ac_set0_default, memory_order_relaxed);
+    void *mine = NULL;
+
+    j->caller = t->current;
+    t->current = j;
+    if (set0_default != NULL) {
+        mine = set0_default(NULL); /* only asks */
+        if (j->libctx != NULL && j->libctx != mine)
+            set0_default(j->libctx);
+    }
+    enter(j);
+    if (set0_default != NULL) {
+        j->libctx = set0_default(NULL);
+        if (RARELY(j->libctx != mine))
+            set0_default(mine);
+    }
+    t->current = j->caller;
+    stack_check(&j->stack);
+    if (!j->finished) {
+        COUNT(PAUSES);
+        *job = (ASYNC_JOB *)job_handle(j);
+        return ASYNC_PAUSE;
+    }
+    COUNT(FINISHES);
+    if (ret != NULL)
+        *ret = j->ret;
+    *job = NULL;
+    job_leave_ctx(j);
+    job_next_handle(j);
+    if (RARELY(j->own_args != NULL)) {
+        free(j->own_args);
+        j->own_args = NULL;
+    }
+    push_idle(t, j);
+    return ASYNC_FINISH;
+}
+
+/* Says why a handle can't be resumed. It is set to NULL if it is of no further use; else the job lives. */
+static COLD int refuse(struct thread *t, ASYNC_JOB **job)
+{
+    uintptr_t handle = (uintptr_t)*job;
+    struct job *j = job_at(handle), *running = t->current;
+
+    if (j != NULL && job_handle(j) == handle && !atomic_load_explicit(&j->dropped, memory_order_relaxed)) {
+        if (atomic_load_explicit(&j->owner, memory_order_relaxed) != t)
+            return FAIL(EPERM, ASYNC_R_FAILED_TO_SWAP_CONTEXT);
+        while (running != NULL && running != j)
+            running = running->caller;
+        if (running == j)
+            return FAIL(EBUSY, ASYNC_R_FAILED_TO_SWAP_CONTEXT);
+    }
+    *job = NULL;
+    return FAIL(ESTALE, ASYNC_R_FAILED_TO_SWAP_CONTEXT);
+}
+
+static inline int resume(struct thread *t, ASYNC_JOB **job, int *ret)
+{
+    uintptr_t handle = (uintptr_t)*job;
+    struct job *j = job_at(handle);
+
+    if (RARELY(j == NULL) || RARELY(atomic_load_explicit(&j->paused, memory_order_relaxed) != handle)
+        || RARELY(atomic_load_explicit(&j->owner, memory_order_relaxed) != t))
+        return refuse(t, job);
+    atomic_store_explicit(&j->paused, 0, memory_order_relaxed);
+    if (j->ctx != NULL)
+        fds_reset(&j->ctx->fds);
+    return run(t, j, job, ret);
+}
+
+EXPORT int ASYNC_start_job(ASYNC_JOB **job, ASYNC_WAIT_CTX *wctx, int *ret, int (*func)(void *), void *args,
+                           size_t size)
+{
+    struct thread *t = &ac_thread;
+    struct ctx *c = NULL;
+    struct job *j;
+    int outcome;
+
+    if (RARELY(job == NULL))
+        return FAIL(EINVAL, AC_R_INVALID_ARGUMENT);
+    if (*job != NULL)
+        return resume(t, job, ret);
+    if (RARELY(func == NULL))
+        return FAIL(EINVAL, AC_R_INVALID_ARGUMENT);
+    if (wctx != NULL && RARELY((c = ctx_of(wctx)) == NULL))
+        return FAIL(ESTALE, AC_R_INVALID_ARGUMENT);
+    j = t->idle;
+    if (RARELY(j == NULL) || RARELY(t->active >= t->limit)) {
+        if ((j = ac_pool_take(t, &outcome)) == NULL)
+            return outcome;
+    } else {
+        t->idle = j->next;
+    }
+    t->active++;
+    if (RARELY(!copy_args(j, args, size))) {
+        push_idle(t, j);
+        return FAIL(ENOMEM, AC_R_MALLOC_FAILURE);
+    }
+    COUNT(STARTS);
+    j->func = func;
+    j->finished = 0;
+    j->blocked = 0; /* what the last job left blocked ended with it */
+    j->libctx = NULL;
+    job_join_ctx(j, c);
+    return run(t, j, job, ret);
+}
+
+EXPORT int ASYNC_pause_job(void)
+{
+    struct job *j = ac_thread.current;
+
+    if (j == NULL || j->blocked != 0)
+        return 1;
+    atomic_store_explicit(&j->paused, job_handle(j), memory_order_relaxed);
+    leave(j);
+    return 1;
+}
+
+EXPORT ASYNC_JOB *ASYNC_get_current_job(void)
+{
+    struct job *j = ac_thread.current;
+
+    return j == NULL ? NULL : (ASYNC_JOB *)job_handle(j);
+}
+
+/* NULL also when the job is over, or its session was freed. */
+EXPORT ASYNC_WAIT_CTX *ASYNC_get_wait_ctx(ASYNC_JOB *job)
+{
+    struct job *j = job_at((uintptr_t)job);
+
+    if (RARELY(j == NULL) || RARELY(job_handle(j) != (uintptr_t)job) || j->ctx == NULL)
+        return NULL;
+    return ctx_handle(j->ctx);
+}
+
+EXPORT void ASYNC_block_pause(void)
+{
+    if (ac_thread.current != NULL)
+        ac_thread.current->blocked++;
+}
+
+EXPORT void ASYNC_unblock_pause(void)
+{
+    if (ac_thread.current != NULL && ac_thread.current->blocked > 0)
+        ac_thread.current->blocked--;
+}
+
+EXPORT int ASYNC_is_capable(void) { return 1; }

@@ -1,0 +1,109 @@
+/* Jobs and their handles. */
+#ifndef AC_JOB_H
+#define AC_JOB_H
+
+#include "ctx.h"
+#include "local.h"
+#include "sanitize.h"
+#include "stack.h"
+
+struct job {
+    _Atomic(uintptr_t) handle; /* this use's; the next one has another */
+    _Atomic(uintptr_t) paused; /* the same while it waits to be resumed, else 0 */
+    _Atomic(struct thread *) owner;
+    _Atomic(unsigned) dropped; /* by another thread, see ac_drop_jobs */
+    unsigned blocked;
+    struct stack stack;
+    void *caller_sp;     /* of who started or resumed it */
+    struct job *caller;  /* the job that did, if one did */
+    int (*func)(void *);
+    void *args, *own_args; /* own_args: malloced */
+    int ret, finished;
+    struct ctx *ctx;
+    _Atomic(struct job *) next_on_ctx, *link_on_ctx;
+    void *libctx; /* what libcrypto's default context was when it was last switched away from */
+    struct job *next, *next_all;
+#ifdef AC_ASAN
+    void *fake, *caller_fake;
+    const void *caller_bottom;
+    size_t caller_size;
+#endif
+};
+
+/*
+ * A handle is no address: its low bits are the job's place in a table, the others count the uses of that place. So a
+ * finished job's handle is told from that of the job which follows it, and any number at all is looked up safely.
+ */
+#if UINTPTR_MAX > 0xffffffff
+# define INDEX_BITS 24
+#else
+# define INDEX_BITS 18
+#endif
+#define CHUNK_BITS 10
+#define INDEX_MASK (((uintptr_t)1 << INDEX_BITS) - 1)
+#define CHUNK_JOBS ((size_t)1 << CHUNK_BITS)
+
+extern _Atomic(struct job *) ac_chunks[1 << (INDEX_BITS - CHUNK_BITS)];
+
+/* The place that a handle names; whether it is the handle's job that has it, the caller must look. */
+static inline struct job *job_at(uintptr_t handle)
+{
+    uintptr_t index = handle & INDEX_MASK;
+    struct job *chunk = atomic_load_explicit(&ac_chunks[index >> CHUNK_BITS], memory_order_acquire);
+
+    return RARELY(chunk == NULL) ? NULL : &chunk[index & (CHUNK_JOBS - 1)];
+}
+
+static inline uintptr_t job_handle(const struct job *j)
+{
+    return atomic_load_explicit(&j->handle, memory_order_relaxed);
+}
+
+static inline void job_next_handle(struct job *j)
+{
+    uintptr_t next = job_handle(j) + INDEX_MASK + 1;
+
+    if (RARELY(next <= INDEX_MASK)) /* all uses have been counted; a handle is never 0 */
+        next += INDEX_MASK + 1;
+    atomic_store_explicit(&j->handle, next, memory_order_relaxed);
+}
+
+/* The jobs of a session, for its free to drop. A job is on the list from its start to its end, so that pauses cost nothing. */
+static inline void job_join_ctx(struct job *j, struct ctx *c)
+{
+    struct job *next;
+
+    j->ctx = c;
+    if (c == NULL)
+        return;
+    next = atomic_load_explicit(&c->jobs, memory_order_relaxed);
+    atomic_store_explicit(&j->next_on_ctx, next, memory_order_relaxed);
+    if (next != NULL)
+        next->link_on_ctx = &j->next_on_ctx;
+    j->link_on_ctx = &c->jobs;
+    atomic_store_explicit(&c->jobs, j, memory_order_relaxed);
+}
+
+static inline void job_leave_ctx(struct job *j)
+{
+    struct job *next;
+
+    if (j->ctx == NULL)
+        return;
+    next = atomic_load_explicit(&j->next_on_ctx, memory_order_relaxed);
+    if (next != NULL)
+        next->link_on_ctx = j->link_on_ctx;
+    atomic_store_explicit(j->link_on_ctx, next, memory_order_relaxed);
+    j->ctx = NULL;
+}
+
+/* pool.c */
+struct job *ac_pool_take(struct thread *t, int *outcome); /* when no job is idle or there is a limit */
+void ac_drop_jobs(struct ctx *c);
+void ac_pool_free(struct thread *t);
+
+/* table.c */
+struct job *ac_table_take(void);
+void ac_table_put(struct job *j); /* with the lock held */
+
+#endif

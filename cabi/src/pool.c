@@ -1,0 +1,190 @@
+/*
+ * A thread's pool of jobs. C can't unwind a stack, so a job that is dropped while it is paused (its session was freed, or
+ * its thread ended) is never run again: what it holds on its stack and had allocated is not given back, its place in the
+ * pool is. Its engine may still write its result to that stack; so the stack is used again only after REST others were
+ * dropped, though its memory goes back to the system at once.
+ */
+#include "job.h"
+#include "memory.h"
+#include "switch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define REST 64
+
+static _Atomic(unsigned) num_drops; /* by threads that are not the job's */
+
+static void set_up(struct job *j)
+{
+    size_t args = 256 + 15; /* job.c: ARGS_ROOM */
+
+    j->stack.sp = ac_prepare(j->stack.base, (j->stack.size - args) & ~(size_t)15, j);
+}
+
+static struct job *make(struct thread *t)
+{
+    struct job *j = ac_table_take();
+
+    if (j == NULL)
+        return NULL;
+    if (!ac_stack_make(t, &j->stack)) {
+        ac_lock();
+        ac_table_put(j);
+        ac_unlock();
+        return NULL;
+    }
+    set_up(j);
+    atomic_store_explicit(&j->dropped, 0, memory_order_relaxed);
+    atomic_store_explicit(&j->owner, t, memory_order_relaxed);
+    j->next_all = t->all;
+    t->all = j;
+    return j;
+}
+
+/* Puts a dropped job of this thread's to rest. */
+static void retire(struct thread *t, struct job *j)
+{
+    job_next_handle(j);
+    atomic_store_explicit(&j->paused, 0, memory_order_relaxed);
+    atomic_store_explicit(&j->dropped, 0, memory_order_relaxed);
+    free(j->own_args);
+    j->own_args = NULL;
+    ac_stack_rest(&j->stack);
+    j->next = NULL;
+    if (t->retired == NULL)
+        t->retired_end = &t->retired;
+    *t->retired_end = j;
+    t->retired_end = &j->next;
+    t->num_retired++;
+    t->active--;
+}
+
+/* Looks for jobs of this thread's that others have dropped. */
+static void sweep(struct thread *t)
+{
+    unsigned drops = atomic_load_explicit(&num_drops, memory_order_acquire);
+    struct job *j;
+
+    if (drops == t->drops_seen)
+        return;
+    t->drops_seen = drops;
+    for (j = t->all; j != NULL; j = j->next_all)
+        if (atomic_load_explicit(&j->dropped, memory_order_acquire))
+            retire(t, j);
+}
+
+static struct job *rested(struct thread *t)
+{
+    struct job *j = t->retired;
+
+    t->retired = j->next;
+    t->num_retired--;
+    set_up(j);
+    return j;
+}
+
+COLD struct job *ac_pool_take(struct thread *t, int *outcome)
+{
+    struct job *j;
+
+    *outcome = ASYNC_ERR;
+    if (!ac_register(t)) {
+        FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
+        return NULL;
+    }
+    if (t->limit == 0)
+        t->limit = SIZE_MAX; /* without ASYNC_init_thread there is none */
+    ac_find_libcrypto();
+    sweep(t);
+    if (t->active >= t->limit) {
+        *outcome = ASYNC_NO_JOBS;
+        errno = EAGAIN;
+        return NULL;
+    }
+    if ((j = t->idle) != NULL)
+        t->idle = j->next;
+    else if (t->num_retired > REST)
+        j = rested(t);
+    else if ((j = make(t)) == NULL)
+        FAIL(ENOMEM, AC_R_MALLOC_FAILURE);
+    return j;
+}
+
+/* A session is freed: its paused jobs will never be resumed, and the others go on without it. */
+void ac_drop_jobs(struct ctx *c)
+{
+    struct thread *t = &ac_thread;
+    struct job *j;
+
+    if (atomic_load_explicit(&c->jobs, memory_order_relaxed) == NULL)
+        return;
+    ac_lock(); /* the job's thread may be ending */
+    while ((j = atomic_load_explicit(&c->jobs, memory_order_relaxed)) != NULL) {
+        job_leave_ctx(j);
+        if (atomic_load_explicit(&j->paused, memory_order_relaxed) == 0)
+            continue;
+        if (atomic_load_explicit(&j->owner, memory_order_relaxed) == t) {
+            retire(t, j);
+            continue;
+        }
+        atomic_store_explicit(&j->paused, 0, memory_order_relaxed);
+        atomic_store_explicit(&j->dropped, 1, memory_order_release);
+        atomic_fetch_add_explicit(&num_drops, 1, memory_order_release);
+    }
+    ac_unlock();
+}
+
+void ac_pool_free(struct thread *t)
+{
+    struct job *j, *next;
+
+    ac_lock(); /* other threads may be freeing the sessions of jobs that are paused here */
+    for (j = t->all; j != NULL; j = next) {
+        next = j->next_all;
+        job_leave_ctx(j);
+        job_next_handle(j);
+        atomic_store_explicit(&j->paused, 0, memory_order_relaxed);
+        free(j->own_args);
+        j->own_args = NULL;
+        ac_stack_free(&j->stack);
+        ac_table_put(j);
+    }
+    ac_unlock();
+    ac_slabs_free(t);
+    t->all = t->idle = t->retired = NULL;
+    t->active = t->limit = t->num_retired = 0;
+}
+
+/* A second call while there is a pool sets its limit anew, and keeps its jobs. */
+EXPORT int ASYNC_init_thread(size_t max_size, size_t init_size)
+{
+    struct thread *t = &ac_thread;
+    struct job *j;
+    size_t n = 0;
+
+    if (init_size > max_size)
+        return FAIL(EINVAL, ASYNC_R_INVALID_POOL_SIZE);
+    if (!ac_register(t))
+        return FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
+    ac_find_libcrypto();
+    t->limit = max_size == 0 ? SIZE_MAX : max_size;
+    for (j = t->all; j != NULL; j = j->next_all)
+        n++;
+    for (; n < init_size && (j = make(t)) != NULL; n++) { /* a pool with fewer is a pool too: it grows when it has to */
+        j->next = t->idle;
+        t->idle = j;
+    }
+    return 1;
+}
+
+/* The stack that this runs on can't go, so inside a job it does nothing. */
+EXPORT void ASYNC_cleanup_thread(void)
+{
+    struct thread *t = &ac_thread;
+
+    if (t->current != NULL)
+        FAIL(EBUSY, ASYNC_R_FAILED_TO_SWAP_CONTEXT);
+    else
+        ac_pool_free(t);
+}

@@ -1,0 +1,137 @@
+/*
+ * Switching stacks on 64-bit Arm, AAPCS64. A function call preserves x19 to x29, the low halves of v8 to v15, and the
+ * control bits of fpcr; they lie on the stack that is left, with the return address:
+ *
+ *     0 x19 to x28, 80 x29, x30, 96 d8 to d15, 160 fpcr
+ *
+ * Branch target identification is served: entries begin with "bti c" (a hint, which older CPUs pass over), and returns
+ * need no mark. Return addresses are not signed.
+ */
+#if defined(__aarch64__) && !defined(AC_UCONTEXT)
+
+#ifdef __APPLE__
+# define SYMBOL(name) _##name
+# define PRIVATE(name) .private_extern _##name
+# define TYPE(name)
+# define SIZE(name)
+#else
+# define SYMBOL(name) name
+# define PRIVATE(name) .hidden name
+# define TYPE(name) .type name, %function
+# define SIZE(name) .size name, .-name
+#endif
+#define BTI_C hint #34
+#define FRAME 176
+
+    .text
+    .globl SYMBOL(ac_switch)
+    PRIVATE(ac_switch)
+    TYPE(ac_switch)
+    .p2align 4
+SYMBOL(ac_switch):
+    .cfi_startproc
+    BTI_C
+    sub sp, sp, #FRAME
+    .cfi_adjust_cfa_offset FRAME
+    stp x19, x20, [sp]
+    stp x21, x22, [sp, #16]
+    stp x23, x24, [sp, #32]
+    stp x25, x26, [sp, #48]
+    stp x27, x28, [sp, #64]
+    stp x29, x30, [sp, #80]
+    .cfi_rel_offset x19, 0
+    .cfi_rel_offset x20, 8
+    .cfi_rel_offset x21, 16
+    .cfi_rel_offset x22, 24
+    .cfi_rel_offset x23, 32
+    .cfi_rel_offset x24, 40
+    .cfi_rel_offset x25, 48
+    .cfi_rel_offset x26, 56
+    .cfi_rel_offset x27, 64
+    .cfi_rel_offset x28, 72
+    .cfi_rel_offset x29, 80
+    .cfi_rel_offset x30, 88
+    stp d8, d9, [sp, #96]
+    stp d10, d11, [sp, #112]
+    stp d12, d13, [sp, #128]
+    stp d14, d15, [sp, #144]
+    mrs x2, fpcr
+    str x2, [sp, #160]
+    mov x3, sp
+    str x3, [x0]
+    mov sp, x1 /* from here on the frame is the other stack's, and of the same shape */
+    ldp x19, x20, [sp]
+    ldp x21, x22, [sp, #16]
+    ldp x23, x24, [sp, #32]
+    ldp x25, x26, [sp, #48]
+    ldp x27, x28, [sp, #64]
+    ldp x29, x30, [sp, #80]
+    ldp d8, d9, [sp, #96]
+    ldp d10, d11, [sp, #112]
+    ldp d12, d13, [sp, #128]
+    ldp d14, d15, [sp, #144]
+    ldr x3, [sp, #160]
+    cmp x2, x3 /* writing it is slow, and it is nearly always the same */
+    b.eq 1f
+    msr fpcr, x3
+1:  add sp, sp, #FRAME
+    .cfi_adjust_cfa_offset -FRAME
+    ret
+    .cfi_endproc
+    SIZE(ac_switch)
+
+/* The first thing on a new stack; x19 is the argument. Nothing called it, so a backtrace ends here. */
+    TYPE(entry)
+    .p2align 4
+entry:
+    .cfi_startproc
+    .cfi_undefined x30
+    BTI_C
+    mov x29, xzr
+    mov x0, x19
+    bl SYMBOL(ac_job_main)
+    brk #1
+    .cfi_endproc
+    SIZE(entry)
+
+/* void *ac_prepare(char *base, size_t size, void *arg), with the control word of its caller. */
+    .globl SYMBOL(ac_prepare)
+    PRIVATE(ac_prepare)
+    TYPE(ac_prepare)
+    .p2align 4
+SYMBOL(ac_prepare):
+    .cfi_startproc
+    BTI_C
+    add x0, x0, x1
+    and x0, x0, #-16
+    sub x0, x0, #FRAME
+    mrs x3, fpcr
+    stp x2, xzr, [x0]
+    stp xzr, xzr, [x0, #16]
+    stp xzr, xzr, [x0, #32]
+    stp xzr, xzr, [x0, #48]
+    stp xzr, xzr, [x0, #64]
+    adr x2, entry
+    stp xzr, x2, [x0, #80]
+    stp xzr, xzr, [x0, #96]
+    stp xzr, xzr, [x0, #112]
+    stp xzr, xzr, [x0, #128]
+    stp xzr, xzr, [x0, #144]
+    stp x3, xzr, [x0, #160]
+    ret
+    .cfi_endproc
+    SIZE(ac_prepare)
+
+#ifdef __ELF__
+    .section .note.gnu.property, "a"
+    .p2align 3
+    .long 4, 16, 5 /* the sizes of name and content, NT_GNU_PROPERTY_TYPE_0 */
+    .asciz "GNU"
+    .long 0xc0000000, 4, 1, 0 /* GNU_PROPERTY_AARCH64_FEATURE_1_AND, four bytes: BTI */
+#endif
+
+#endif
+
+#ifdef __ELF__
+    .section .note.GNU-stack, "", %progbits
+#endif

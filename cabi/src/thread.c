@@ -1,0 +1,63 @@
+/* Threads: what belongs to one, what becomes of it when the thread ends or the process forks, and the lock between them. */
+#include "ctx.h"
+#include "job.h"
+
+#include <pthread.h>
+
+_Thread_local struct thread ac_thread;
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key;
+static int has_key;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+void ac_lock(void) { pthread_mutex_lock(&mutex); }
+void ac_unlock(void) { pthread_mutex_unlock(&mutex); }
+
+/* Runs on the thread's own stack, also when a job has called pthread_exit. */
+static void thread_ends(void *arg)
+{
+    struct thread *t = arg;
+
+    t->current = NULL;
+    t->registered = 0; /* should another destructor use the library, this one runs again */
+    ac_pool_free(t);
+    ac_ctx_leave(t);
+}
+
+/*
+ * A forked child has the one thread that forked, with its jobs, which go on there too: nothing is shared with the parent.
+ * The lock must not be held by a thread that isn't there any more.
+ */
+static void before_fork(void)
+{
+    ac_find_before_fork();
+    ac_lock();
+}
+
+static void in_parent(void)
+{
+    ac_unlock();
+    ac_find_in_parent();
+}
+
+static void in_child(void)
+{
+    ac_unlock();
+    ac_find_in_child();
+}
+
+static void first_use(void)
+{
+    has_key = pthread_key_create(&key, thread_ends) == 0 && pthread_atfork(before_fork, in_parent, in_child) == 0;
+}
+
+int ac_register(struct thread *t)
+{
+    if (t->registered)
+        return 1;
+    pthread_once(&once, first_use);
+    if (!has_key || pthread_setspecific(key, t) != 0)
+        return 0;
+    return t->registered = 1;
+}

@@ -1,0 +1,166 @@
+/* ASYNC_WAIT_CTX_*: sessions. A handle that was freed, or NULL, fails and leaves all outputs alone. */
+#include "ctx.h"
+#include "job.h"
+
+#include <errno.h>
+
+/* A freed session: a late engine's, as a rule. Nothing is raised, for the queue would be that engine's thread's. */
+static COLD int stale(const ASYNC_WAIT_CTX *handle)
+{
+    errno = handle == NULL ? EINVAL : ESTALE;
+    return 0;
+}
+
+EXPORT ASYNC_WAIT_CTX *ASYNC_WAIT_CTX_new(void)
+{
+    struct ctx *c = ac_ctx_take(&ac_thread);
+
+    if (RARELY(c == NULL)) {
+        FAIL(ENOMEM, AC_R_MALLOC_FAILURE);
+        return NULL;
+    }
+    return ctx_handle(c);
+}
+
+EXPORT void ASYNC_WAIT_CTX_free(ASYNC_WAIT_CTX *handle)
+{
+    struct ctx *c = ctx_of(handle);
+
+    if (RARELY(c == NULL) || RARELY(c->closing)) /* closing: a cleanup's own idea */
+        return;
+    if (c->fds.n != 0 || c->fds.more != NULL || atomic_load_explicit(&c->jobs, memory_order_relaxed) != NULL) {
+        c->closing = 1;
+        do { /* a cleanup may start a job, and that may pause or set a wait fd */
+            ac_drop_jobs(c);
+            ac_fds_clean_up(&c->fds, handle);
+        } while (c->fds.n != 0 || atomic_load_explicit(&c->jobs, memory_order_relaxed) != NULL);
+    }
+    ac_ctx_put(&ac_thread, c);
+}
+
+EXPORT int ASYNC_WAIT_CTX_set_wait_fd(ASYNC_WAIT_CTX *handle, const void *key, OSSL_ASYNC_FD fd, void *custom_data,
+                                      void (*cleanup)(ASYNC_WAIT_CTX *, const void *, OSSL_ASYNC_FD, void *))
+{
+    struct ctx *c = ctx_of(handle);
+
+    if (RARELY(c == NULL))
+        return stale(handle);
+    if (RARELY(!ac_fds_add(&c->fds, key, fd, custom_data, cleanup)))
+        return FAIL(ENOMEM, AC_R_MALLOC_FAILURE);
+    return 1;
+}
+
+EXPORT int ASYNC_WAIT_CTX_get_fd(ASYNC_WAIT_CTX *handle, const void *key, OSSL_ASYNC_FD *fd, void **custom_data)
+{
+    struct ctx *c = ctx_of(handle);
+    struct record *r;
+
+    if (RARELY(c == NULL))
+        return stale(handle);
+    if ((r = ac_fds_find(&c->fds, key)) == NULL)
+        return 0;
+    *fd = r->fd;
+    *custom_data = r->data;
+    return 1;
+}
+
+EXPORT int ASYNC_WAIT_CTX_clear_fd(ASYNC_WAIT_CTX *handle, const void *key)
+{
+    struct ctx *c = ctx_of(handle);
+
+    return RARELY(c == NULL) ? stale(handle) : ac_fds_clear(&c->fds, key);
+}
+
+EXPORT int ASYNC_WAIT_CTX_get_all_fds(ASYNC_WAIT_CTX *handle, OSSL_ASYNC_FD *fd, size_t *numfds)
+{
+    struct ctx *c = ctx_of(handle);
+    size_t n = 0;
+    uint32_t i;
+
+    if (RARELY(c == NULL))
+        return stale(handle);
+    for (i = c->fds.n; i > 0; i--) { /* newest first */
+        struct record *r = fds_at(&c->fds, i - 1);
+
+        if (r->deleted)
+            continue;
+        if (fd != NULL)
+            fd[n] = r->fd;
+        n++;
+    }
+    *numfds = n;
+    return 1;
+}
+
+EXPORT int ASYNC_WAIT_CTX_get_changed_fds(ASYNC_WAIT_CTX *handle, OSSL_ASYNC_FD *addfd, size_t *numaddfds,
+                                          OSSL_ASYNC_FD *delfd, size_t *numdelfds)
+{
+    struct ctx *c = ctx_of(handle);
+    uint32_t i;
+
+    if (RARELY(c == NULL))
+        return stale(handle);
+    *numaddfds = c->fds.num_added;
+    *numdelfds = c->fds.num_deleted;
+    if ((addfd == NULL || *numaddfds == 0) && (delfd == NULL || *numdelfds == 0))
+        return 1;
+    for (i = c->fds.n; i > 0; i--) {
+        struct record *r = fds_at(&c->fds, i - 1);
+
+        if (r->deleted) {
+            if (delfd != NULL)
+                *delfd++ = r->fd;
+        } else if (r->added && addfd != NULL) {
+            *addfd++ = r->fd;
+        }
+    }
+    return 1;
+}
+
+/* An engine's thread may read them at any moment. The argument is there before the function that is to get it. */
+EXPORT int ASYNC_WAIT_CTX_set_callback(ASYNC_WAIT_CTX *handle, ASYNC_callback_fn callback, void *callback_arg)
+{
+    struct ctx *c = ctx_of(handle);
+
+    if (RARELY(c == NULL))
+        return stale(handle);
+    atomic_store_explicit(&c->arg, callback_arg, memory_order_relaxed);
+    atomic_store_explicit(&c->callback, callback, memory_order_release);
+    return 1;
+}
+
+EXPORT int ASYNC_WAIT_CTX_get_callback(ASYNC_WAIT_CTX *handle, ASYNC_callback_fn *callback, void **callback_arg)
+{
+    struct ctx *c = ctx_of(handle);
+    ASYNC_callback_fn fn;
+
+    if (RARELY(c == NULL))
+        return stale(handle);
+    if ((fn = atomic_load_explicit(&c->callback, memory_order_acquire)) == NULL)
+        return 0;
+    *callback = fn;
+    *callback_arg = atomic_load_explicit(&c->arg, memory_order_relaxed);
+    return 1;
+}
+
+EXPORT int ASYNC_WAIT_CTX_set_status(ASYNC_WAIT_CTX *handle, int status)
+{
+    struct ctx *c = ctx_of(handle);
+
+    if (RARELY(c == NULL))
+        return stale(handle);
+    atomic_store_explicit(&c->status, status, memory_order_relaxed);
+    return 1;
+}
+
+/* Of a session that is gone: ERR, "clean up this session". */
+EXPORT int ASYNC_WAIT_CTX_get_status(ASYNC_WAIT_CTX *handle)
+{
+    struct ctx *c = ctx_of(handle);
+
+    if (RARELY(c == NULL)) {
+        stale(handle);
+        return ASYNC_STATUS_ERR;
+    }
+    return atomic_load_explicit(&c->status, memory_order_relaxed);
+}

@@ -1,0 +1,129 @@
+/* A child works as its parent does: forked before the library is used, after it, and while jobs are paused, from a job. */
+#include <openssl/async.h>
+
+#include "check.h"
+
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static ASYNC_WAIT_CTX *ctx;
+
+static int pauses(void *p)
+{
+    (void)p;
+    ASYNC_pause_job();
+    return 7;
+}
+
+static void use(void)
+{
+    ASYNC_WAIT_CTX *w = ASYNC_WAIT_CTX_new();
+    ASYNC_JOB *job[100] = { NULL };
+    int ret = 0;
+
+    CHECK(w != NULL);
+    CHECK(ASYNC_init_thread(200, 10) == 1);
+    for (int i = 0; i < 100; i++)
+        CHECK(ASYNC_start_job(&job[i], w, &ret, pauses, NULL, 0) == ASYNC_PAUSE);
+    for (int i = 0; i < 100; i++)
+        CHECK(ASYNC_start_job(&job[i], w, &ret, pauses, NULL, 0) == ASYNC_FINISH && ret == 7);
+    ASYNC_WAIT_CTX_free(w);
+}
+
+static void *uses(void *arg)
+{
+    (void)arg;
+    use();
+    return NULL;
+}
+
+static void wait_for(pid_t pid)
+{
+    int status;
+
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void in_child(void (*fn)(void))
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        pthread_t t;
+
+        alarm(60); /* never a hang */
+        fn();
+        CHECK(pthread_create(&t, NULL, uses, NULL) == 0 && pthread_join(t, NULL) == 0);
+        ASYNC_cleanup_thread();
+        _exit(0); /* what other threads had is not theirs any more, so a leak checker has nothing to say */
+    }
+    wait_for(pid);
+}
+
+static ASYNC_JOB *paused;
+
+static void resume(void)
+{
+    int ret = 0;
+
+    CHECK(ASYNC_get_wait_ctx(paused) == ctx);
+    CHECK(ASYNC_start_job(&paused, ctx, &ret, pauses, NULL, 0) == ASYNC_FINISH && ret == 7);
+    use();
+    ASYNC_WAIT_CTX_free(ctx);
+}
+
+static int forks(void *p)
+{
+    pid_t pid = fork();
+
+    (void)p;
+    CHECK(pid >= 0);
+    ASYNC_pause_job();
+    if (pid != 0)
+        wait_for(pid);
+    return pid == 0;
+}
+
+static _Atomic(int) stop;
+
+/* Holds the lock as often as can be. */
+static void *busy(void *arg)
+{
+    (void)arg;
+    while (!stop) {
+        ASYNC_JOB *job = NULL;
+        int ret;
+
+        CHECK(ASYNC_start_job(&job, NULL, &ret, pauses, NULL, 0) == ASYNC_PAUSE);
+        ASYNC_cleanup_thread();
+    }
+    return NULL;
+}
+
+int main(void)
+{
+    ASYNC_JOB *job = NULL;
+    pthread_t t;
+    int ret;
+
+    in_child(use);
+    use();
+    in_child(use);
+    ctx = ASYNC_WAIT_CTX_new();
+    CHECK(ASYNC_start_job(&paused, ctx, &ret, pauses, NULL, 0) == ASYNC_PAUSE);
+    in_child(resume); /* the child's copy, and then the parent's own */
+    CHECK(pthread_create(&t, NULL, busy, NULL) == 0);
+    for (int i = 0; i < (SLOW ? 3 : 100); i++)
+        in_child(use);
+    stop = 1;
+    CHECK(pthread_join(t, NULL) == 0);
+    resume();
+    CHECK(ASYNC_start_job(&job, NULL, &ret, forks, NULL, 0) == ASYNC_PAUSE);
+    CHECK(ASYNC_start_job(&job, NULL, &ret, forks, NULL, 0) == ASYNC_FINISH);
+    ASYNC_cleanup_thread();
+    if (ret == 1)
+        _exit(0); /* the child that the job forked */
+    return 0;
+}

@@ -1,0 +1,202 @@
+/* Where OpenSSL's own facility breaks when something is freed: here each case works or is an error. */
+#include <openssl/async.h>
+
+#include "check.h"
+
+#include <pthread.h>
+#include <string.h>
+
+static ASYNC_WAIT_CTX *ctx;
+static int ret;
+
+static int start(ASYNC_JOB **job, ASYNC_WAIT_CTX *w, int (*fn)(void *)) { return ASYNC_start_job(job, w, &ret, fn, NULL, 0); }
+
+static int pauses(void *p)
+{
+    (void)p;
+    ASYNC_pause_job();
+    return 1;
+}
+
+static int one(void *p) { (void)p; return 1; }
+
+static void in_thread(void *(*fn)(void *), void *arg)
+{
+    pthread_t t;
+
+    CHECK(pthread_create(&t, NULL, fn, arg) == 0);
+    CHECK(pthread_join(t, NULL) == 0);
+}
+
+static int cleaned;
+
+static void clears_itself(ASYNC_WAIT_CTX *w, const void *key, int fd, void *data)
+{
+    size_t n;
+
+    (void)fd, (void)data;
+    cleaned++;
+    CHECK(ASYNC_WAIT_CTX_clear_fd(w, key) == 1);
+    CHECK(ASYNC_WAIT_CTX_clear_fd(w, key) == 0);
+    CHECK(ASYNC_WAIT_CTX_get_all_fds(w, NULL, &n) == 1);
+}
+
+static void sets_more(ASYNC_WAIT_CTX *w, const void *key, int fd, void *data)
+{
+    (void)data;
+    cleaned++;
+    if (fd > 0)
+        for (int i = 0; i < 9; i++) /* the list moves under the cleanup */
+            CHECK(ASYNC_WAIT_CTX_set_wait_fd(w, key, fd - 1, NULL, i == 0 ? sets_more : NULL) == 1);
+    ASYNC_WAIT_CTX_free(w); /* it is being freed */
+}
+
+static void cleanup_that_clears_itself(void)
+{
+    ctx = ASYNC_WAIT_CTX_new();
+    for (int i = 0; i < 3; i++)
+        CHECK(ASYNC_WAIT_CTX_set_wait_fd(ctx, (char *)&cleaned + i, i, NULL, clears_itself) == 1);
+    ASYNC_WAIT_CTX_free(ctx);
+    CHECK(cleaned == 3);
+    cleaned = 0;
+    ctx = ASYNC_WAIT_CTX_new();
+    CHECK(ASYNC_WAIT_CTX_set_wait_fd(ctx, &cleaned, 2, NULL, sets_more) == 1);
+    ASYNC_WAIT_CTX_free(ctx);
+    CHECK(cleaned == 3);
+}
+
+/* What an engine does that comes late: all of it fails, also when the session's place was taken by others. */
+static void *late(void *gone)
+{
+    ASYNC_callback_fn fn;
+    void *data;
+    int fd;
+    size_t n, m;
+
+    for (int i = 0; i < 300; i++) {
+        FAILS(ASYNC_WAIT_CTX_get_callback(gone, &fn, &data), ESTALE);
+        FAILS(ASYNC_WAIT_CTX_get_fd(gone, NULL, &fd, &data), ESTALE);
+        FAILS(ASYNC_WAIT_CTX_set_wait_fd(gone, NULL, 1, NULL, NULL), ESTALE);
+        FAILS(ASYNC_WAIT_CTX_clear_fd(gone, NULL), ESTALE);
+        FAILS(ASYNC_WAIT_CTX_get_all_fds(gone, NULL, &n), ESTALE);
+        FAILS(ASYNC_WAIT_CTX_get_changed_fds(gone, NULL, &n, NULL, &m), ESTALE);
+        FAILS(ASYNC_WAIT_CTX_set_callback(gone, NULL, NULL), ESTALE);
+        FAILS(ASYNC_WAIT_CTX_set_status(gone, ASYNC_STATUS_OK), ESTALE);
+        CHECK(ASYNC_WAIT_CTX_get_status(gone) == ASYNC_STATUS_ERR);
+        ASYNC_JOB *job = NULL;
+        FAILS(start(&job, gone, one), ESTALE);
+        ASYNC_WAIT_CTX_free(gone);
+        ASYNC_WAIT_CTX_free(ASYNC_WAIT_CTX_new());
+    }
+    FAILS(ASYNC_WAIT_CTX_set_status(NULL, 1), EINVAL);
+    CHECK(ASYNC_WAIT_CTX_get_status(NULL) == ASYNC_STATUS_ERR);
+    return NULL;
+}
+
+static void freed_under_an_engine(void)
+{
+    ctx = ASYNC_WAIT_CTX_new();
+    CHECK(ASYNC_WAIT_CTX_set_callback(ctx, one, NULL) == 1);
+    ASYNC_WAIT_CTX_free(ctx);
+    late(ctx);
+    in_thread(late, ctx);
+}
+
+static char *on_stack;
+
+static int engine_writes_here(void *p)
+{
+    char result[64];
+
+    (void)p;
+    memset(result, 0, sizeof(result));
+    on_stack = result;
+    ASYNC_pause_job();
+    CHECK(!"a dropped job is resumed");
+    return result[0];
+}
+
+static void *frees(void *w)
+{
+    ASYNC_WAIT_CTX_free(w);
+    return NULL;
+}
+
+/* A connection is freed while its job is paused: the place in the pool comes back, and the stack rests. */
+static void freed_while_paused(void)
+{
+    ASYNC_JOB *job = NULL, *copy;
+
+    CHECK(ASYNC_init_thread(1, 0) == 1);
+    for (int i = 0; i < 200; i++) {
+        ctx = ASYNC_WAIT_CTX_new();
+        CHECK(start(&job, ctx, engine_writes_here) == ASYNC_PAUSE);
+        copy = job;
+        if (i % 2 == 0)
+            ASYNC_WAIT_CTX_free(ctx);
+        else
+            in_thread(frees, ctx);
+        memset(on_stack, 1, 64); /* the engine, late */
+        FAILS(start(&job, NULL, one), ESTALE);
+        CHECK(job == NULL);
+        CHECK(start(&job, NULL, pauses) == ASYNC_PAUSE);
+        FAILS(start(&copy, NULL, one), ESTALE);
+        CHECK(start(&job, NULL, pauses) == ASYNC_FINISH);
+    }
+    ASYNC_cleanup_thread();
+}
+
+static int frees_own(void *p)
+{
+    (void)p;
+    ASYNC_WAIT_CTX_free(ctx);
+    CHECK(ASYNC_get_wait_ctx(ASYNC_get_current_job()) == NULL);
+    ASYNC_pause_job();
+    return 1;
+}
+
+static void freed_by_its_job(void)
+{
+    ASYNC_JOB *job = NULL;
+
+    ctx = ASYNC_WAIT_CTX_new();
+    CHECK(start(&job, ctx, frees_own) == ASYNC_PAUSE);
+    CHECK(start(&job, NULL, one) == ASYNC_FINISH);
+}
+
+static int cleans_up(void *p)
+{
+    (void)p;
+    errno = 0;
+    ASYNC_cleanup_thread();
+    CHECK(errno == EBUSY);
+    CHECK(ASYNC_init_thread(7, 7) == 1);
+    ASYNC_pause_job();
+    return 1;
+}
+
+static void cleanup_in_a_job_and_under_one(void)
+{
+    ASYNC_JOB *job = NULL, *copy;
+
+    ctx = ASYNC_WAIT_CTX_new();
+    CHECK(start(&job, ctx, cleans_up) == ASYNC_PAUSE);
+    copy = job;
+    ASYNC_cleanup_thread();
+    FAILS(start(&job, ctx, one), ESTALE);
+    CHECK(start(&job, ctx, pauses) == ASYNC_PAUSE);
+    FAILS(start(&copy, ctx, one), ESTALE);
+    ASYNC_WAIT_CTX_free(ctx);
+    ASYNC_cleanup_thread();
+}
+
+int main(void)
+{
+    cleanup_that_clears_itself();
+    freed_under_an_engine();
+    freed_while_paused();
+    freed_by_its_job();
+    cleanup_in_a_job_and_under_one();
+    ASYNC_cleanup_thread();
+    return 0;
+}

@@ -1,0 +1,64 @@
+/* ASYNC_set_mem_functions: stacks from the application, and back to it. */
+#include <openssl/async.h>
+
+#include "check.h"
+
+#include <string.h>
+
+static int allocated, freed, fail;
+static ASYNC_stack_alloc_fn given_alloc;
+static ASYNC_stack_free_fn given_free;
+
+static void *make(size_t *size)
+{
+    CHECK(*size >= 16384);
+    if (fail)
+        return NULL;
+    allocated++;
+    return given_alloc(size);
+}
+
+static void drop(void *stack)
+{
+    freed++;
+    given_free(stack);
+}
+
+static int uses(void *p)
+{
+    char buf[8000];
+
+    memset(buf, 1, sizeof(buf));
+    ASYNC_pause_job();
+    return buf[*(int *)p];
+}
+
+int main(void)
+{
+    ASYNC_stack_alloc_fn a = NULL;
+    ASYNC_stack_free_fn f = NULL;
+    ASYNC_JOB *job[5] = { NULL };
+    ASYNC_WAIT_CTX *ctx = ASYNC_WAIT_CTX_new();
+    int ret, n = 4000;
+
+    ASYNC_get_mem_functions(NULL, NULL);
+    ASYNC_get_mem_functions(&given_alloc, &given_free);
+    CHECK(given_alloc != NULL && given_free != NULL);
+    CHECK(ASYNC_set_mem_functions(NULL, NULL) == 1);
+    CHECK(ASYNC_set_mem_functions(make, drop) == 1);
+    ASYNC_get_mem_functions(&a, &f);
+    CHECK(a == make && f == drop);
+    for (int i = 0; i < 5; i++)
+        CHECK(ASYNC_start_job(&job[i], ctx, &ret, uses, &n, sizeof(n)) == ASYNC_PAUSE);
+    CHECK(allocated == 5);
+    FAILS(ASYNC_set_mem_functions(make, drop), EBUSY); /* too late */
+    for (int i = 0; i < 3; i++)
+        CHECK(ASYNC_start_job(&job[i], ctx, &ret, uses, NULL, 0) == ASYNC_FINISH && ret == 1);
+    ASYNC_WAIT_CTX_free(ctx); /* drops two */
+    CHECK(freed == 0);
+    ASYNC_cleanup_thread();
+    CHECK(freed == 5);
+    fail = 1;
+    FAILS(ASYNC_start_job(&job[0], NULL, &ret, uses, &n, sizeof(n)), ENOMEM);
+    return 0;
+}

@@ -1,0 +1,37 @@
+/* A backtrace ends at a job's first frame: an unwinder that went on would read what never was a frame. */
+#include <openssl/async.h>
+
+#include "check.h"
+
+#include <stdint.h>
+#include <unwind.h>
+
+static int frames, ended;
+
+static _Unwind_Reason_Code frame(struct _Unwind_Context *context, void *arg)
+{
+    (void)context, (void)arg;
+    return ++frames > 50 ? _URC_END_OF_STACK : _URC_NO_REASON;
+}
+
+static int body(void *p)
+{
+    (void)p;
+    for (int i = 0; i < 2; i++) {
+        frames = 0;
+        ended = _Unwind_Backtrace(frame, NULL) == _URC_END_OF_STACK;
+        ASYNC_pause_job();
+    }
+    return 1;
+}
+
+int main(void)
+{
+    ASYNC_JOB *job = NULL;
+    int ret;
+
+    while (ASYNC_start_job(&job, NULL, &ret, body, NULL, 0) == ASYNC_PAUSE)
+        CHECK(ended && frames >= 3 && frames <= 6); /* body, the job's main function, its entry */
+    ASYNC_cleanup_thread();
+    return 0;
+}

@@ -1,0 +1,3 @@
+module asynccrypto/internal/tlspromises
+
+go 1.25

@@ -1,0 +1,240 @@
+package tlspromises
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"testing"
+	"time"
+)
+
+var errNothing net.Error = temporary{}
+
+// After the handshake, a net.Error with Temporary() true from below is not sticky, at any byte of a record, also not in
+// the middle of a message after the handshake: what was read so far is kept.
+func TestTemporaryReadErrorIsNotSticky(t *testing.T) {
+	for _, version := range versions {
+		server, client, below := pair(t, version)
+		below.whenEmpty(errNothing)
+		for round := range 3 {
+			if _, err := server.Write([]byte("hello")); err != nil {
+				t.Fatal(err)
+			}
+			record := below.take() // in TLS 1.3 with a ticket before it, the first time
+			p := make([]byte, 10)
+			for i := range record {
+				if n, err := client.Read(p); n != 0 || err != error(errNothing) {
+					t.Fatalf("%x, round %d, before byte %d: %d, %v", version, round, i, n, err)
+				}
+				below.feed(record[i : i+1])
+			}
+			if n, err := client.Read(p); string(p[:n]) != "hello" || err != nil {
+				t.Fatalf("%x, round %d: %q, %v", version, round, p[:n], err)
+			}
+		}
+	}
+}
+
+// cache tells of tickets.
+type cache struct {
+	tls.ClientSessionCache
+	put int
+}
+
+func (c *cache) Put(key string, s *tls.ClientSessionState) { c.put++ }
+
+func (c *cache) Get(key string) (*tls.ClientSessionState, bool) { return nil, false }
+
+// A message after the handshake that comes in parts, an error between each two, is understood when it is whole.
+func TestPartialPostHandshakeMessageIsKept(t *testing.T) {
+	sc, cc := configs(t, tls.VersionTLS13)
+	tickets := new(cache)
+	cc.ClientSessionCache = tickets
+	s, c := newWires()
+	server, client := tls.Server(s, sc), tls.Client(c, cc)
+	shake(t, server, client)
+	ticket := c.take()
+	c.whenEmpty(errNothing)
+	for i := range ticket {
+		if n, err := client.Read(make([]byte, 1)); n != 0 || err != error(errNothing) || tickets.put != 0 {
+			t.Fatal(i, n, err, tickets.put)
+		}
+		c.feed(ticket[i : i+1])
+	}
+	if n, err := client.Read(make([]byte, 1)); n != 0 || err != error(errNothing) || tickets.put != 1 {
+		t.Fatal(n, err, tickets.put)
+	}
+}
+
+// In TLS 1.2 Read may return data together with the temporary error: it looks for an alert behind the data.
+func TestDataTogetherWithTemporaryError(t *testing.T) {
+	server, client, below := pair(t, tls.VersionTLS12)
+	if _, err := server.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	server.CloseWrite()
+	b := below.take()
+	below.whenEmpty(errNothing)
+	below.feed(b[:len(b)-1])
+	if n, err := client.Read(make([]byte, 10)); n != 1 || err != error(errNothing) {
+		t.Error(n, err)
+	}
+	below.feed(b[len(b)-1:])
+	if n, err := client.Read(make([]byte, 10)); n != 0 || err == nil || err.Error() != "EOF" {
+		t.Error(n, err)
+	}
+}
+
+// The error must be that type itself: crypto/tls asserts and does not unwrap.
+func TestWrappedReadErrorIsSticky(t *testing.T) {
+	for _, version := range versions {
+		server, client, below := pair(t, version)
+		wrapped := fmt.Errorf("wrapped: %w", errNothing)
+		below.take()
+		below.whenEmpty(wrapped)
+		for range 2 {
+			if n, err := client.Read(make([]byte, 10)); n != 0 || err != wrapped {
+				t.Fatal(version, n, err)
+			}
+			server.Write([]byte("hello"))
+		}
+	}
+}
+
+// Any error from below during the handshake is final, a temporary one too.
+func TestHandshakeErrorIsSticky(t *testing.T) {
+	for _, version := range versions {
+		sc, _ := configs(t, version)
+		s, _ := newWires()
+		s.whenEmpty(errNothing)
+		server := tls.Server(s, sc)
+		if err := server.Handshake(); err != error(errNothing) {
+			t.Fatal(version, err)
+		}
+		s.whenEmpty(errors.New("another"))
+		if err := server.Handshake(); err != error(errNothing) {
+			t.Error(version, err)
+		}
+	}
+}
+
+// Any error from Write below is final, a temporary one too.
+func TestWriteErrorIsSticky(t *testing.T) {
+	for _, version := range versions {
+		_, client, below := pair(t, version)
+		below.failWrites(errNothing)
+		for range 2 {
+			if n, err := client.Write([]byte("hello")); n != 0 || !errors.Is(err, errNothing) {
+				t.Fatal(version, n, err)
+			}
+			below.failWrites(nil)
+		}
+	}
+}
+
+type panicContext struct{ context.Context }
+
+func (panicContext) Done() <-chan struct{} { panic("asked") }
+
+// A handshake that waits holds the mutex which ConnectionState takes. HandshakeContext asks its context whether it can be
+// done before that, and doesn't ask when there is nothing to do.
+func TestWaitingHandshakeHoldsMutex(t *testing.T) {
+	asks := func(c *tls.Conn) (asked bool) {
+		defer func() { asked = recover() != nil }()
+		if err := c.HandshakeContext(panicContext{}); err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	for _, version := range versions {
+		sc, cc := configs(t, version)
+		s, c := newWires()
+		s.asleep = make(chan struct{}, 1)
+		server, client := tls.Server(s, sc), tls.Client(c, cc)
+		shaken := make(chan error, 1)
+		go func() { shaken <- server.Handshake() }()
+		<-s.asleep
+		told := make(chan tls.ConnectionState, 1)
+		go func() { told <- server.ConnectionState() }()
+		if !asks(server) {
+			t.Error("the handshake was done, or its context not asked")
+		}
+		select {
+		case <-told:
+			t.Error("ConnectionState does not wait")
+		case <-time.After(50 * time.Millisecond):
+		}
+		if err := client.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-shaken; err != nil {
+			t.Fatal(err)
+		}
+		if state := <-told; state.Version != version {
+			t.Error(state.Version)
+		}
+		if asks(server) || asks(client) {
+			t.Error("the context was asked though the handshake was done")
+		}
+	}
+}
+
+// The end of a handshake's context closes the connection below, on another goroutine; one that can't be cancelled, though
+// its parent is, does not.
+func TestCancelledHandshakeIsClosed(t *testing.T) {
+	for _, version := range versions {
+		for _, without := range []bool{false, true} {
+			sc, cc := configs(t, version)
+			s, c := newWires()
+			s.asleep = make(chan struct{}, 1)
+			server, client := tls.Server(s, sc), tls.Client(c, cc)
+			parent, cancel := context.WithCancel(t.Context())
+			ctx := parent
+			if without {
+				ctx = context.WithoutCancel(parent)
+			}
+			shaken := make(chan error, 1)
+			go func() { shaken <- server.HandshakeContext(ctx) }()
+			<-s.asleep
+			cancel()
+			if !without {
+				if err := <-shaken; !errors.Is(err, context.Canceled) {
+					t.Error(version, err)
+				}
+				continue
+			}
+			if err := client.Handshake(); err != nil {
+				t.Error(version, err)
+			}
+			if err := <-shaken; err != nil {
+				t.Error(version, err)
+			}
+		}
+	}
+}
+
+// GetCertificate is not asked, without SNI, while Certificates is set.
+func TestGetCertificateWithoutSNI(t *testing.T) {
+	for _, name := range []string{"", "example.test"} {
+		for _, certificates := range []bool{false, true} {
+			sc, cc := configs(t, tls.VersionTLS13)
+			cc.ServerName = name
+			asked := false
+			cert := sc.Certificates[0]
+			sc.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+				asked = true
+				return &cert, nil
+			}
+			if !certificates {
+				sc.Certificates = nil
+			}
+			s, c := newWires()
+			shake(t, tls.Server(s, sc), tls.Client(c, cc))
+			if want := !certificates || name != ""; asked != want {
+				t.Errorf("name %q, Certificates %v: asked %v", name, certificates, asked)
+			}
+		}
+	}
+}

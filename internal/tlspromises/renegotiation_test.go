@@ -1,0 +1,108 @@
+package tlspromises
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A client that renegotiates does so inside Read, with a context that carries nothing; any error from below is then
+// sticky, as in the first handshake. Go's server can't renegotiate, so OpenSSL's does.
+func TestRenegotiationIsInsideRead(t *testing.T) {
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	cert := newCert(t)
+	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "server.pem")
+	both := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...)
+	if err := os.WriteFile(name, both, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(openssl, "s_server", "-accept", "127.0.0.1:0", "-cert", name, "-tls1_2")
+	in, _ := cmd.StdinPipe()
+	out, _ := cmd.StdoutPipe()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	var addr string
+	lines := bufio.NewScanner(out)
+	for addr == "" && lines.Scan() { // "ACCEPT 127.0.0.1:1234"
+		if rest, ok := strings.CutPrefix(lines.Text(), "ACCEPT "); ok {
+			addr = rest
+		}
+	}
+	go io.Copy(io.Discard, out)
+	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	asked := make(chan error, 1)
+	client := tls.Client(conn, &tls.Config{
+		InsecureSkipVerify: true,
+		Renegotiation:      tls.RenegotiateFreelyAsClient,
+		GetClientCertificate: func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			err := error(nil)
+			if info.Context().Value(panicContext{}) != nil {
+				err = errors.New("it carries something")
+			}
+			asked <- err
+			return new(tls.Certificate), nil
+		},
+	})
+	if err := client.HandshakeContext(valueContext{t.Context()}); err != nil {
+		t.Fatal(err)
+	}
+	if len(asked) != 0 {
+		t.Fatal("asked for a certificate in the first handshake")
+	}
+	io.WriteString(in, "R\n")
+	time.Sleep(50 * time.Millisecond) // what follows is to be after the renegotiation, for s_server reads lines as commands
+	go func() {
+		if err := <-asked; err != nil {
+			t.Error(err)
+		}
+		time.Sleep(50 * time.Millisecond)
+		io.WriteString(in, "hello\n")
+		asked <- nil
+	}()
+	p := make([]byte, 100)
+	n, err := client.Read(p)
+	if string(p[:n]) != "hello\n" || err != nil {
+		t.Error(string(p[:n]), err)
+	}
+	<-asked
+}
+
+// valueContext carries a value to the first handshake.
+type valueContext struct{ context.Context }
+
+func (v valueContext) Value(key any) any {
+	if key == (panicContext{}) {
+		return true
+	}
+	return v.Context.Value(key)
+}

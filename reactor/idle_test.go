@@ -1,0 +1,54 @@
+package reactor_test
+
+import (
+	"testing"
+	"time"
+
+	"asynccrypto/async"
+)
+
+// What a wake costs does not depend on how many others are idle. The least of several rounds counts, those of the two
+// loops taken in turns, so that a busy machine does not matter; a loop that looked at each of 50,000 would take a hundred
+// times as long.
+func TestIdleWaitContextsCostNothing(t *testing.T) {
+	const idle, wakes, rounds, most = 50_000, 2000, 15, 5
+	round := func(others int) func() time.Duration {
+		l := newLoop(t)
+		ctxs := make([]async.WaitCtx, others)
+		for i := range ctxs {
+			if _, err := l.Add(&ctxs[i], func() { t.Error("ready without a wake") }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w := new(async.WaitCtx)
+		var left int
+		var stop func()
+		if _, err := l.Add(w, func() {
+			if left--; left == 0 {
+				stop()
+				return
+			}
+			complete(w)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return func() time.Duration {
+			left = wakes
+			start := time.Now()
+			runUntil(t, l, func(s func()) {
+				stop = s
+				complete(w)
+			})
+			return time.Since(start)
+		}
+	}
+	alone, among := round(0), round(idle)
+	least, leastAmong := alone(), among()
+	for range rounds {
+		least, leastAmong = min(least, alone()), min(leastAmong, among())
+	}
+	t.Logf("a wake takes %v alone, %v beside %d idle ones", least/wakes, leastAmong/wakes, idle)
+	if leastAmong > most*least {
+		t.Errorf("%v a wake, %v beside %d idle ones", least/wakes, leastAmong/wakes, idle)
+	}
+}
