@@ -102,7 +102,7 @@ func TestServeStalledClients(t *testing.T) {
 			figures := s.logged(`metrics at (\S+)`)[1]
 			open := func(n string) bool {
 				_, text := get(t, http.DefaultClient, figures)
-				return strings.Contains(text, "\nasynccrypto_serve_connections "+n+"\n")
+				return strings.Contains(text, "\nasynccrypto_server_connections{server=\"https\",state=\"open\"} "+n+"\n")
 			}
 			stall(t, s.addr, &tls.Config{RootCAs: cert.pool, ServerName: "localhost"})
 			for end := time.Now().Add(20 * time.Second); !open("0"); time.Sleep(50 * time.Millisecond) {
