@@ -2,6 +2,7 @@
 //
 //	go run ./bench              the facility: jobs and wait contexts
 //	go run ./bench reactor      waking jobs on one event loop, beside epoll in C
+//	go run ./bench sign         RSA signatures, beside crypto/rsa and openssl; with flags beside Node's OpenSSL and crypto_mb
 //	go run ./bench tls          TLS servers, beside crypto/tls, net/http and nginx
 //	go run ./bench cabi         the same calls in C, through libasync
 //	go run ./bench -quick       a first idea in a few seconds

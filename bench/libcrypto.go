@@ -24,8 +24,8 @@ const (
 		"or name their place in CFLAGS and LDFLAGS"
 )
 
-// compileC compiles one of the C programs in the folder libcrypto and links it with libcrypto, behind what is given. The
-// error is a *missing whatever goes wrong, unless ctx ends.
+// compileC compiles a C program and links it with libcrypto, behind what is given. The error is a *missing whatever goes
+// wrong, unless ctx ends.
 func compileC(ctx context.Context, dir, name string, source []byte, link ...string) (string, error) {
 	cc, err := compiler()
 	if err != nil {
@@ -74,7 +74,7 @@ func explain(cc, said string, err error) *missing {
 			strings.Contains(line, "not found for -lcrypto") || strings.Contains(line, "library 'crypto' not found")
 		switch {
 		case header:
-			return &missing{"OpenSSL's headers are not installed (openssl/async.h)", hintOpenSSL}
+			return &missing{"OpenSSL's headers are not installed", hintOpenSSL}
 		case library:
 			return &missing{"libcrypto's headers are here, the library to link with is not", hintOpenSSL}
 		}

@@ -26,6 +26,8 @@ flags:
   -json           every round and the summary as one JSON object
 flags of sign:
   -openssl PATH   the openssl command to run speed of (default: the first in PATH); cabi has it too
+  -node PATH      measure beside the OpenSSL inside a Node.js too (24 and later carry 3.5); "-node node" takes the first in PATH
+  -crypto-mb DIR  measure beside Intel's crypto_mb too: the prefix it is installed to, or INCLUDEDIR,LIBDIR
   -keys N         how many keys are many (default 64)
   -plot FILE.svg  also draw signatures/s against the number of jobs
 flags of tls:
@@ -35,15 +37,18 @@ flags of tls:
 
 facility takes a minute. Its other side needs a C compiler and OpenSSL's headers (Debian: apt install gcc libssl-dev);
 without them ours is measured alone. CC, CFLAGS and LDFLAGS are honoured, for an OpenSSL in a place of its own. cabi takes
-two minutes, make and the openssl command besides, and Linux. reactor takes 20 seconds, and a C compiler on Linux. sign takes under four minutes, and needs nothing; its second of each openssl speed is
-left out where there is none. tls takes a quarter of an hour, two cores that have nothing else to do, and nginx (Debian: apt
-install nginx), which is left out where there is none. It measures latency from a process that runs in real time, and so
-should be run by root.
+two minutes, make and the openssl command besides, and Linux. reactor takes 20 seconds, and a C compiler on Linux. sign takes
+under four minutes, and needs nothing; its second of each openssl speed is left out where there is none. -node adds half a
+minute, and so does -crypto-mb, which needs a C compiler and OpenSSL's headers; what these two name and is not there ends the
+run before it begins. tls takes a quarter of an hour, two cores that have nothing else to do, and nginx (Debian: apt install
+nginx), which is left out where there is none. It measures latency from a process that runs in real time, and so should be
+run by root.
 
   $ go run ./bench -quick
   $ CFLAGS=-I/opt/openssl/include LDFLAGS="-L/opt/openssl/lib -Wl,-rpath,/opt/openssl/lib" go run ./bench
   $ go run ./bench -json -rounds 31 > before.json
   $ go run ./bench sign -openssl /opt/openssl/bin/openssl -plot sign.svg
+  $ go run ./bench sign -node /opt/node/bin/node -crypto-mb /opt/crypto_mb
   $ go run ./bench tls -quick -only 'rsa2048|p256'
 `
 

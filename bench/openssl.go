@@ -38,11 +38,31 @@ func findOpenSSL(ctx context.Context, path string) (*opensslSpeed, error) {
 // release returns the version's first two numbers, as "3.5"; empty for what is not OpenSSL.
 func (o *opensslSpeed) release() string {
 	name, rest, _ := strings.Cut(o.version, " ")
-	parts := strings.SplitN(rest, ".", 3)
-	if name != "OpenSSL" || len(parts) < 3 {
+	if name != "OpenSSL" {
+		return ""
+	}
+	return release(rest)
+}
+
+// release returns the first two numbers of a version, as "3.5".
+func release(version string) string {
+	parts := strings.SplitN(version, ".", 3)
+	if len(parts) < 3 {
 		return ""
 	}
 	return parts[0] + "." + parts[1]
+}
+
+// opensslTarget is what has to be reached beside a release. 3.0 has no kernel of this kind for RSA-3072 and 4096, 3.5 has; no
+// target was set for those between.
+func opensslTarget(release, algorithm string) float64 {
+	switch release {
+	case "3.0":
+		return signTargets[algorithm].openssl30
+	case "3.5":
+		return signTargets[algorithm].openssl35
+	}
+	return 0
 }
 
 // opensslSeconds is how long it signs; whole seconds are all it takes.

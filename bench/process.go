@@ -17,7 +17,13 @@ const noPin = -1
 // output runs a program on one CPU, or anywhere for noPin, and returns what it wrote. What it complained about is in
 // the error, which wraps the exec.ExitError.
 func output(ctx context.Context, cpu int, name string, args ...string) (string, error) {
+	return outputOf(ctx, cpu, "", name, args...)
+}
+
+// outputOf is output for a program that reads its standard input.
+func outputOf(ctx context.Context, cpu int, input, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stdin = strings.NewReader(input)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := startOn(cpu, cmd)

@@ -12,12 +12,14 @@ import (
 
 // signPlan is how much is measured.
 type signPlan struct {
-	rounds  int
-	time    time.Duration // of one side of a pair; openssl takes a second
-	keys    int           // how many are many
-	openssl string
-	json    bool
-	plot    string
+	rounds   int
+	time     time.Duration // of one side of a pair; openssl takes a second
+	keys     int           // how many are many
+	openssl  string
+	node     string // a command to measure beside; empty unless asked for
+	cryptoMB string // where a library to measure beside is; empty unless asked for
+	json     bool
+	plot     string
 }
 
 // sign measures signatures, and all else that the multi-buffer engine may do.
@@ -48,6 +50,8 @@ func parseSign(args []string) (signPlan, error) {
 	fs.IntVar(&p.rounds, "rounds", 7, "")
 	fs.IntVar(&p.keys, "keys", 64, "")
 	fs.StringVar(&p.openssl, "openssl", "openssl", "")
+	fs.StringVar(&p.node, "node", "", "")
+	fs.StringVar(&p.cryptoMB, "crypto-mb", "", "")
 	fs.StringVar(&p.plot, "plot", "", "")
 	fs.BoolVar(&p.json, "json", false, "")
 	quick := fs.Bool("quick", false, "")
@@ -84,6 +88,8 @@ type signRun struct {
 	cpu      int
 	one, two *child        // of one core, and of two; two is nil where there is but one
 	theirs   *opensslSpeed // nil when it is missing
+	keySet   keySet
+	dir      string // of this round's copies
 	f        *signFindings
 }
 
@@ -100,14 +106,23 @@ func (p signPlan) measure(ctx context.Context, progress progress) (*signFindings
 	} else {
 		return nil, err
 	}
-	keys, err := makeKeys(ctx, rsaSizes, p.keys, progress)
+	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	others, err := findOthers(ctx, p, dir)
+	if err != nil {
+		return nil, err
+	}
+	r.f.others(others)
+	if r.keySet, err = makeKeys(ctx, rsaSizes, p.keys, progress); err != nil {
 		return nil, err
 	}
 	r.cpu, err = choosePin()
 	r.f.Machine.pinnedTo(r.cpu, err)
 	for round := range p.rounds {
-		if err := r.fresh(round, keys); err != nil {
+		if err := r.fresh(round); err != nil {
 			return nil, err
 		}
 	}
@@ -118,23 +133,26 @@ func (p signPlan) measure(ctx context.Context, progress progress) (*signFindings
 // fresh measures everything once in new processes, of a new copy of this program. Where in memory the pages of its code lie
 // is luck, lasts as long as the file is cached, and was seen to make a third of the speed of the largest kernels: so every
 // round draws anew, and the median says what is usual.
-func (r *signRun) fresh(round int, keys keySet) error {
+func (r *signRun) fresh(round int) error {
 	r.progress.show("round %d of %d: starting", round+1, r.rounds)
-	dir, err := os.MkdirTemp("", "bench")
+	var err error
+	if r.dir, err = os.MkdirTemp("", "bench"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(r.dir)
+	program, err := copyOfThis(r.dir)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	program, err := copyOfThis(dir)
-	if err != nil {
+	if err := r.copyOthers(); err != nil {
 		return err
 	}
-	if r.one, err = startChild(program, r.cpu, 1, keys); err != nil {
+	if r.one, err = startChild(program, r.cpu, 1, r.keySet); err != nil {
 		return err
 	}
 	defer r.one.close()
 	if r.f.Machine.Cores > 1 {
-		if r.two, err = startChild(program, noPin, 2, keys); err != nil {
+		if r.two, err = startChild(program, noPin, 2, r.keySet); err != nil {
 			return err
 		}
 		defer r.two.close()
@@ -152,12 +170,16 @@ func copyOfThis(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	program, err := os.ReadFile(this)
-	if err != nil {
-		return "", err
-	}
 	path := executable(dir, "measured")
-	return path, os.WriteFile(path, program, 0o700)
+	return path, copyProgram(path, this)
+}
+
+func copyProgram(to, from string) error {
+	program, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, program, 0o700)
 }
 
 // round measures everything once.
@@ -181,8 +203,19 @@ func (r *signRun) round(round int) error {
 				other.Disturbed += r.disturbed(o)
 			}
 		}
-		if err := r.pair(round, row); err != nil {
-			return err
+		steps := []func() error{
+			func() error {
+				if !row.opensslHere {
+					return nil
+				}
+				return r.measureOthers(row.Algorithm)
+			},
+			func() error { return r.pair(round, row) },
+		}
+		for i := range steps {
+			if err := steps[(i+round)%2](); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

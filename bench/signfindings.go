@@ -15,6 +15,7 @@ type signFindings struct {
 	Machine   machine            `json:"machine"`
 	Reason    string             `json:"no_gain_because,omitempty"` // why the lanes can't be used
 	Missing   string             `json:"openssl_missing,omitempty"`
+	Others    []*other           `json:"others,omitempty"` // that were asked for
 	Rounds    int                `json:"rounds"`
 	SideNS    int64              `json:"side_ns"`
 	Keys      int                `json:"keys"`
@@ -46,20 +47,21 @@ type signRow struct {
 	Jobs      int    `json:"jobs,omitempty"`
 	Base      string `json:"base"` // the way that it is compared with
 
-	Ours      *series `json:"ours_per_s,omitempty"`
-	Theirs    *series `json:"base_per_s,omitempty"`
-	OpenSSL   *series `json:"openssl_per_s,omitempty"`
-	Ratio     *series `json:"ratio,omitempty"` // ours / base, pair by pair
-	AtLeast   float64 `json:"at_least,omitempty"`
-	Verdict   string  `json:"verdict,omitempty"`
-	XOpenSSL  *series `json:"openssl_ratio,omitempty"`
-	AtLeastO  float64 `json:"openssl_at_least,omitempty"`
-	VerdictO  string  `json:"openssl_verdict,omitempty"`
-	MeanBatch float64 `json:"mean_batch,omitempty"`
-	Stops     []stop  `json:"stops,omitempty"`
-	BaseStops []stop  `json:"base_stops,omitempty"`
-	Disturbed int     `json:"disturbed,omitempty"` // measurements in which others had a part of the cores
-	Skipped   string  `json:"skipped,omitempty"`
+	Ours      *series   `json:"ours_per_s,omitempty"`
+	Theirs    *series   `json:"base_per_s,omitempty"`
+	OpenSSL   *series   `json:"openssl_per_s,omitempty"`
+	Ratio     *series   `json:"ratio,omitempty"` // ours / base, pair by pair
+	AtLeast   float64   `json:"at_least,omitempty"`
+	Verdict   string    `json:"verdict,omitempty"`
+	XOpenSSL  *series   `json:"openssl_ratio,omitempty"`
+	AtLeastO  float64   `json:"openssl_at_least,omitempty"`
+	VerdictO  string    `json:"openssl_verdict,omitempty"`
+	Others    []*beside `json:"others,omitempty"`
+	MeanBatch float64   `json:"mean_batch,omitempty"`
+	Stops     []stop    `json:"stops,omitempty"`
+	BaseStops []stop    `json:"base_stops,omitempty"`
+	Disturbed int       `json:"disturbed,omitempty"` // measurements in which others had a part of the cores
+	Skipped   string    `json:"skipped,omitempty"`
 
 	cores, baseCores    int
 	opensslHere         bool // openssl is measured before this row, for those rows
@@ -71,10 +73,10 @@ type signRow struct {
 var rsaSizes = []int{2048, 3072, 4096}
 
 // signTargets are what the multi-buffer engine has to reach with jobsFull jobs, by algorithm.
-var signTargets = map[string]struct{ std, openssl30, openssl35, alone float64 }{
-	"rsa2048": {8.5, 2.2, 2.2, 1.8},
-	"rsa3072": {8, 5, 2, 1},
-	"rsa4096": {7.5, 5, 1.85, 1},
+var signTargets = map[string]struct{ std, openssl30, openssl35, cryptoMB, alone float64 }{
+	"rsa2048": {8.5, 2.2, 2.2, 1.1, 1.8},
+	"rsa3072": {8, 5, 2, 1.6, 1},
+	"rsa4096": {7.5, 5, 1.85, 1.4, 1},
 }
 
 // jobsFull fill every batch.
@@ -231,20 +233,14 @@ func (r *signRow) noteBase(o outcome) {
 	r.BaseStops = addStops(r.BaseStops, o.Stops)
 }
 
-// openssl notes what there is beside us, and what has to be reached beside this version. 3.0 has no kernel of this kind
-// for RSA-3072 and 4096, 3.5 has; no target was set for those between.
+// openssl notes what there is beside us, and what has to be reached beside this version.
 func (f *signFindings) openssl(o *opensslSpeed) {
 	f.Machine.Libcrypto = o.version
 	for _, r := range f.Rows {
 		if r.Section != sectionSign || r.Jobs != jobsFull || f.Reason != "" {
 			continue
 		}
-		switch o.release() {
-		case "3.0":
-			r.AtLeastO = signTargets[r.Algorithm].openssl30
-		case "3.5":
-			r.AtLeastO = signTargets[r.Algorithm].openssl35
-		}
+		r.AtLeastO = opensslTarget(o.release(), r.Algorithm)
 	}
 }
 
@@ -253,18 +249,20 @@ func (f *signFindings) conclude() {
 	for _, r := range f.Rows {
 		r.Ours, r.Theirs, r.OpenSSL = summarize(r.ours), summarize(r.base), summarize(r.openssl)
 		r.Ratio, r.XOpenSSL = summarize(ratios(r.ours, r.base)), summarize(ratios(r.ours, r.openssl))
-		r.Verdict, r.VerdictO = reached(r.Ratio, r.AtLeast), reached(r.XOpenSSL, r.AtLeastO)
-		if 2*r.Disturbed > f.Rounds { // the median may be one of them
-			for _, v := range []*string{&r.Verdict, &r.VerdictO} {
-				if *v != "" {
-					*v = "not judged, disturbed"
-				}
-			}
-		}
+		r.Verdict, r.VerdictO = f.judged(r.Disturbed, reached(r.Ratio, r.AtLeast)), f.judged(r.Disturbed, reached(r.XOpenSSL, r.AtLeastO))
 		if s := summarize(r.batches); s != nil {
 			r.MeanBatch = s.Median
 		}
 	}
+	f.concludeOthers()
+}
+
+// judged is a verdict, or why there is none.
+func (f *signFindings) judged(disturbed int, verdict string) string {
+	if verdict != "" && 2*disturbed > f.Rounds { // the median may be one of them
+		return "not judged, disturbed"
+	}
+	return verdict
 }
 
 // reached says what became of a target, of the median as it is printed: with two digits after the point.

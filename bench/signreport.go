@@ -32,6 +32,7 @@ func (f *signFindings) writeText(w io.Writer) error {
 	f.disturbed(b)
 
 	f.signTable(b)
+	f.othersTable(b)
 	f.aloneTable(b)
 	f.coresTable(b)
 	f.costTable(b)
