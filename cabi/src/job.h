@@ -104,6 +104,8 @@ void ac_pool_free(struct thread *t);
 
 /* table.c */
 struct job *ac_table_take(void);
-void ac_table_put(struct job *j); /* with the lock held */
+/* With the lock held: */
+void ac_table_put(struct job *j);
+void ac_table_disown(struct thread *t); /* all jobs but those of t are nobody's */
 
 #endif
