@@ -30,6 +30,14 @@ struct job {
 #endif
 };
 
+/* The arguments are copied to the top of the stack, unless they are large. libssl's take 72 bytes. */
+#define ARGS_ROOM 256
+
+static inline char *job_args_room(const struct job *j)
+{
+    return (char *)(((uintptr_t)j->stack.base + j->stack.size - ARGS_ROOM) & ~(uintptr_t)15);
+}
+
 /*
  * A handle is no address: its low bits are the job's place in a table, the others count the uses of that place. So a
  * finished job's handle is told from that of the job which follows it, and any number at all is looked up safely.
