@@ -1,8 +1,8 @@
 /*
  * A thread's pool of jobs. C can't unwind a stack, so a job that is dropped while it is paused (its session was freed, or
  * its thread ended) is never run again: what it holds on its stack and had allocated is not given back, its place in the
- * pool is. Its engine may still write its result to that stack; so the stack is used again only after REST others were
- * dropped, though its memory goes back to the system at once.
+ * pool is. Its engine may still write its result to that stack, or to the job's arguments; so both are used again only
+ * after REST others were dropped, though the stack's memory goes back to the system at once.
  */
 #include "job.h"
 #include "memory.h"
@@ -46,8 +46,6 @@ static void retire(struct thread *t, struct job *j)
     job_next_handle(j);
     atomic_store_explicit(&j->paused, 0, memory_order_relaxed);
     atomic_store_explicit(&j->dropped, 0, memory_order_relaxed);
-    free(j->own_args);
-    j->own_args = NULL;
     ac_stack_rest(&j->stack);
     j->next = NULL;
     if (t->retired == NULL)
@@ -78,6 +76,8 @@ static struct job *rested(struct thread *t)
 
     t->retired = j->next;
     t->num_retired--;
+    free(j->own_args);
+    j->own_args = NULL;
     set_up(j);
     return j;
 }
