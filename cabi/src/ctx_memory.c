@@ -1,7 +1,7 @@
 /*
  * Where wait contexts come from and go to. Their memory is never unmapped and never becomes anything else, so that a
- * handle, however old, can be looked at. A freed context rests behind REST others of its thread before it is used
- * again, and then under another handle: the same number comes back after REST * CTX_SIZE / 8 frees at the soonest.
+ * handle, however old, can be looked at. A freed context rests behind REST others, its thread's or the store's, before it
+ * is used again, and then under another handle: the same number comes back after REST * CTX_SIZE / 8 others at the soonest.
  */
 #include "ctx.h"
 
@@ -14,19 +14,22 @@
 
 /* Behind the lock. */
 static struct ctx *stored, **stored_end = &stored;
+static size_t num_stored;
 static char *chunk, *chunk_end;
 
 /* Gives the oldest n of a thread's to the store. */
 static void give_back(struct thread *t, size_t n)
 {
     struct ctx **end = &t->free_ctx;
+    size_t i;
 
     if (n == 0)
         return;
     t->num_free_ctx -= n;
-    while (n-- > 0)
+    for (i = 0; i < n; i++)
         end = &(*end)->free.next;
     ac_lock();
+    num_stored += n;
     *stored_end = t->free_ctx;
     stored_end = end;
     t->free_ctx = *end;
@@ -77,7 +80,8 @@ static COLD struct ctx *refill(struct thread *t)
     if (!ac_register(t))
         return NULL;
     ac_lock();
-    if (stored != NULL) {
+    if (num_stored > REST) {
+        num_stored--;
         c = stored;
         if ((stored = c->free.next) == NULL)
             stored_end = &stored;

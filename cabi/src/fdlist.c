@@ -83,7 +83,7 @@ int ac_fds_clear(struct fdlist *l, const void *key)
 
 void ac_fds_reset_marks(struct fdlist *l)
 {
-    uint32_t i, kept = 0;
+    uint32_t i, kept = 0, deleted = 0;
 
     for (i = 0; i < l->n; i++) {
         struct record *r = fds_at(l, i);
@@ -91,12 +91,14 @@ void ac_fds_reset_marks(struct fdlist *l)
         if (r->deleted && !r->closing)
             continue;
         r->added = 0;
+        deleted += r->deleted;
         if (kept != i)
             *fds_at(l, kept) = *r;
         kept++;
     }
     l->n = kept;
-    l->num_added = l->num_deleted = 0;
+    l->num_added = 0;
+    l->num_deleted = deleted; /* the one whose cleanup is running */
 }
 
 /*
@@ -115,7 +117,10 @@ void ac_fds_clean_up(struct fdlist *l, ASYNC_WAIT_CTX *handle)
             r->cleanup(handle, r->key, r->fd, r->data);
             for (i = l->n - 1; !fds_at(l, i)->closing; i--) /* it may have set some, and moved the list */
                 continue;
+            r = fds_at(l, i);
         }
+        l->num_deleted -= r->deleted;
+        l->num_added -= r->added && !r->deleted;
         remove_at(l, i);
     }
     free(l->more);

@@ -13,9 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The arguments are copied to the top of the stack, unless they are large. libssl's take 72 bytes. */
-#define ARGS_ROOM 256
-
 static inline void enter(struct job *j)
 {
 #ifdef AC_ASAN
@@ -63,7 +60,7 @@ static inline int copy_args(struct job *j, const void *args, size_t size)
             return 0;
         j->args = j->own_args;
     } else {
-        j->args = j->stack.base + ((j->stack.size - ARGS_ROOM) & ~(size_t)15);
+        j->args = job_args_room(j);
     }
     memcpy(j->args, args, size);
     return 1;

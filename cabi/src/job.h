@@ -30,6 +30,14 @@ struct job {
 #endif
 };
 
+/* The arguments are copied to the top of the stack, unless they are large. libssl's take 72 bytes. */
+#define ARGS_ROOM 256
+
+static inline char *job_args_room(const struct job *j)
+{
+    return (char *)(((uintptr_t)j->stack.base + j->stack.size - ARGS_ROOM) & ~(uintptr_t)15);
+}
+
 /*
  * A handle is no address: its low bits are the job's place in a table, the others count the uses of that place. So a
  * finished job's handle is told from that of the job which follows it, and any number at all is looked up safely.
@@ -104,6 +112,8 @@ void ac_pool_free(struct thread *t);
 
 /* table.c */
 struct job *ac_table_take(void);
-void ac_table_put(struct job *j); /* with the lock held */
+/* With the lock held: */
+void ac_table_put(struct job *j);
+void ac_table_disown(struct thread *t); /* all jobs but those of t are nobody's */
 
 #endif

@@ -43,8 +43,8 @@ static void *find(const char *name)
     void *library;
 
     if (f == NULL && (library = dlopen("libcrypto.so.3", RTLD_LAZY | RTLD_NOLOAD)) != NULL) {
-        f = dlsym(library, name);
-        dlclose(library); /* libcrypto stays for as long as the process, once it is in use */
+        if ((f = dlsym(library, name)) == NULL) /* else it stays open, since its function is going to be called */
+            dlclose(library);
     }
 #endif
     return f;
@@ -61,10 +61,12 @@ const struct ac_err *ac_find_err(void)
     if (ERR_new != NULL && ERR_set_debug != NULL && ERR_set_error != NULL)
         return &linked;
     if (!has_queue && !in_child && pthread_mutex_trylock(&looking) == 0) {
-        *(void **)&queue.new_record = find("ERR_new");
-        *(void **)&queue.set_debug = find("ERR_set_debug");
-        *(void **)&queue.set_error = find("ERR_set_error");
-        has_queue = queue.new_record != NULL && queue.set_debug != NULL && queue.set_error != NULL;
+        if (!has_queue) { /* or another thread has found it meanwhile, and somebody reads it */
+            *(void **)&queue.new_record = find("ERR_new");
+            *(void **)&queue.set_debug = find("ERR_set_debug");
+            *(void **)&queue.set_error = find("ERR_set_error");
+            has_queue = queue.new_record != NULL && queue.set_debug != NULL && queue.set_error != NULL;
+        }
         pthread_mutex_unlock(&looking);
     }
     return has_queue ? &queue : NULL;

@@ -3,8 +3,8 @@
  * functions alone, and the static one is a single object with all else made local.
  *
  * A thread's jobs belong to it. Its state lies in thread-local storage, at hand without a lock or a call; what threads
- * share (the tables of jobs and wait contexts, which are never unmapped) is behind one lock that no start, pause or
- * resume takes.
+ * share (the tables of jobs and wait contexts, which are never unmapped) is behind one lock that no pause or resume takes,
+ * and a start only when no job is idle.
  */
 #ifndef AC_LOCAL_H
 #define AC_LOCAL_H
@@ -27,7 +27,7 @@ struct thread {
     size_t active;       /* jobs begun and not over */
     size_t limit;        /* of those; 0 until there is a pool */
     struct job *all;
-    struct job *retired, **retired_end; /* dropped jobs, the oldest first: job.c says why they rest */
+    struct job *retired, **retired_end; /* dropped jobs, the oldest first: pool.c says why they rest */
     size_t num_retired;
     struct slab *slabs;
     struct ctx *free_ctx, **free_ctx_end; /* freed wait contexts, the oldest first */
@@ -37,7 +37,7 @@ struct thread {
     int registered;
 };
 
-/* Initial-exec: some 150 bytes of static TLS, for which a library that is opened late has room, and no call. */
+/* Initial-exec: 120 bytes of static TLS, for which a library that is opened late has room, and no call. */
 extern _Thread_local struct thread ac_thread __attribute__((tls_model("initial-exec")));
 
 /* thread.c */

@@ -11,7 +11,7 @@
 
 #define DEFAULT_SIZE (64 << 10)
 #define LEAST_SIZE (16 << 10)
-#define MOST_SIZE (1 << 30)
+#define MOST_SIZE (sizeof(size_t) > 4 ? 1 << 30 : 1 << 24) /* a slab of them must not wrap around */
 
 ASYNC_stack_alloc_fn ac_user_alloc;
 ASYNC_stack_free_fn ac_user_free;

@@ -1,8 +1,8 @@
 /*
  * A thread's pool of jobs. C can't unwind a stack, so a job that is dropped while it is paused (its session was freed, or
  * its thread ended) is never run again: what it holds on its stack and had allocated is not given back, its place in the
- * pool is. Its engine may still write its result to that stack; so the stack is used again only after REST others were
- * dropped, though its memory goes back to the system at once.
+ * pool is. Its engine may still write its result to that stack, or to the job's arguments; so both are used again only
+ * after REST others were dropped, though the stack's memory goes back to the system at once.
  */
 #include "job.h"
 #include "memory.h"
@@ -17,9 +17,7 @@ static _Atomic(unsigned) num_drops; /* by threads that are not the job's */
 
 static void set_up(struct job *j)
 {
-    size_t args = 256 + 15; /* job.c: ARGS_ROOM */
-
-    j->stack.sp = ac_prepare(j->stack.base, (j->stack.size - args) & ~(size_t)15, j);
+    j->stack.sp = ac_prepare(j->stack.base, (size_t)(job_args_room(j) - j->stack.base), j);
 }
 
 static struct job *make(struct thread *t)
@@ -48,8 +46,6 @@ static void retire(struct thread *t, struct job *j)
     job_next_handle(j);
     atomic_store_explicit(&j->paused, 0, memory_order_relaxed);
     atomic_store_explicit(&j->dropped, 0, memory_order_relaxed);
-    free(j->own_args);
-    j->own_args = NULL;
     ac_stack_rest(&j->stack);
     j->next = NULL;
     if (t->retired == NULL)
@@ -80,6 +76,8 @@ static struct job *rested(struct thread *t)
 
     t->retired = j->next;
     t->num_retired--;
+    free(j->own_args);
+    j->own_args = NULL;
     set_up(j);
     return j;
 }
@@ -137,23 +135,27 @@ void ac_drop_jobs(struct ctx *c)
 
 void ac_pool_free(struct thread *t)
 {
-    struct job *j, *next;
+    struct job *all = t->all, *j;
 
+    t->all = t->idle = t->retired = NULL;
+    t->active = t->limit = t->num_retired = 0;
     ac_lock(); /* other threads may be freeing the sessions of jobs that are paused here */
-    for (j = t->all; j != NULL; j = next) {
-        next = j->next_all;
+    for (j = all; j != NULL; j = j->next_all) {
         job_leave_ctx(j);
         job_next_handle(j);
         atomic_store_explicit(&j->paused, 0, memory_order_relaxed);
+    }
+    ac_unlock();
+    for (j = all; j != NULL; j = j->next_all) { /* without the lock: the application's function may be anything */
         free(j->own_args);
         j->own_args = NULL;
         ac_stack_free(&j->stack);
-        ac_table_put(j);
     }
-    ac_unlock();
     ac_slabs_free(t);
-    t->all = t->idle = t->retired = NULL;
-    t->active = t->limit = t->num_retired = 0;
+    ac_lock();
+    for (j = all; j != NULL; j = j->next_all)
+        ac_table_put(j);
+    ac_unlock();
 }
 
 /* A second call while there is a pool sets its limit anew, and keeps its jobs. */

@@ -67,7 +67,7 @@ static void look_around(void)
     }
     budget = maps / 4; /* each splits one mapping into three, and shares one with its neighbour */
 #ifdef __linux__
-    guards = BY_MADVISE;
+    guards = madvise(NULL, 0, -1) != 0 ? BY_MADVISE : BY_MPROTECT; /* QEMU takes any advice, and follows none */
 #else
     guards = BY_MPROTECT;
 #endif

@@ -17,7 +17,7 @@ void *ac_prepare(char *base, size_t size, void *arg);
 
 _Noreturn void ac_job_main(void *arg);
 
-#if !defined(AC_UCONTEXT) && !defined(__x86_64__) && !defined(__aarch64__)
+#if !defined(AC_UCONTEXT) && !(defined(__LP64__) && (defined(__x86_64__) || defined(__aarch64__)))
 # define AC_UCONTEXT
 #endif
 

@@ -9,7 +9,7 @@
  * on, which the thread's one shadow stack does not follow. So the note below claims IBT alone, and the loader leaves
  * shadow stacks off for the process.
  */
-#if defined(__x86_64__) && !defined(AC_UCONTEXT)
+#if defined(__x86_64__) && defined(__LP64__) && !defined(AC_UCONTEXT)
 
     .text
     .globl ac_switch

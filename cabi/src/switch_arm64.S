@@ -7,7 +7,7 @@
  * Branch target identification is served: entries begin with "bti c" (a hint, which older CPUs pass over), and returns
  * need no mark. Return addresses are not signed.
  */
-#if defined(__aarch64__) && !defined(AC_UCONTEXT)
+#if defined(__aarch64__) && defined(__LP64__) && !defined(AC_UCONTEXT)
 
 #ifdef __APPLE__
 # define SYMBOL(name) _##name

@@ -41,6 +41,19 @@ struct job *ac_table_take(void)
     return j;
 }
 
+void ac_table_disown(struct thread *t)
+{
+    size_t i;
+
+    for (i = 0; i < num_used; i++) {
+        struct job *j = job_at(i);
+        struct thread *owner = atomic_load_explicit(&j->owner, memory_order_relaxed);
+
+        if (owner != NULL && owner != t)
+            atomic_store_explicit(&j->owner, NULL, memory_order_relaxed);
+    }
+}
+
 void ac_table_put(struct job *j)
 {
     atomic_store_explicit(&j->owner, NULL, memory_order_relaxed);

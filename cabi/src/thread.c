@@ -14,7 +14,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 void ac_lock(void) { pthread_mutex_lock(&mutex); }
 void ac_unlock(void) { pthread_mutex_unlock(&mutex); }
 
-/* Runs on the thread's own stack, also when a job has called pthread_exit. */
+/* Runs on the thread's own stack, also when a job has called pthread_exit: glibc's goes back there first. */
 static void thread_ends(void *arg)
 {
     struct thread *t = arg;
@@ -27,7 +27,8 @@ static void thread_ends(void *arg)
 
 /*
  * A forked child has the one thread that forked, with its jobs, which go on there too: nothing is shared with the parent.
- * The lock must not be held by a thread that isn't there any more.
+ * The lock must not be held by a thread that isn't there any more. Nor must such a thread own jobs: a new one may get its
+ * memory, and with it the address by which jobs know their owner.
  */
 static void before_fork(void)
 {
@@ -43,6 +44,7 @@ static void in_parent(void)
 
 static void in_child(void)
 {
+    ac_table_disown(&ac_thread);
     ac_unlock();
     ac_find_in_child();
 }

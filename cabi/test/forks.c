@@ -4,6 +4,7 @@
 #include "check.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -86,6 +87,46 @@ static int forks(void *p)
     return pid == 0;
 }
 
+/* A thread with a paused job that is not in the child. */
+static ASYNC_WAIT_CTX *elsewheres;
+static ASYNC_JOB *elsewhere;
+static _Atomic(int) has_paused, may_end;
+
+static void *pauses_elsewhere(void *arg)
+{
+    int ret;
+
+    CHECK((elsewheres = ASYNC_WAIT_CTX_new()) != NULL);
+    CHECK(ASYNC_start_job(&elsewhere, elsewheres, &ret, pauses, NULL, 0) == ASYNC_PAUSE);
+    has_paused = 1;
+    while (!may_end)
+        sched_yield();
+    CHECK(ASYNC_start_job(&elsewhere, elsewheres, &ret, pauses, NULL, 0) == ASYNC_FINISH && ret == 7);
+    ASYNC_WAIT_CTX_free(elsewheres);
+    return arg;
+}
+
+/* The C library gives it the stack, and so the thread-local memory, of the thread that isn't there. */
+static void *comes_after(void *arg)
+{
+    ASYNC_JOB *copy = elsewhere;
+    int ret;
+
+    FAILS(ASYNC_start_job(&copy, NULL, &ret, pauses, NULL, 0), EPERM);
+    CHECK(copy == elsewhere);
+    ASYNC_WAIT_CTX_free(elsewheres);
+    FAILS(ASYNC_start_job(&copy, NULL, &ret, pauses, NULL, 0), ESTALE);
+    use();
+    return arg;
+}
+
+static void replace(void)
+{
+    pthread_t t;
+
+    CHECK(pthread_create(&t, NULL, comes_after, NULL) == 0 && pthread_join(t, NULL) == 0);
+}
+
 static _Atomic(int) stop;
 
 /* Holds the lock as often as can be. */
@@ -114,6 +155,12 @@ int main(void)
     ctx = ASYNC_WAIT_CTX_new();
     CHECK(ASYNC_start_job(&paused, ctx, &ret, pauses, NULL, 0) == ASYNC_PAUSE);
     in_child(resume); /* the child's copy, and then the parent's own */
+    CHECK(pthread_create(&t, NULL, pauses_elsewhere, NULL) == 0);
+    while (!has_paused)
+        sched_yield();
+    in_child(replace);
+    may_end = 1;
+    CHECK(pthread_join(t, NULL) == 0);
     CHECK(pthread_create(&t, NULL, busy, NULL) == 0);
     for (int i = 0; i < (SLOW ? 3 : 100); i++)
         in_child(use);

@@ -65,6 +65,24 @@ static void cleanup_that_clears_itself(void)
     CHECK(cleaned == 3);
 }
 
+static void counts(ASYNC_WAIT_CTX *w, const void *key, int fd, void *data)
+{
+    int add[3] = { -1, -1, -1 };
+    size_t n, m;
+
+    (void)key, (void)data;
+    CHECK(ASYNC_WAIT_CTX_get_changed_fds(w, add, &n, NULL, &m) == 1);
+    CHECK(n == (size_t)fd + 1 && m == 0 && add[0] == fd && add[fd] == 0);
+}
+
+static void cleanup_that_counts(void)
+{
+    ctx = ASYNC_WAIT_CTX_new();
+    for (int i = 0; i < 3; i++)
+        CHECK(ASYNC_WAIT_CTX_set_wait_fd(ctx, (char *)&cleaned + i, i, NULL, counts) == 1);
+    ASYNC_WAIT_CTX_free(ctx);
+}
+
 /* What an engine does that comes late: all of it fails, also when the session's place was taken by others. */
 static void *late(void *gone)
 {
@@ -146,6 +164,36 @@ static void freed_while_paused(void)
     ASYNC_cleanup_thread();
 }
 
+struct request {
+    char text[300], result; /* too large to be copied to the stack */
+};
+
+static struct request *in_args;
+
+static int engine_writes_to_args(void *p)
+{
+    in_args = p;
+    ASYNC_pause_job();
+    CHECK(!"a dropped job is resumed");
+    return 0;
+}
+
+/* A job's arguments rest as its stack does: AddressSanitizer and valgrind look. */
+static void args_of_a_dropped_job(void)
+{
+    struct request r = { "", 0 };
+    ASYNC_JOB *job;
+
+    for (int i = 0; i < 200; i++) {
+        job = NULL;
+        ctx = ASYNC_WAIT_CTX_new();
+        CHECK(ASYNC_start_job(&job, ctx, &ret, engine_writes_to_args, &r, sizeof(r)) == ASYNC_PAUSE);
+        ASYNC_WAIT_CTX_free(ctx);
+        in_args->result = 1;
+    }
+    ASYNC_cleanup_thread();
+}
+
 static int frees_own(void *p)
 {
     (void)p;
@@ -193,8 +241,10 @@ static void cleanup_in_a_job_and_under_one(void)
 int main(void)
 {
     cleanup_that_clears_itself();
+    cleanup_that_counts();
     freed_under_an_engine();
     freed_while_paused();
+    args_of_a_dropped_job();
     freed_by_its_job();
     cleanup_in_a_job_and_under_one();
     ASYNC_cleanup_thread();

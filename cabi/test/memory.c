@@ -3,31 +3,48 @@
 
 #include "check.h"
 
+#include <pthread.h>
+#include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 static int allocated, freed, fail;
 static ASYNC_stack_alloc_fn given_alloc;
 static ASYNC_stack_free_fn given_free;
 
+/* Not aligned, as with a header before it. */
 static void *make(size_t *size)
 {
+    char *stack;
+
     CHECK(*size >= 16384);
-    if (fail)
+    if (fail || (stack = given_alloc(size)) == NULL)
         return NULL;
     allocated++;
-    return given_alloc(size);
+    *size -= 8;
+    return stack + 8;
+}
+
+static void *uses_sessions(void *p)
+{
+    ASYNC_WAIT_CTX_free(ASYNC_WAIT_CTX_new());
+    return p;
 }
 
 static void drop(void *stack)
 {
+    pthread_t t;
+
     freed++;
-    given_free(stack);
+    CHECK(pthread_create(&t, NULL, uses_sessions, NULL) == 0 && pthread_join(t, NULL) == 0); /* the library is not locked */
+    given_free((char *)stack - 8);
 }
 
 static int uses(void *p)
 {
     char buf[8000];
 
+    CHECK(((uintptr_t)p & 15) == 0);
     memset(buf, 1, sizeof(buf));
     ASYNC_pause_job();
     return buf[*(int *)p];
@@ -41,6 +58,7 @@ int main(void)
     ASYNC_WAIT_CTX *ctx = ASYNC_WAIT_CTX_new();
     int ret, n = 4000;
 
+    alarm(60); /* never a hang */
     ASYNC_get_mem_functions(NULL, NULL);
     ASYNC_get_mem_functions(&given_alloc, &given_free);
     CHECK(given_alloc != NULL && given_free != NULL);

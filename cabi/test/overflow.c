@@ -9,15 +9,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static uintptr_t lowest; /* of the job's frames so far */
+static uintptr_t top, lowest; /* of the job's frames so far */
 
-/* 3: at the guard page, just below the deepest frame. */
+/* 3: at the guard page, just below the deepest frame and the 64 KB, and not at the end of a neighbour's stack. */
 static void faulted(int sig, siginfo_t *info, void *context)
 {
     uintptr_t at = (uintptr_t)info->si_addr;
 
     (void)sig, (void)context;
-    _exit(at <= lowest && lowest - at < 8192 ? 3 : 4);
+    _exit(at <= lowest && lowest - at < 8192 && top - at < (64 << 10) + 8192 ? 3 : 4);
 }
 
 __attribute__((noinline)) static int deeper(int n)
@@ -32,6 +32,7 @@ __attribute__((noinline)) static int deeper(int n)
 static int overflows(void *p)
 {
     (void)p;
+    top = (uintptr_t)__builtin_frame_address(0);
     return deeper(0);
 }
 

@@ -137,6 +137,25 @@ static void *ends_in_a_job(void *arg)
     return NULL;
 }
 
+static void *has_one(void *handle)
+{
+    *(ASYNC_WAIT_CTX **)handle = ASYNC_WAIT_CTX_new();
+    ASYNC_WAIT_CTX_free(*(ASYNC_WAIT_CTX **)handle);
+    return NULL;
+}
+
+/* A session's handle does not come back soon, also when each thread has but one. */
+static void handles_differ(void)
+{
+    ASYNC_WAIT_CTX *first, *later;
+
+    run(1, has_one, &first);
+    for (int i = 0; i < 1024; i++) {
+        run(1, has_one, &later);
+        CHECK(later != first);
+    }
+}
+
 /* A handle outlives its thread. */
 static ASYNC_JOB *left_behind;
 
@@ -155,6 +174,7 @@ int main(void)
     long before;
     int maps;
 
+    handles_differ();
     run(8, many, &rounds);
     for (int i = 0; i < (SLOW ? 2 : 50); i++)
         run(10, comes_and_goes, NULL);

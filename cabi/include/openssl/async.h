@@ -5,7 +5,7 @@
  * library. It needs no other header of OpenSSL's, and so also serves beside a TLS library that has no such facility.
  *
  * On Windows a wait fd is a HANDLE. That type comes from <windows.h>, which the application includes first, when and
- * how it likes; without it the functions that take an fd are left out.
+ * how it likes; without it the functions of wait contexts are left out.
  */
 #ifndef OPENSSL_ASYNC_H
 #define OPENSSL_ASYNC_H
