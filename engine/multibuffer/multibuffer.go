@@ -18,6 +18,10 @@
 // a reader other than crypto/rand's, any engine.Func; and everything where [Supported] is false. Callers don't see the
 // difference. Stats.Vectorized counts what went through the lanes.
 //
+// What elliptic curves compute is over before a change of threads has paid for itself: as long as the engine is idle it is
+// done by the caller, also in a job (engine.Config.Direct). So one event loop keeps one core busy with it; have as many
+// loops as cores.
+//
 // # Safety
 //
 // The kernels are constant in time: no branch and no address depends on a secret. Every result is checked with the
