@@ -165,6 +165,13 @@ func TestBesideLibcrypto(t *testing.T) {
 	run(t, nil, compile(t, "with_opened", "-Iinclude", "-L"+dir, "-lasync", "-Wl,-rpath,"+dir), "libcrypto.so.3")
 }
 
+// TestForkInAConstructor: a fork does not wait for a look for libcrypto that waits for the forking thread.
+func TestForkInAConstructor(t *testing.T) {
+	dir := plain(t)
+	library := compile(t, "with_constructor", "-DLIBRARY", "-shared", "-fPIC", "-Iinclude")
+	run(t, nil, compile(t, "with_constructor", "-Iinclude", "-rdynamic", "-L"+dir, "-lasync", "-Wl,-rpath,"+dir), library)
+}
+
 // TestOurHeaderUnderLibssl: OpenSSL's other headers take ours in the place of their own.
 func TestOurHeaderUnderLibssl(t *testing.T) {
 	compile(t, "with_tls", "-Iinclude", "-lssl", "-lcrypto")

@@ -9,6 +9,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <time.h>
 
 /* Where libcrypto is linked, statically perhaps, the linker binds these. */
 extern void *OSSL_LIB_CTX_set0_default(void *) __attribute__((weak));
@@ -21,18 +22,31 @@ _Atomic(ac_set0_default_fn) ac_set0_default;
 /*
  * The loader keeps no order for a process that forks while another thread is in it: a look in the child might meet
  * half a change, or a lock that nobody holds. So no thread of ours looks during a fork, and a child that was forked
- * after the first look lives with what its parent had found.
+ * after the first look lives with what its parent had found. A look takes microseconds, unless somebody has the loader
+ * for longer, who may be the thread that forks, in a library's constructor: so the fork does not wait for ever.
  */
 static pthread_mutex_t looking = PTHREAD_MUTEX_INITIALIZER;
 static int in_child;
 
-void ac_find_before_fork(void) { pthread_mutex_lock(&looking); }
-void ac_find_in_parent(void) { pthread_mutex_unlock(&looking); }
+void ac_find_before_fork(void)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec++;
+    ac_thread.keeps_out = !in_child && pthread_mutex_timedlock(&looking, &until) == 0; /* a child looks no more */
+}
+
+void ac_find_in_parent(void)
+{
+    if (ac_thread.keeps_out)
+        pthread_mutex_unlock(&looking);
+}
 
 void ac_find_in_child(void)
 {
     in_child = 1;
-    pthread_mutex_unlock(&looking);
+    ac_find_in_parent();
 }
 
 /* Finds a function in what is loaded for all to see, or else in a libcrypto that was opened for somebody's own use. */

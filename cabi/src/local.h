@@ -35,9 +35,10 @@ struct thread {
     struct ctx *fresh, *fresh_end; /* never used ones */
     unsigned drops_seen;
     int registered;
+    int keeps_out; /* while it forks: libcrypto.c */
 };
 
-/* Initial-exec: 120 bytes of static TLS, for which a library that is opened late has room, and no call. */
+/* Initial-exec: 128 bytes of static TLS, for which a library that is opened late has room, and no call. */
 extern _Thread_local struct thread ac_thread __attribute__((tls_model("initial-exec")));
 
 /* thread.c */

@@ -37,6 +37,7 @@
 
 #define FIRST_SLAB 4
 #define LARGEST_SLAB 64
+#define LEAST_GIVEN 4096 /* by the application: with less, arguments and first frame lie outside */
 
 struct slab {
     struct slab *next;
@@ -130,6 +131,10 @@ int ac_stack_make(struct thread *t, struct stack *s)
         s->size = ac_stack_size();
         if ((s->base = ac_user_alloc(&s->size)) == NULL)
             return 0;
+        if (s->size < LEAST_GIVEN) {
+            ac_user_free(s->base);
+            return 0;
+        }
     } else {
         pthread_once(&once, look_around);
         if ((slab == NULL || slab->used == slab->n) && (slab = map_slab(t)) == NULL)

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int allocated, freed, fail;
+static int allocated, freed, fail, small;
 static ASYNC_stack_alloc_fn given_alloc;
 static ASYNC_stack_free_fn given_free;
 
@@ -21,7 +21,7 @@ static void *make(size_t *size)
     if (fail || (stack = given_alloc(size)) == NULL)
         return NULL;
     allocated++;
-    *size -= 8;
+    *size = small ? 100 : *size - 8;
     return stack + 8;
 }
 
@@ -76,6 +76,9 @@ int main(void)
     CHECK(freed == 0);
     ASYNC_cleanup_thread();
     CHECK(freed == 5);
+    small = 1;
+    FAILS(ASYNC_start_job(&job[0], NULL, &ret, uses, &n, sizeof(n)), ENOMEM);
+    CHECK(allocated == 6 && freed == 6);
     fail = 1;
     FAILS(ASYNC_start_job(&job[0], NULL, &ret, uses, &n, sizeof(n)), ENOMEM);
     return 0;
