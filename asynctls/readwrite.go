@@ -102,13 +102,8 @@ func (c *Conn) goOn() error {
 // and is nil if the next Write would be taken. Any other error is final.
 func (c *Conn) Write(p []byte) (n int, err error) {
 	for first := true; first || len(p) > 0; first = false {
-		if err := c.ready(c.highWater()); err != nil {
+		if err := c.readyToWrite(); err != nil {
 			return n, err
-		}
-		if c.s.underWay() { // renegotiating
-			if err := c.goOn(); err != nil {
-				return n, err
-			}
 		}
 		m, err := c.tls.Write(p[:min(len(p), maxPlaintext)])
 		if m > 0 {
@@ -131,13 +126,19 @@ func (c *Conn) active() {
 
 // CloseWrite says close_notify and goes on reading, as tls.Conn's does. It wants what Handshake and Write want.
 func (c *Conn) CloseWrite() error {
+	if err := c.readyToWrite(); err != nil {
+		return err
+	}
+	return c.tls.CloseWrite()
+}
+
+// readyToWrite is ready for Write and CloseWrite, which also have to wait for a renegotiation to end.
+func (c *Conn) readyToWrite() error {
 	if err := c.ready(c.highWater()); err != nil {
 		return err
 	}
 	if c.s.underWay() {
-		if err := c.goOn(); err != nil {
-			return err
-		}
+		return c.goOn()
 	}
-	return c.tls.CloseWrite()
+	return nil
 }

@@ -65,13 +65,7 @@ func (c *ServerConn) lingered() {
 }
 
 // linger sets the timer of a connection that has only to wait for its peer.
-func (c *ServerConn) linger() {
-	if c.timer == nil {
-		c.timer = c.l.r.After(lingerFor, c.timeout)
-	} else {
-		c.timer.Reset(lingerFor)
-	}
-}
+func (c *ServerConn) linger() { c.timeoutAfter(lingerFor) }
 
 // end ends the connection here and now. why counts unless there is a reason already.
 func (c *ServerConn) end(why error) {

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"io"
 	"runtime/debug"
+	"time"
 
 	"asynccrypto/reactor"
 )
@@ -239,11 +240,17 @@ func (c *ServerConn) setTimer() {
 	case d.IsZero() && c.timer != nil:
 		c.timer.Stop()
 		c.timer = nil
-	case d.IsZero():
-	case c.timer == nil:
-		c.timer = c.l.r.After(d.Sub(c.l.r.Now()), c.timeout)
-	default:
-		c.timer.Reset(d.Sub(c.l.r.Now()))
+	case !d.IsZero():
+		c.timeoutAfter(d.Sub(c.l.r.Now()))
+	}
+}
+
+// timeoutAfter sets the timer, which most idle connections don't have.
+func (c *ServerConn) timeoutAfter(d time.Duration) {
+	if c.timer == nil {
+		c.timer = c.l.r.After(d, c.timeout)
+	} else {
+		c.timer.Reset(d)
 	}
 }
 
