@@ -139,14 +139,8 @@ func (o *serveOptions) config(keys *serveKeys) (*tls.Config, error) {
 		MinVersion:     tls.VersionTLS12,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return keys.current.Load(), nil },
 	}
-	switch o.tls {
-	case "":
-	case "1.2":
-		c.MaxVersion = tls.VersionTLS12
-	case "1.3":
-		c.MinVersion = tls.VersionTLS13
-	default:
-		return nil, usagef("-tls %q: there are 1.2 and 1.3", o.tls)
+	if err := onlyVersion(c, o.tls); err != nil {
+		return nil, err
 	}
 	if o.clientCA != "" {
 		text, err := readPEM(o.clientCA)

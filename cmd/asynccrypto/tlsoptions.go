@@ -83,16 +83,24 @@ func (o *tlsOptions) config(server tlsAddress) (*tls.Config, error) {
 	return c, nil
 }
 
-// setVersion deals with -tls, and with -cipher, which implies TLS 1.2.
-func (o *tlsOptions) setVersion(c *tls.Config) error {
-	switch o.version {
+// onlyVersion deals with -tls.
+func onlyVersion(c *tls.Config, version string) error {
+	switch version {
 	case "":
 	case "1.2":
 		c.MaxVersion = tls.VersionTLS12
 	case "1.3":
 		c.MinVersion = tls.VersionTLS13
 	default:
-		return usagef("-tls %q: there are 1.2 and 1.3", o.version)
+		return usagef("-tls %q: there are 1.2 and 1.3", version)
+	}
+	return nil
+}
+
+// setVersion deals with -tls, and with -cipher, which implies TLS 1.2.
+func (o *tlsOptions) setVersion(c *tls.Config) error {
+	if err := onlyVersion(c, o.version); err != nil {
+		return err
 	}
 	if o.cipher == "" {
 		return nil
