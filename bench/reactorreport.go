@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -52,9 +51,7 @@ func (f *reactorFindings) conclude() {
 }
 
 func (f *reactorFindings) writeJSON(w io.Writer) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(f)
+	return writeIndented(w, f)
 }
 
 func (f *reactorFindings) writeText(w io.Writer) error {

@@ -7,10 +7,13 @@ import (
 	"strings"
 )
 
-func (f *findings) writeJSON(w io.Writer) error {
+func (f *findings) writeJSON(w io.Writer) error { return writeIndented(w, f) }
+
+// writeIndented writes v as JSON that a person can read, too.
+func writeIndented(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
-	return enc.Encode(f)
+	return enc.Encode(v)
 }
 
 // writeText writes the findings for a person: where, what, and how far from the target.

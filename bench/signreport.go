@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -10,9 +9,7 @@ import (
 )
 
 func (f *signFindings) writeJSON(w io.Writer) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(f)
+	return writeIndented(w, f)
 }
 
 // writeText writes the findings for a person.

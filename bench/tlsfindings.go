@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -120,9 +119,7 @@ func (f *tlsFindings) side(section, key string) *tlsSide {
 }
 
 func (f *tlsFindings) writeJSON(w io.Writer) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(f)
+	return writeIndented(w, f)
 }
 
 // writeText writes the findings for a person.

@@ -352,19 +352,27 @@ func (s *tlsSide) finish(sv *served, clients ...*tlsChild) error {
 	return nil
 }
 
-// handshakes measures one after the other, by so many clients.
-func (s *tlsSide) handshakes(r *tlsRun) (figures, error) {
+// under measures the side under one load, and checks that the work was real.
+func (s *tlsSide) under(r *tlsRun, do string, load tlsLoad) (sp span, err error) {
 	sv, err := r.serve(s)
 	if err != nil {
-		return nil, err
+		return sp, err
 	}
 	defer sv.close()
-	clients, err := r.clients(s, sv, "handshake", tlsLoad{Clients: r.tlsPlan.clients}, false)
+	clients, err := r.clients(s, sv, do, load, false)
 	if err != nil {
-		return nil, err
+		return sp, err
 	}
 	defer clients.close()
-	sp, _, err := r.between(sv, s.Procs, clients)
+	if sp, _, err = r.between(sv, s.Procs, clients); err != nil {
+		return sp, err
+	}
+	return sp, s.finish(sv, clients)
+}
+
+// handshakes measures one after the other, by so many clients.
+func (s *tlsSide) handshakes(r *tlsRun) (figures, error) {
+	sp, err := s.under(r, "handshake", tlsLoad{Clients: r.tlsPlan.clients})
 	if err != nil {
 		return nil, err
 	}
@@ -372,7 +380,7 @@ func (s *tlsSide) handshakes(r *tlsRun) (figures, error) {
 	if s.spec.Engine && sp.serves.Batches > 0 {
 		f[figureBatch] = sp.serves.Batches
 	}
-	return f, s.finish(sv, clients)
+	return f, nil
 }
 
 // latency measures echoes on established connections, a thousand in a second at most, while others handshake.
@@ -448,17 +456,7 @@ func (s *tlsSide) memory(r *tlsRun) (figures, error) {
 
 // echo measures small echoes, one after the other on each connection.
 func (s *tlsSide) echo(r *tlsRun) (figures, error) {
-	sv, err := r.serve(s)
-	if err != nil {
-		return nil, err
-	}
-	defer sv.close()
-	clients, err := r.clients(s, sv, "echo", tlsLoad{Clients: r.conns, Pause: s.pause}, false)
-	if err != nil {
-		return nil, err
-	}
-	defer clients.close()
-	sp, _, err := r.between(sv, s.Procs, clients)
+	sp, err := s.under(r, "echo", tlsLoad{Clients: r.conns, Pause: s.pause})
 	if err != nil {
 		return nil, err
 	}
@@ -466,5 +464,5 @@ func (s *tlsSide) echo(r *tlsRun) (figures, error) {
 	for _, none := range []string{figureP50, figureP99, figureMax} {
 		delete(f, none)
 	}
-	return f, s.finish(sv, clients)
+	return f, nil
 }
