@@ -68,7 +68,7 @@ func BenchmarkKernel(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, width := range widths {
 		f, _ := testField(b, width, r)
-		x, y, tab, idx := newVecs(f.d), newVecs(f.d), newVecs(32*f.d), newVecs(1)
+		x, y, tab, idx := placed(f.d, placeAcc), placed(f.d, placeFactor), newVecs(32*f.d), newVecs(1)
 		for i := range x {
 			for l := range lanes {
 				x[i][l], y[i][l] = r.Uint64()&digitMask, r.Uint64()&digitMask
@@ -88,7 +88,7 @@ func BenchmarkKernel(b *testing.B) {
 					b.Skip("only for verification")
 				}
 				for range calls {
-					f.window(x, x, y, tab, &idx[0])
+					f.window(x, x, tab, &idx[0])
 				}
 			}},
 			{"sqr", func() {

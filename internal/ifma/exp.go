@@ -7,7 +7,6 @@ const tableSize = 1 << windowBits
 type exponentiation struct {
 	base  []vec           // d words, in Montgomery form when run begins
 	acc   []vec           // d words: the result
-	entry []vec           // d words: the power looked up
 	table []vec           // digit i of power j at tableSize*i+j
 	idx   []vec           // one word: the window of each lane
 	exp   [lanes][]byte   // windows, the most significant first
@@ -54,8 +53,7 @@ func (x *exponentiation) setEntry(j int, v []vec) {
 //go:noinline
 func (x *exponentiation) window(f *field, i int) {
 	x.index(i)
-	f.window(x.acc, x.acc, x.entry, x.table, &x.idx[0])
-	f.mul(x.acc, x.acc, x.entry)
+	f.window(x.acc, x.acc, x.table, &x.idx[0])
 	if x.hook != nil {
 		x.hook(stepWindow, i)
 	}

@@ -14,14 +14,14 @@ func TestExponentiation(t *testing.T) {
 		for _, width := range widths[:3] {
 			y := layoutFor(digitsFor(width))
 			d := y.d
-			f := &field{layout: y, mod: newVecs(y.size()), scratch: newVecs(scratchFor(d))}
+			f := newField(y)
 			n := edgeModuli(width)
 			for l := range n {
 				prepared := make([]uint64, y.size())
 				y.prepare(prepared, words(n[l].Bytes(), width/64))
 				f.setLane(l, prepared)
 			}
-			x := exponentiation{base: newVecs(d), acc: newVecs(d), entry: newVecs(d), table: newVecs(d * tableSize), idx: newVecs(1)}
+			x := exponentiation{base: newVecs(d), acc: newVecs(d), table: newVecs(d * tableSize), idx: newVecs(1)}
 			m, one, dst := newVecs(d), newVecs(d), newVecs(d)
 			for l := range lanes {
 				one[0][l] = 1

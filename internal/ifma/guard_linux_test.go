@@ -64,8 +64,8 @@ func TestKernelsStayInBounds(t *testing.T) {
 			entry, table, idx := alloc(d), alloc(d*tableSize), alloc(1)
 			fill(table)
 			f.lookup(entry, table, &idx[0])
-			sqrTwin(f.layout, want, a, f.mod, windowBits)
-			f.window(dst, a, entry, table, &idx[0])
+			windowTwin(f.layout, want, a, f.mod, table, &idx[0])
+			f.window(dst, a, table, &idx[0])
 			compare(t, "window", dst, want)
 		}
 	}

@@ -5,7 +5,7 @@ import "math/bits"
 // The twins: what each kernel computes, one lane after another, as plainly as it can be said. A kernel and its twin
 // agree in every bit, for every input. Tests compare them; see allowTwin for why nothing else uses these.
 
-// mulTwin sets dst = a·b/R mod n, below 4n when a and b are.
+// mulTwin sets dst = a·b/R mod n, below 5n when a and b are.
 func mulTwin(y layout, dst, a, b, mod []vec) {
 	t := make([]uint64, 2*y.d+1)
 	for l := range lanes {
@@ -51,7 +51,25 @@ func addMul(t []uint64, x uint64, a []vec, l int) {
 
 // reduceTwin divides t by R modulo lane l of mod, one digit after another.
 func (y layout) reduceTwin(t []uint64, mod []vec, l int) {
-	for left := y.d; left > 0; left-- {
+	left := y.d
+	if y.folds() {
+		fold := func(n, by int) {
+			low := append([]uint64(nil), t[:n]...)
+			copy(t, t[n:])
+			clear(t[len(t)-n:])
+			for i, x := range low {
+				addMul(t[i:], x, mod[by:][:y.d], l)
+			}
+			left -= n
+		}
+		if y.twenty() > 0 {
+			fold(2*block, y.foldTwenty())
+		}
+		for left > block {
+			fold(block, y.foldTen())
+		}
+	}
+	for ; left > 0; left-- {
 		low := t[0]
 		if y.folds() && left > 1 {
 			copy(t, t[1:])
@@ -75,8 +93,10 @@ func selectTwin(dst, table []vec, idx *vec) {
 	}
 }
 
-// windowTwin squares a five times and does the lookup.
-func windowTwin(y layout, dst, a, mod, entry, table []vec, idx *vec) {
-	sqrTwin(y, dst, a, mod, windowBits)
+// windowTwin squares a five times and multiplies it by entry idx[l] of the table in each lane l.
+func windowTwin(y layout, dst, a, mod, table []vec, idx *vec) {
+	entry := make([]vec, y.d)
 	selectTwin(entry, table, idx)
+	sqrTwin(y, dst, a, mod, windowBits)
+	mulTwin(y, dst, dst, entry, mod)
 }

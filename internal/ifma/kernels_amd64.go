@@ -24,13 +24,13 @@ func mulLoop(dst, a, b, mod, scratch *vec, d int)
 func sqr40(dst, a, mod, scratch *vec, n int)
 
 //go:noescape
-func window20(dst, a, mod, scratch, entry, table, idx *vec)
+func window20(dst, a, mod, scratch, table, idx *vec)
 
 //go:noescape
-func window30(dst, a, mod, scratch, entry, table, idx *vec)
+func window30(dst, a, mod, scratch, table, idx *vec)
 
 //go:noescape
-func window40(dst, a, mod, scratch, entry, table, idx *vec)
+func squares40(dst, a, mod, scratch, table, idx *vec)
 
 //go:noescape
 func selectEntry(dst, table, idx, scratch *vec, d int)
@@ -90,23 +90,27 @@ func (f *field) sqr(dst, a []vec, n int) {
 	}
 }
 
-func (f *field) window(dst, a, entry, table []vec, idx *vec) {
+func (f *field) window(dst, a, table []vec, idx *vec) {
 	d := f.d
-	dst, a, entry, table = dst[:d], a[:d], entry[:d], table[:tableSize*d]
+	dst, a, table = dst[:d], a[:d], table[:tableSize*d]
 	mod, scratch := f.pointers()
 	switch {
 	case allowTwin:
-		windowTwin(f.layout, dst, a, f.mod, entry, table, idx)
+		windowTwin(f.layout, dst, a, f.mod, table, idx)
 	case d == 20:
-		window20(&dst[0], &a[0], mod, scratch, &entry[0], &table[0], idx)
+		window20(&dst[0], &a[0], mod, scratch, &table[0], idx)
 	case d == 30:
-		window30(&dst[0], &a[0], mod, scratch, &entry[0], &table[0], idx)
+		window30(&dst[0], &a[0], mod, scratch, &table[0], idx)
 	case d == 40:
-		window40(&dst[0], &a[0], mod, scratch, &entry[0], &table[0], idx)
+		squares40(&dst[0], &a[0], mod, scratch, &table[0], idx)
+		mul40(&dst[0], &dst[0], &f.scratch[entryOf40], mod, scratch)
 	default:
 		panic("ifma: no kernel")
 	}
 }
+
+// entryOf40 is where in scratch squares40 leaves what it looked up.
+const entryOf40 = 500
 
 func (f *field) lookup(entry, table []vec, idx *vec) {
 	d := f.d

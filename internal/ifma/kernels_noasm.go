@@ -17,8 +17,8 @@ func (f *field) mul(dst, a, b []vec) { mulTwin(f.layout, dst[:f.d], a[:f.d], b[:
 
 func (f *field) sqr(dst, a []vec, n int) { sqrTwin(f.layout, dst[:f.d], a[:f.d], f.mod, n) }
 
-func (f *field) window(dst, a, entry, table []vec, idx *vec) {
-	windowTwin(f.layout, dst[:f.d], a[:f.d], f.mod, entry[:f.d], table, idx)
+func (f *field) window(dst, a, table []vec, idx *vec) {
+	windowTwin(f.layout, dst[:f.d], a[:f.d], f.mod, table, idx)
 }
 
 func (f *field) lookup(entry, table []vec, idx *vec) { selectTwin(entry[:f.d], table, idx) }

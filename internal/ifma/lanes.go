@@ -14,15 +14,30 @@ const (
 // vec is one digit of eight numbers. Kernels load and store it as one 512-bit word.
 type vec [lanes]uint64
 
-// newVecs returns n words on a 64-byte boundary: a word that straddles two cache lines costs a kernel 15% of its
-// speed. The memory holds no pointers, so the collector neither scans nor copies it.
+// newVecs returns n words on a boundary of 64 words: a word that straddles two cache lines costs a kernel 15% of its
+// speed, and see the places in field.go. The memory holds no pointers, so the collector neither scans nor copies it.
 func newVecs(n int) []vec {
-	buf := make([]uint64, n*lanes+lanes-1)
-	off := 0
-	for uintptr(unsafe.Pointer(&buf[off]))%64 != 0 {
-		off++
-	}
+	const page = 64 * lanes
+	buf := make([]uint64, n*lanes+page-1)
+	off := -int(uintptr(unsafe.Pointer(&buf[0]))/8) & (page - 1)
 	return unsafe.Slice((*vec)(unsafe.Pointer(&buf[off])), n)
+}
+
+// arena hands out words. Without memory it counts them.
+type arena struct {
+	mem  []vec
+	used int
+}
+
+// take returns n words that begin at the given place modulo 64.
+func (a *arena) take(n, place int) []vec {
+	a.used += (place - a.used) & 63
+	from := a.used
+	a.used += n
+	if a.mem == nil {
+		return nil
+	}
+	return a.mem[from:a.used:a.used]
 }
 
 // digitsFor returns the number of digits that the kernels use for a modulus of so many bits, or 0 if there are none.
@@ -135,8 +150,9 @@ func subIfNotLess(a, n []vec, shift uint) {
 	}
 }
 
-// canonical takes a below 4n to a mod n.
+// canonical takes a below 8n to a mod n.
 func canonical(a, n []vec) {
+	subIfNotLess(a, n, 2)
 	subIfNotLess(a, n, 1)
 	subIfNotLess(a, n, 0)
 }

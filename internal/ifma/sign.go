@@ -128,7 +128,7 @@ func copyLane(a []vec, to, from int) {
 
 // residue sets dst = m^exp mod the moduli of f.
 func (w *Workspace) residue(dst []vec, f *field) {
-	f.montgomeryWide(w.x.base, w.m, w.x.entry)
+	f.montgomeryWide(w.x.base, w.m, w.h)
 	w.x.run(f, w.one[:f.d])
 	f.mul(dst, w.x.acc, w.one)
 	canonical(dst, f.n())

@@ -109,15 +109,14 @@ func TestTiming(t *testing.T) {
 			}
 		}
 		step := func() {
-			f.window(acc, acc, entry, table, &idx[0])
-			f.mul(acc, acc, entry)
+			f.window(acc, acc, table, &idx[0])
 		}
 		constant(t, "window", *measurements, set, step)
 		constant(t, "lookup", *measurements, set, func() { f.lookup(entry, table, &idx[0]) })
 
-		// The leaky twin leaves out the multiplication by 1, as any textbook does. It shows that the test sees a leak.
+		// The leaky twin multiplies once more unless that is by 1, as any textbook does. It shows that the test sees a leak.
 		leaky := func() {
-			f.window(acc, acc, entry, table, &idx[0])
+			step()
 			if idx[0] != (vec{}) {
 				f.mul(acc, acc, entry)
 			}

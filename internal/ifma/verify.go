@@ -7,7 +7,7 @@ type verifier struct {
 	acc, sm, tmp []vec // full width
 }
 
-// power sets acc = s^e mod n, below n, for s < 4n. e is 0 in dead lanes, and odd in the others. one is the number 1.
+// power sets acc = s^e mod n, below n, for s < 5n. e is 0 in dead lanes, and odd in the others. one is the number 1.
 func (v *verifier) power(f *field, s, one []vec, e *[lanes]uint32) {
 	var all, differ uint32
 	for _, x := range e {

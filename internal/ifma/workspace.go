@@ -53,27 +53,31 @@ func NewWorkspace(size int) (*Workspace, error) {
 		return nil, fmt.Errorf("%w: modulus of %d bytes", ErrKeySize, size)
 	}
 	part, full := layoutFor(digitsFor(size*4)), layoutFor(digitsFor(size*8))
-	d, dd := part.d, full.d
 	w := &Workspace{size: size, dead: deadKeys[size]()}
-	scratch := max(scratchFor(d), scratchFor(dd))
-	w.mem = newVecs(2*part.size() + full.size() + scratch + d*(3+tableSize) + 1 + 6*dd + 6*d)
-	mem := w.mem
-	take := func(n int) []vec {
-		s := mem[:n:n]
-		mem = mem[n:]
-		return s
-	}
-	w.p = field{layout: part, mod: take(part.size())}
-	w.q = field{layout: part, mod: take(part.size())}
-	w.n = field{layout: full, mod: take(full.size())}
-	w.p.scratch = take(scratch)
-	w.q.scratch, w.n.scratch = w.p.scratch, w.p.scratch
-	w.x.base, w.x.acc, w.x.entry = take(d), take(d), take(d)
-	w.x.table, w.x.idx = take(d*tableSize), take(1)
-	w.v.acc, w.v.sm, w.v.tmp = take(dd), take(dd), take(dd)
-	w.one, w.m, w.s = take(dd), take(dd), take(dd)
-	w.mp, w.mq, w.qd, w.qinv, w.h, w.t = take(d), take(d), take(d), take(d), take(d), take(d)
+	var count arena
+	w.divide(&count, part, full)
+	w.mem = newVecs(count.used)
+	w.divide(&arena{mem: w.mem}, part, full)
 	return w, nil
+}
+
+// divide takes what w needs from a.
+func (w *Workspace) divide(a *arena, part, full layout) {
+	d, dd := part.d, full.d
+	scratch := a.take(max(scratchFor(d), scratchFor(dd)), placeScratch)
+	for _, f := range []struct {
+		field *field
+		layout
+	}{{&w.p, part}, {&w.q, part}, {&w.n, full}} {
+		*f.field = field{layout: f.layout, mod: a.take(f.size(), f.placeMod()), scratch: scratch}
+	}
+	w.x.acc, w.x.base = a.take(d, placeAcc), a.take(d, placeFactor)
+	w.x.table, w.x.idx = a.take(d*tableSize, 0), a.take(1, 0)
+	w.v.acc, w.v.sm, w.v.tmp = a.take(dd, placeAcc), a.take(dd, placeFactor), a.take(dd, 0)
+	w.one, w.m, w.s = a.take(dd, placeFactor), a.take(dd, 0), a.take(dd, placeFactor)
+	for _, v := range []*[]vec{&w.mp, &w.mq, &w.qd, &w.qinv, &w.h, &w.t} {
+		*v = a.take(d, 0)
+	}
 }
 
 // Size returns the bytes of the moduli that the workspace is for.

@@ -5,12 +5,14 @@ import . "github.com/mmcloughlin/avo/build"
 
 func main() {
 	ConstraintExpr("!purego")
-	declareDigitMask()
-	for _, d := range []int{20, 30, 40} {
-		unrolledMul(d)
-		unrolledWindow(d)
+	for _, d := range []int{20, 30} {
+		mulKernel(d)
+		windowKernel(d)
 	}
-	unrolledSqr(40) // for the verification of RSA-2048
+	mulKernel(40)
+	squaresKernel(40)
+
+	sqrKernel(40) // for the verification of RSA-2048
 	loopMul()
 	selectKernel()
 	registersKernel()

@@ -30,7 +30,7 @@ func registersKernel() {
 	Load(Param("z"), RDI)
 	Load(Param("k"), RSI)
 	for i, r := range zregs {
-		store(r, at(RDI, i))
+		store(r, words{RDI, i}.at(0))
 	}
 	for i, k := range kregs {
 		KMOVW(k, EAX)

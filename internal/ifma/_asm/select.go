@@ -6,102 +6,99 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// A lookup reads every entry of the table, whole, and keeps one in each lane by a masked move between registers, so that
-// neither address nor time depends on the indices. (A masked load would do with one register less, but the CPU may leave
-// out what is masked: from a page that isn't mapped yet such loads were measured to take a hundred times as long.) The
-// masks, one byte for each of the 32 entries, are made once for all digits.
+// tableSize is the number of entries to choose from.
+const tableSize = 32
 
-// oneHot sets bit l of byte j at masks if lane l of the word at idx is j, and clears it otherwise.
-func oneHot(masks, idx Register) {
+// A lookup reads every entry of the table, whole, and keeps one in each lane by logic between registers, so that
+// neither address nor time depends on the indices. (A masked load would do with less, but the CPU may leave
+// out what is masked: from a page that isn't mapped yet such loads were measured to take a hundred times as long.) The
+// masks, one word for each entry, are made once for all digits.
+
+// oneHot sets lane l of word j at masks to all ones if lane l of the word at idx is j, and to zero otherwise.
+func oneHot(masks words, idx Register) {
 	load(Mem{Base: idx}, Z0)
 	zero(Z1)
 	VPTERNLOGQ(Imm(255), Z2, Z2, Z2)
-	for j := range 32 {
+	for j := range tableSize {
 		VPCMPEQQ(Z0, Z1, K1)
-		KMOVB(K1, Mem{Base: masks, Disp: j})
+		VPMOVM2Q(K1, Z3)
+		store(Z3, masks.at(j))
 		VPSUBQ(Z2, Z1, Z1)
 	}
 }
 
-// lookupEntry keeps, in the lanes of mask j, entry j of the digit at table.
-func lookupEntry(table, masks Register, digit, j int, r, tmp Register) {
-	k := []Register{K1, K2, K3, K4}[j%4]
-	KMOVB(Mem{Base: masks, Disp: j}, k)
-	load(at(table, 32*digit+j), tmp)
-	VMOVDQA64(tmp, k, r)
-}
+// keep adds to r, which has nothing in the lanes of mask yet, what entry has there: r |= mask & entry.
+func keep(entry Mem, mask, r Register) { VPTERNLOGQ(Imm(0xf8), entry, mask, r) }
 
 // selectKernel generates the lookup alone.
 func selectKernel() {
 	TEXT("selectEntry", NOSPLIT, "func(dst, table, idx, scratch *[8]uint64, d int)")
-	Doc("selectEntry copies entry idx[l] of a table of 32 numbers of d digits into each lane l of dst.",
-		"Digit i of entry j is at table[32*i+j]. scratch is one word.")
+	Doc("selectEntry copies entry idx[l] of a table of 32 numbers of d digits, an even number, into each lane l of dst.",
+		"Digit i of entry j is at table[32*i+j]. scratch is 32 words.")
 	Pragma("noescape")
-	dst, table, masks, d := RDI, RSI, R8, RCX
+	dst, table, d := RDI, words{RSI, 0}, RCX
+	masks := words{R8, 0}
 	Load(Param("dst"), dst)
-	Load(Param("table"), table)
+	Load(Param("table"), table.base)
 	Load(Param("idx"), RDX)
-	Load(Param("scratch"), masks)
+	Load(Param("scratch"), masks.base)
 	Load(Param("d"), d)
 	oneHot(masks, RDX)
-	Label("digit")
+	Label("digits")
 	zero(Z0)
-	for j := range 32 {
-		lookupEntry(table, masks, 0, j, Z0, Z1)
+	zero(Z1)
+	for j := range tableSize {
+		load(masks.at(j), Z2)
+		keep(table.at(j), Z2, Z0)
+		keep(table.at(tableSize+j), Z2, Z1)
 	}
-	store(Z0, Mem{Base: dst})
-	ADDQ(U32(32*64), table)
-	ADDQ(Imm(64), dst)
-	DECQ(d)
-	JNZ(LabelRef("digit"))
+	store(Z0, words{dst, 0}.at(0))
+	store(Z1, words{dst, 1}.at(0))
+	advance(table.base, 2*tableSize)
+	advance(dst, 2)
+	SUBQ(Imm(2), d)
+	JNZ(LabelRef("digits"))
 	leave()
 }
 
-// lookup spreads a lookup over the blocks of a squaring: some blocks look up one digit each, in tmp1.
+// lookup is the lookup of one number, a few digits at a time. Its methods do nothing if it is nil.
 type lookup struct {
-	entry, table, masks Register
-	digits, blocks      int // to look up in one squaring, and blocks that it has
-	digit, block        int // so far
+	masks words
+	n     int // digits queued since advance
 }
 
-// lookupBlocks counts the blocks of a squaring that leave tmp1 and tmp2 alone: those above the diagonal, on it, and all of the
-// reduction but for what folds and the last row.
-func lookupBlocks(d int) int {
-	n := d / block
-	return n*(n-1)/2 + n + (n-1)*(n-1)
-}
+// one queues the lookup of the next digit.
+func (l *lookup) one() { l.queue(sideRegs[:1], sideRegs[1:]) }
 
-// filler returns what the next block has to do in its rows.
-func (l *lookup) filler() func(row int) {
-	if l == nil {
-		return nothing
-	}
-	l.block++
-	if l.digit*l.blocks >= l.block*l.digits {
-		return nothing // ahead of the schedule
-	}
-	digit := l.digit
-	l.digit++
-	return func(row int) {
-		if row == 0 {
-			zero(tmp1)
-		}
-		for j := 32 * row / block; j < 32*(row+1)/block; j++ {
-			lookupEntry(l.table, l.masks, digit, j, tmp1, tmp2)
-		}
-		if row == block-1 {
-			store(tmp1, at(l.entry, digit))
-		}
-	}
-}
+// two queues the lookup of the next two digits, which loads the masks half as often.
+func (l *lookup) two() { l.queue(sideRegs[:2], sideRegs[2:]) }
 
-// done checks that a squaring has found room for its part.
-func (l *lookup) done() {
+func (l *lookup) queue(r, mask []VecPhysical) {
 	if l == nil {
 		return
 	}
-	if l.digit != l.digits || l.block != l.blocks {
-		panic("lookup: not done")
+	first := l.n
+	l.n += len(r)
+	for i := range r {
+		side.add(func() { zero(r[i]) })
 	}
-	l.digit, l.block = 0, 0
+	for j := range tableSize {
+		m := mask[j%len(mask)]
+		side.add(func() { load(l.masks.at(j), m) })
+		for i := range r {
+			side.add(func() { keep(words{regTable, tableSize*(first+i) + j}.at(0), m, r[i]) })
+		}
+	}
+	for i := range r {
+		side.add(func() { store(r[i], words{regEntry, first + i}.at(0)) })
+	}
+}
+
+// advance moves on to the digits after those that were queued.
+func (l *lookup) advance() {
+	if l != nil {
+		advance(regEntry, l.n)
+		advance(regTable, tableSize*l.n)
+		l.n = 0
+	}
 }

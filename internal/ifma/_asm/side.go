@@ -1,0 +1,57 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// The multiply-adds occupy two of a CPU's pipes and leave others idle, but only what stands among them gets there: as much
+// in one lump costs its full time. So whatever else there is to do is queued here, instruction by instruction, and each
+// multiply-add takes some of it along.
+type sideline struct {
+	queue []func()
+	rate  float64 // instructions for each multiply-add
+	due   float64
+}
+
+var side sideline
+
+// sideRegs are the registers for what is queued. Blocks leave them alone.
+var sideRegs = zregs[29:32]
+
+// add queues instructions.
+func (s *sideline) add(f ...func()) { s.queue = append(s.queue, f...) }
+
+// spread plans to take all that is queued along with so many multiply-adds.
+func (s *sideline) spread(n int) { s.rate, s.due = float64(len(s.queue))/float64(n), 0 }
+
+// tick is called after each multiply-add.
+func (s *sideline) tick() {
+	for s.due += s.rate; s.due >= 1 && len(s.queue) > 0; s.due-- {
+		s.next()
+	}
+}
+
+// drain writes what is still queued.
+func (s *sideline) drain() {
+	for len(s.queue) > 0 {
+		s.next()
+	}
+}
+
+func (s *sideline) next() {
+	s.queue[0]()
+	s.queue = s.queue[1:]
+}
+
+// low and high are the multiply-adds: r += the low or high 52 bits of x·y.
+func low(x Op, y, r Register) {
+	VPMADD52LUQ(x, y, r)
+	side.tick()
+}
+
+func high(x Op, y, r Register) {
+	VPMADD52HUQ(x, y, r)
+	side.tick()
+}
