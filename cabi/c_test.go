@@ -11,6 +11,7 @@ func TestBreaks(t *testing.T)             { each(t, "breaks") }
 func TestFrees(t *testing.T)              { each(t, "frees") }
 func TestThreads(t *testing.T)            { each(t, "threads") }
 func TestForks(t *testing.T)              { each(t, "forks") }
+func TestForkInFirstUse(t *testing.T)     { each(t, "forks_first") }
 func TestSetMemFunctions(t *testing.T)    { each(t, "memory") }
 func TestControlWords(t *testing.T)       { each(t, "control") }
 func TestBacktraceEnds(t *testing.T)      { each(t, "unwind") }

@@ -29,21 +29,31 @@ static void thread_ends(void *arg)
  * A forked child has the one thread that forked, with its jobs, which go on there too: nothing is shared with the parent.
  * The lock must not be held by a thread that isn't there any more. Nor must such a thread own jobs: a new one may get its
  * memory, and with it the address by which jobs know their owner.
+ *
+ * The handlers may stand twice: a child that was forked while another thread was in first_use has those which that thread
+ * had registered, and its own first use comes yet, with a pthread_once that begins anew. So the first that is called
+ * before a fork takes the locks, and the last after it gives them back.
  */
 static void before_fork(void)
 {
+    if (ac_thread.forking++ > 0)
+        return;
     ac_find_before_fork();
     ac_lock();
 }
 
 static void in_parent(void)
 {
+    if (--ac_thread.forking > 0)
+        return;
     ac_unlock();
     ac_find_in_parent();
 }
 
 static void in_child(void)
 {
+    if (--ac_thread.forking > 0)
+        return;
     ac_table_disown(&ac_thread);
     ac_unlock();
     ac_find_in_child();
