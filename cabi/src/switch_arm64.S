@@ -74,8 +74,20 @@ SYMBOL(ac_switch):
     cmp x2, x3 /* writing it is slow, and it is nearly always the same */
     b.eq 1f
     msr fpcr, x3
-1:  add sp, sp, #FRAME
+1:  add sp, sp, #FRAME /* and what is below sp a signal may overwrite */
     .cfi_adjust_cfa_offset -FRAME
+    .cfi_restore x19
+    .cfi_restore x20
+    .cfi_restore x21
+    .cfi_restore x22
+    .cfi_restore x23
+    .cfi_restore x24
+    .cfi_restore x25
+    .cfi_restore x26
+    .cfi_restore x27
+    .cfi_restore x28
+    .cfi_restore x29
+    .cfi_restore x30
     ret
     .cfi_endproc
     SIZE(ac_switch)
