@@ -131,25 +131,41 @@ int g(void)
 }
 
 // TestInstall: a program finds by pkg-config's file what was installed elsewhere, and a manual page for every function.
+// What OpenSSL has under the same prefix, by whatever suffix of its pages, stays.
 func TestInstall(t *testing.T) {
 	plain(t)
 	dest := t.TempDir()
-	run(t, nil, "make", "-s", "CC=gcc", "B="+filepath.Join(tmp, "install"), "PREFIX=/opt/async", "DESTDIR="+dest, "install")
 	root := filepath.Join(dest, "opt/async")
+	theirs := []string{"include/openssl/async.h"}
+	for _, suffix := range []string{"3", "3ssl", "3ossl"} {
+		theirs = append(theirs, "share/man/man3/ASYNC_start_job."+suffix, "share/man/man3/ASYNC_pause_job."+suffix)
+	}
+	for _, name := range theirs {
+		os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o777)
+		if err := os.WriteFile(filepath.Join(root, name), []byte("theirs"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(t, nil, "make", "-s", "CC=gcc", "B="+filepath.Join(tmp, "install"), "PREFIX=/opt/async", "DESTDIR="+dest, "install")
+	for _, name := range theirs {
+		if text, err := os.ReadFile(filepath.Join(root, name)); err != nil || string(text) != "theirs" {
+			t.Errorf("%s is not what it was: %v", name, err)
+		}
+	}
 	for _, name := range append(slices.Clone(public), "ASYNC_STATUS_EAGAIN") {
-		page := filepath.Join(root, "share/man/man3", name+".3")
+		page := filepath.Join(root, "share/man/man3", name+".3async")
 		text, err := os.ReadFile(page)
 		if err != nil || !strings.Contains(string(text), name) {
 			t.Errorf("no page for %s: %v", name, err)
 		}
 	}
 	pc, err := os.ReadFile(filepath.Join(root, "lib/pkgconfig/libasync.pc"))
-	if err != nil || !strings.Contains(string(pc), "prefix=/opt/async\n") || strings.Contains(string(pc), "@") {
+	if err != nil || !strings.Contains(string(pc), "prefix=/opt/async\n") || !strings.Contains(string(pc), " -I${includedir}/libasync\n") || strings.Contains(string(pc), "@") {
 		t.Errorf("%v: %s", err, pc)
 	}
 	for _, link := range [][]string{{"-L" + root + "/lib", "-lasync", "-Wl,-rpath," + root + "/lib"}, {root + "/lib/libasync.a", "-pthread", "-ldl"}} {
 		program := filepath.Join(t.TempDir(), "functions")
-		run(t, nil, "gcc", append([]string{"-I" + root + "/include", "-o", program, "test/functions.c"}, link...)...)
+		run(t, nil, "gcc", append([]string{"-I" + root + "/include/libasync", "-o", program, "test/functions.c"}, link...)...)
 		run(t, nil, program)
 	}
 }
