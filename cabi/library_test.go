@@ -146,7 +146,18 @@ func TestInstall(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	run(t, nil, "make", "-s", "CC=gcc", "B="+filepath.Join(tmp, "install"), "PREFIX=/opt/async", "DESTDIR="+dest, "install")
+	make := func(args ...string) *exec.Cmd {
+		return command(t, nil, "make", append([]string{"-s", "CC=gcc", "B=" + filepath.Join(tmp, "install")}, args...)...)
+	}
+	if out, err := make("all").CombinedOutput(); err != nil { // for another prefix
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if out, err := make("install", "PREFIX=/opt/async", "DESTDIR="+dest).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if out, err := make("install", "PREFIX=here", "DESTDIR="+dest+"/").CombinedOutput(); err == nil || !strings.Contains(string(out), "here/lib: not an absolute path") {
+		t.Errorf("it takes a relative prefix: %v\n%s", err, out)
+	}
 	for _, name := range theirs {
 		if text, err := os.ReadFile(filepath.Join(root, name)); err != nil || string(text) != "theirs" {
 			t.Errorf("%s is not what it was: %v", name, err)
