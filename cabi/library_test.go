@@ -158,11 +158,6 @@ func TestInstall(t *testing.T) {
 	if out, err := make("install", "PREFIX=here", "DESTDIR="+dest+"/").CombinedOutput(); err == nil || !strings.Contains(string(out), "here/lib: not an absolute path") {
 		t.Errorf("it takes a relative prefix: %v\n%s", err, out)
 	}
-	for _, name := range theirs {
-		if text, err := os.ReadFile(filepath.Join(root, name)); err != nil || string(text) != "theirs" {
-			t.Errorf("%s is not what it was: %v", name, err)
-		}
-	}
 	for _, name := range append(slices.Clone(public), "ASYNC_STATUS_EAGAIN") {
 		page := filepath.Join(root, "share/man/man3", name+".3async")
 		text, err := os.ReadFile(page)
@@ -178,6 +173,22 @@ func TestInstall(t *testing.T) {
 		program := filepath.Join(t.TempDir(), "functions")
 		run(t, nil, "gcc", append([]string{"-I" + root + "/include/libasync", "-o", program, "test/functions.c"}, link...)...)
 		run(t, nil, program)
+	}
+	if out, err := make("uninstall", "PREFIX=/opt/async", "DESTDIR="+dest).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var left []string
+	filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if text, _ := os.ReadFile(path); !d.IsDir() && string(text) == "theirs" {
+			path, _ = filepath.Rel(root, path)
+			left = append(left, path)
+		} else if !d.IsDir() || d.Name() == "libasync" {
+			t.Errorf("%s is left behind", path)
+		}
+		return err
+	})
+	if slices.Sort(theirs); !slices.Equal(left, theirs) {
+		t.Errorf("of OpenSSL's %q there are only %q", theirs, left)
 	}
 }
 
@@ -215,5 +226,24 @@ func TestDifferential(t *testing.T) {
 	out := run(t, nil, "go", "test", "-count=1", "-run=^(TestInterpreted|TestDirect)$", "-v", "../internal/difftest", "-lib", lib)
 	if strings.Count(out, "--- PASS") != 2 || !strings.Contains(out, lib) {
 		t.Errorf("it did not run:\n%s", out)
+	}
+}
+
+// TestMakeHelp: all that make is asked for by name is in its help, and is no folder's name to it.
+func TestMakeHelp(t *testing.T) {
+	need(t, "make")
+	help := run(t, nil, "make", "-s", "help")
+	text, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, phony, _ := strings.Cut(string(text), "\n.PHONY: ")
+	for _, name := range strings.Fields(phony) {
+		if name != "all" && name != "test" && name != "help" && !strings.Contains(help, "make "+name) {
+			t.Errorf("%s is not in\n%s", name, help)
+		}
+	}
+	if would := run(t, nil, "make", "-n", "B="+t.TempDir(), "test"); !strings.Contains(would, "functions") {
+		t.Errorf("make test does nothing: %s", would)
 	}
 }
