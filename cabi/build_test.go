@@ -113,7 +113,7 @@ func (v variant) built(t *testing.T) string {
 				tests = append(tests, filepath.Join(b.dir, "test", name))
 			}
 		}
-		args := append([]string{"-s", "CC=" + v.needs, "B=" + b.dir, "all"}, tests...)
+		args := append([]string{"-s", "CC=" + v.needs, "WERROR=-Werror", "B=" + b.dir, "all"}, tests...)
 		b.out, b.err = exec.Command("make", append(args, v.make...)...).CombinedOutput()
 	})
 	if b.err != nil {

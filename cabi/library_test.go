@@ -247,3 +247,17 @@ func TestMakeHelp(t *testing.T) {
 		t.Errorf("make test does nothing: %s", would)
 	}
 }
+
+// TestWarningsDontStop: a compiler that comes after this release, and warns of more, builds it all the same.
+func TestWarningsDontStop(t *testing.T) {
+	need(t, "make", "gcc")
+	const warns = "CPPFLAGS=-Wstack-usage=1" // which no function satisfies
+	for werror, stops := range map[string]bool{"WERROR=": false, "WERROR=-Werror": true} {
+		dir := t.TempDir()
+		object := filepath.Join(dir, "shared", "errors.c.o")
+		out, err := command(t, nil, "make", "-s", "CC=gcc", "B="+dir, warns, werror, object).CombinedOutput()
+		if (err != nil) != stops || !strings.Contains(string(out), "stack usage is") {
+			t.Errorf("with %s: %v\n%s", werror, err, out)
+		}
+	}
+}
