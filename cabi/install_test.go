@@ -37,6 +37,11 @@ func TestInstall(t *testing.T) {
 	if out, err := make("install", "PREFIX=/opt/async", "DESTDIR="+dest).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	inEnv := make("-n", "install")
+	inEnv.Env = append(inEnv.Env, "DESTDIR=/the/package", "PREFIX=/the/prefix")
+	if out, err := inEnv.CombinedOutput(); err != nil || !strings.Contains(string(out), " /the/package/the/prefix/lib/") || strings.Contains(string(out), "/usr/local") {
+		t.Errorf("it does not go where the environment says: %v\n%s", err, out)
+	}
 	if out, err := make("install", "PREFIX=here", "DESTDIR="+dest+"/").CombinedOutput(); err == nil || !strings.Contains(string(out), "here/lib: not an absolute path") {
 		t.Errorf("it takes a relative prefix: %v\n%s", err, out)
 	}
