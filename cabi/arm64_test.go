@@ -18,7 +18,7 @@ func TestArm64(t *testing.T) {
 	need(t, "make", cross+"gcc", "qemu-aarch64")
 	names := []string{"breaks", "control", "frees", "functions", "manual", "many", "memory", "overflow", "stack", "threads", "unwind"}
 	dir := filepath.Join(tmp, "arm64")
-	args := []string{"-s", "WERROR=-Werror", "CC=" + cross + "gcc", "OBJCOPY=" + cross + "objcopy", "AR=" + cross + "ar", "B=" + dir, "all"}
+	args := []string{"-s", "WERROR=-Werror", "CC=" + cross + "gcc", "B=" + dir, "all"}
 	for _, name := range names {
 		args = append(args, filepath.Join(dir, "test", name))
 	}
