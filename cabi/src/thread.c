@@ -6,9 +6,8 @@
 
 _Thread_local struct thread ac_thread;
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_key_t key;
-static int has_key;
+static _Atomic(long) key_and_1; /* 0 before there is one */
+static _Atomic(int) watches_forks;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 void ac_lock(void) { pthread_mutex_lock(&mutex); }
@@ -30,9 +29,8 @@ static void thread_ends(void *arg)
  * The lock must not be held by a thread that isn't there any more. Nor must such a thread own jobs: a new one may get its
  * memory, and with it the address by which jobs know their owner.
  *
- * The handlers may stand twice: a child that was forked while another thread was in first_use has those which that thread
- * had registered, and its own first use comes yet, with a pthread_once that begins anew. So the first that is called
- * before a fork takes the locks, and the last after it gives them back.
+ * The handlers may stand twice, as first_use says. So the first that is called before a fork takes the locks, and the last
+ * after it gives them back.
  */
 static void before_fork(void)
 {
@@ -42,9 +40,15 @@ static void before_fork(void)
     ac_lock();
 }
 
+/* musl may call a handler after a fork that was registered during it, and that was not called before. */
+static int ends_fork(void)
+{
+    return ac_thread.forking > 0 && --ac_thread.forking == 0;
+}
+
 static void in_parent(void)
 {
-    if (--ac_thread.forking > 0)
+    if (!ends_fork())
         return;
     ac_unlock();
     ac_find_in_parent();
@@ -52,24 +56,43 @@ static void in_parent(void)
 
 static void in_child(void)
 {
-    if (--ac_thread.forking > 0)
+    if (!ends_fork())
         return;
     ac_table_disown(&ac_thread);
     ac_unlock();
     ac_find_in_child();
 }
 
-static void first_use(void)
+/*
+ * Whoever takes the lock has been here. Two threads may be here at once, and a child that was forked meanwhile comes
+ * again, perhaps to find half of it done by a thread which it has not. So nothing waits for another thread, as
+ * pthread_once would (glibc's begins anew in the child, others' wait for ever): the second key is deleted, and handlers
+ * may stand twice.
+ */
+static COLD int first_use(void)
 {
-    has_key = pthread_key_create(&key, thread_ends) == 0 && pthread_atfork(before_fork, in_parent, in_child) == 0;
+    pthread_key_t key;
+    long none = 0;
+
+    if (key_and_1 == 0) {
+        if (pthread_key_create(&key, thread_ends) != 0)
+            return 0;
+        if (!atomic_compare_exchange_strong(&key_and_1, &none, (long)key + 1))
+            pthread_key_delete(key);
+    }
+    if (!watches_forks) {
+        if (pthread_atfork(before_fork, in_parent, in_child) != 0)
+            return 0;
+        watches_forks = 1;
+    }
+    return 1;
 }
 
 int ac_register(struct thread *t)
 {
     if (t->registered)
         return 1;
-    pthread_once(&once, first_use);
-    if (!has_key || pthread_setspecific(key, t) != 0)
+    if (!first_use() || pthread_setspecific((pthread_key_t)(key_and_1 - 1), t) != 0)
         return 0;
     return t->registered = 1;
 }
