@@ -101,6 +101,7 @@ int g(void)
     int ret, err = ASYNC_ERR + ASYNC_NO_JOBS + ASYNC_PAUSE + ASYNC_FINISH + ASYNC_STATUS_UNSUPPORTED + ASYNC_STATUS_ERR
         + ASYNC_STATUS_OK + ASYNC_STATUS_EAGAIN;
     ASYNC_WAIT_CTX_set_callback(ctx, callback, NULL);
+    free(NULL); /* OpenSSL's brings stdlib.h */
     return ASYNC_start_job(&job, ctx, &ret, f, &bad, sizeof(bad)) + err;
 }
 `

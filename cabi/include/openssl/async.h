@@ -10,7 +10,7 @@
 #ifndef OPENSSL_ASYNC_H
 #define OPENSSL_ASYNC_H
 
-#include <stddef.h>
+#include <stdlib.h> /* size_t; and what else programs have come to get from OpenSSL's */
 
 #ifdef _WIN32
 # if defined(_WINDEF_) || defined(_WINDEF_H) || defined(BASETYPES)
