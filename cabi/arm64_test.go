@@ -2,7 +2,9 @@ package cabi
 
 import (
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -16,7 +18,7 @@ func TestArm64(t *testing.T) {
 	need(t, "make", cross+"gcc", "qemu-aarch64")
 	names := []string{"breaks", "control", "frees", "functions", "manual", "many", "memory", "overflow", "stack", "threads", "unwind"}
 	dir := filepath.Join(tmp, "arm64")
-	args := []string{"-s", "CC=" + cross + "gcc", "OBJCOPY=" + cross + "objcopy", "AR=" + cross + "ar", "B=" + dir, "all"}
+	args := []string{"-s", "WERROR=-Werror", "CC=" + cross + "gcc", "B=" + dir, "all"}
 	for _, name := range names {
 		args = append(args, filepath.Join(dir, "test", name))
 	}
@@ -25,5 +27,23 @@ func TestArm64(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			run(t, []string{"CHECK_SLOW=1"}, "qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", filepath.Join(dir, "test", name))
 		})
+	}
+}
+
+// TestArm64FrameInformation: what describes the switch to unwinders and debuggers says that no register is on the stack
+// where its frame is not there yet or any more.
+func TestArm64FrameInformation(t *testing.T) {
+	const cross = "aarch64-linux-gnu-"
+	need(t, cross+"gcc", cross+"readelf")
+	object := filepath.Join(t.TempDir(), "switch.o")
+	run(t, nil, cross+"gcc", "-c", "-o", object, "src/switch_arm64.S")
+	out := run(t, nil, cross+"readelf", "-wF", object)
+	_, out, _ = strings.Cut(out, "x19")
+	out, _, _ = strings.Cut(out, "\n\n") // of ac_switch
+	if rows := regexp.MustCompile(`(?m)^[0-9a-f]{16} sp\+0 .*$`).FindAllString(out, -1); len(rows) != 2 || strings.Contains(strings.Join(rows, ""), "c-") {
+		t.Errorf("it says:\n%s", out)
+	}
+	if !regexp.MustCompile(`sp\+176 +c-176 c-168 c-160 c-152 c-144 c-136 c-128 c-120 c-112 c-104 c-96 +c-88`).MatchString(out) {
+		t.Errorf("in between it says:\n%s", out)
 	}
 }

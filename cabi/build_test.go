@@ -113,7 +113,7 @@ func (v variant) built(t *testing.T) string {
 				tests = append(tests, filepath.Join(b.dir, "test", name))
 			}
 		}
-		args := append([]string{"-s", "CC=" + v.needs, "B=" + b.dir, "all"}, tests...)
+		args := append([]string{"-s", "CC=" + v.needs, "WERROR=-Werror", "B=" + b.dir, "all"}, tests...)
 		b.out, b.err = exec.Command("make", append(args, v.make...)...).CombinedOutput()
 	})
 	if b.err != nil {
@@ -141,7 +141,7 @@ func each(t *testing.T, name string, env ...string) {
 			t.Skip("valgrind rounds to nearest, always")
 		case "overflow":
 			t.Skip("valgrind reports the overflow itself, and ends the child")
-		case "forks":
+		case "forks", "forks_first":
 			leaks = "--leak-check=no" // what other threads had is leaked in a child
 		}
 		run(t, append(env, "CHECK_SLOW=1"), "valgrind", "-q", "--error-exitcode=9", leaks, "--errors-for-leak-kinds=definite",

@@ -1,7 +1,9 @@
 package cabi
 
 import (
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -11,6 +13,7 @@ func TestBreaks(t *testing.T)             { each(t, "breaks") }
 func TestFrees(t *testing.T)              { each(t, "frees") }
 func TestThreads(t *testing.T)            { each(t, "threads") }
 func TestForks(t *testing.T)              { each(t, "forks") }
+func TestForkInFirstUse(t *testing.T)     { each(t, "forks_first") }
 func TestSetMemFunctions(t *testing.T)    { each(t, "memory") }
 func TestControlWords(t *testing.T)       { each(t, "control") }
 func TestBacktraceEnds(t *testing.T)      { each(t, "unwind") }
@@ -53,6 +56,36 @@ Finishing
 	each(t, "manual")
 	if got := run(t, nil, filepath.Join(plain(t), "test", "manual")); got != want {
 		t.Errorf("it prints:\n%s", got)
+	}
+}
+
+// TestManualPagesExample: the program in libasync's own page compiles without a warning, and prints what the page says, in
+// some order.
+func TestManualPagesExample(t *testing.T) {
+	dir := plain(t)
+	text, err := os.ReadFile("man/ASYNC_start_job.3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, examples, _ := strings.Cut(strings.NewReplacer(`\-`, "-", `\e`, `\`).Replace(string(text)), "\n.SH EXAMPLES\n")
+	var blocks []string // the program, how to compile it, what it prints
+	for _, b := range strings.Split(examples, "\n.nf\n")[1:] {
+		b, _, _ = strings.Cut(b, ".fi\n")
+		blocks = append(blocks, b)
+	}
+	if len(blocks) != 3 {
+		t.Fatalf("it has %q", blocks)
+	}
+	source, program := filepath.Join(t.TempDir(), "squares.c"), filepath.Join(t.TempDir(), "squares")
+	if err := os.WriteFile(source, []byte(blocks[0]), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	run(t, nil, "gcc", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Iinclude", "-o", program, source, filepath.Join(dir, "libasync.a"), "-pthread")
+	said, want := strings.Fields(run(t, nil, program)), strings.Fields(blocks[2])
+	slices.Sort(said)
+	slices.Sort(want)
+	if len(want) != 12 || !slices.Equal(said, want) {
+		t.Errorf("it prints %q", said)
 	}
 }
 

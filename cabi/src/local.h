@@ -35,6 +35,7 @@ struct thread {
     struct ctx *fresh, *fresh_end; /* never used ones */
     unsigned drops_seen;
     int registered;
+    int forking;   /* how many handlers of thread.c have been called */
     int keeps_out; /* while it forks: libcrypto.c */
 };
 

@@ -18,7 +18,6 @@
 #include "stack.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +48,7 @@ struct slab {
 
 enum guards { BY_MADVISE, BY_MPROTECT, BY_CANARY };
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static _Atomic(int) looked;
 static size_t page;
 static _Atomic(int) guards;
 static _Atomic(long) budget; /* how many guard pages mprotect may still make */
@@ -76,6 +75,7 @@ static void look_around(void)
         guards = BY_MPROTECT;
     else if (asked != NULL && strcmp(asked, "canary") == 0)
         guards = BY_CANARY;
+    looked = 1;
 }
 
 static int guard(struct slab *s, char *at)
@@ -136,7 +136,12 @@ int ac_stack_make(struct thread *t, struct stack *s)
             return 0;
         }
     } else {
-        pthread_once(&once, look_around);
+        if (!looked) { /* under the lock, for a fork waits for that: a child could wait for ever in a pthread_once */
+            ac_lock();
+            if (!looked)
+                look_around();
+            ac_unlock();
+        }
         if ((slab == NULL || slab->used == slab->n) && (slab = map_slab(t)) == NULL)
             return 0;
         s->base = slab->base + slab->used++ * slab->stride + page;

@@ -9,26 +9,15 @@
  */
 #if defined(__aarch64__) && defined(__LP64__) && !defined(AC_UCONTEXT)
 
-#ifdef __APPLE__
-# define SYMBOL(name) _##name
-# define PRIVATE(name) .private_extern _##name
-# define TYPE(name)
-# define SIZE(name)
-#else
-# define SYMBOL(name) name
-# define PRIVATE(name) .hidden name
-# define TYPE(name) .type name, %function
-# define SIZE(name) .size name, .-name
-#endif
 #define BTI_C hint #34
 #define FRAME 176
 
     .text
-    .globl SYMBOL(ac_switch)
-    PRIVATE(ac_switch)
-    TYPE(ac_switch)
+    .globl ac_switch
+    .hidden ac_switch
+    .type ac_switch, %function
     .p2align 4
-SYMBOL(ac_switch):
+ac_switch:
     .cfi_startproc
     BTI_C
     sub sp, sp, #FRAME
@@ -74,14 +63,26 @@ SYMBOL(ac_switch):
     cmp x2, x3 /* writing it is slow, and it is nearly always the same */
     b.eq 1f
     msr fpcr, x3
-1:  add sp, sp, #FRAME
+1:  add sp, sp, #FRAME /* and what is below sp a signal may overwrite */
     .cfi_adjust_cfa_offset -FRAME
+    .cfi_restore x19
+    .cfi_restore x20
+    .cfi_restore x21
+    .cfi_restore x22
+    .cfi_restore x23
+    .cfi_restore x24
+    .cfi_restore x25
+    .cfi_restore x26
+    .cfi_restore x27
+    .cfi_restore x28
+    .cfi_restore x29
+    .cfi_restore x30
     ret
     .cfi_endproc
-    SIZE(ac_switch)
+    .size ac_switch, .-ac_switch
 
 /* The first thing on a new stack; x19 is the argument. Nothing called it, so a backtrace ends here. */
-    TYPE(entry)
+    .type entry, %function
     .p2align 4
 entry:
     .cfi_startproc
@@ -89,17 +90,17 @@ entry:
     BTI_C
     mov x29, xzr
     mov x0, x19
-    bl SYMBOL(ac_job_main)
+    bl ac_job_main
     brk #1
     .cfi_endproc
-    SIZE(entry)
+    .size entry, .-entry
 
 /* void *ac_prepare(char *base, size_t size, void *arg), with the control word of its caller. */
-    .globl SYMBOL(ac_prepare)
-    PRIVATE(ac_prepare)
-    TYPE(ac_prepare)
+    .globl ac_prepare
+    .hidden ac_prepare
+    .type ac_prepare, %function
     .p2align 4
-SYMBOL(ac_prepare):
+ac_prepare:
     .cfi_startproc
     BTI_C
     add x0, x0, x1
@@ -120,15 +121,13 @@ SYMBOL(ac_prepare):
     stp x3, xzr, [x0, #160]
     ret
     .cfi_endproc
-    SIZE(ac_prepare)
+    .size ac_prepare, .-ac_prepare
 
-#ifdef __ELF__
     .section .note.gnu.property, "a"
     .p2align 3
     .long 4, 16, 5 /* the sizes of name and content, NT_GNU_PROPERTY_TYPE_0 */
     .asciz "GNU"
     .long 0xc0000000, 4, 1, 0 /* GNU_PROPERTY_AARCH64_FEATURE_1_AND, four bytes: BTI */
-#endif
 
 #endif
 

@@ -6,9 +6,8 @@
 
 _Thread_local struct thread ac_thread;
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_key_t key;
-static int has_key;
+static _Atomic(long) key_and_1; /* 0 before there is one */
+static _Atomic(int) watches_forks;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 void ac_lock(void) { pthread_mutex_lock(&mutex); }
@@ -29,37 +28,71 @@ static void thread_ends(void *arg)
  * A forked child has the one thread that forked, with its jobs, which go on there too: nothing is shared with the parent.
  * The lock must not be held by a thread that isn't there any more. Nor must such a thread own jobs: a new one may get its
  * memory, and with it the address by which jobs know their owner.
+ *
+ * The handlers may stand twice, as first_use says. So the first that is called before a fork takes the locks, and the last
+ * after it gives them back.
  */
 static void before_fork(void)
 {
+    if (ac_thread.forking++ > 0)
+        return;
     ac_find_before_fork();
     ac_lock();
 }
 
+/* musl may call a handler after a fork that was registered during it, and that was not called before. */
+static int ends_fork(void)
+{
+    return ac_thread.forking > 0 && --ac_thread.forking == 0;
+}
+
 static void in_parent(void)
 {
+    if (!ends_fork())
+        return;
     ac_unlock();
     ac_find_in_parent();
 }
 
 static void in_child(void)
 {
+    if (!ends_fork())
+        return;
     ac_table_disown(&ac_thread);
     ac_unlock();
     ac_find_in_child();
 }
 
-static void first_use(void)
+/*
+ * Whoever takes the lock has been here. Two threads may be here at once, and a child that was forked meanwhile comes
+ * again, perhaps to find half of it done by a thread which it has not. So nothing waits for another thread, as
+ * pthread_once would (glibc's begins anew in the child, others' wait for ever): the second key is deleted, and handlers
+ * may stand twice.
+ */
+static COLD int first_use(void)
 {
-    has_key = pthread_key_create(&key, thread_ends) == 0 && pthread_atfork(before_fork, in_parent, in_child) == 0;
+    pthread_key_t key;
+    long none = 0;
+
+    if (key_and_1 == 0) {
+        if (pthread_key_create(&key, thread_ends) != 0)
+            return 0;
+        if (!atomic_compare_exchange_strong(&key_and_1, &none, (long)key + 1))
+            pthread_key_delete(key);
+    }
+    if (!watches_forks) {
+        if (pthread_atfork(before_fork, in_parent, in_child) != 0)
+            return 0;
+        watches_forks = 1;
+    }
+    return 1;
 }
 
 int ac_register(struct thread *t)
 {
     if (t->registered)
         return 1;
-    pthread_once(&once, first_use);
-    if (!has_key || pthread_setspecific(key, t) != 0)
+    if (!first_use() || pthread_setspecific((pthread_key_t)(key_and_1 - 1), t) != 0)
         return 0;
     return t->registered = 1;
 }

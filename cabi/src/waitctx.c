@@ -1,4 +1,7 @@
-/* ASYNC_WAIT_CTX_*: sessions. A handle that was freed, or NULL, fails and leaves all outputs alone. */
+/*
+ * ASYNC_WAIT_CTX_*: sessions. A handle that was freed, or NULL, fails and leaves all outputs alone. An output that is NULL is
+ * not wanted.
+ */
 #include "ctx.h"
 #include "job.h"
 
@@ -59,8 +62,10 @@ EXPORT int ASYNC_WAIT_CTX_get_fd(ASYNC_WAIT_CTX *handle, const void *key, OSSL_A
         return stale(handle);
     if ((r = ac_fds_find(&c->fds, key)) == NULL)
         return 0;
-    *fd = r->fd;
-    *custom_data = r->data;
+    if (!RARELY(fd == NULL))
+        *fd = r->fd;
+    if (!RARELY(custom_data == NULL))
+        *custom_data = r->data;
     return 1;
 }
 
@@ -88,7 +93,8 @@ EXPORT int ASYNC_WAIT_CTX_get_all_fds(ASYNC_WAIT_CTX *handle, OSSL_ASYNC_FD *fd,
             fd[n] = r->fd;
         n++;
     }
-    *numfds = n;
+    if (!RARELY(numfds == NULL))
+        *numfds = n;
     return 1;
 }
 
@@ -100,9 +106,11 @@ EXPORT int ASYNC_WAIT_CTX_get_changed_fds(ASYNC_WAIT_CTX *handle, OSSL_ASYNC_FD 
 
     if (RARELY(c == NULL))
         return stale(handle);
-    *numaddfds = c->fds.num_added;
-    *numdelfds = c->fds.num_deleted;
-    if ((addfd == NULL || *numaddfds == 0) && (delfd == NULL || *numdelfds == 0))
+    if (!RARELY(numaddfds == NULL))
+        *numaddfds = c->fds.num_added;
+    if (!RARELY(numdelfds == NULL))
+        *numdelfds = c->fds.num_deleted;
+    if ((addfd == NULL || c->fds.num_added == 0) && (delfd == NULL || c->fds.num_deleted == 0))
         return 1;
     for (i = c->fds.n; i > 0; i--) {
         struct record *r = fds_at(&c->fds, i - 1);
@@ -138,8 +146,10 @@ EXPORT int ASYNC_WAIT_CTX_get_callback(ASYNC_WAIT_CTX *handle, ASYNC_callback_fn
         return stale(handle);
     if ((fn = atomic_load_explicit(&c->callback, memory_order_acquire)) == NULL)
         return 0;
-    *callback = fn;
-    *callback_arg = atomic_load_explicit(&c->arg, memory_order_relaxed);
+    if (!RARELY(callback == NULL))
+        *callback = fn;
+    if (!RARELY(callback_arg == NULL))
+        *callback_arg = atomic_load_explicit(&c->arg, memory_order_relaxed);
     return 1;
 }
 

@@ -198,6 +198,31 @@ static void callbacks(void)
     ASYNC_WAIT_CTX_free(ctx);
 }
 
+/* Where libcrypto writes to address 0. */
+static void outputs_not_wanted(void)
+{
+    int fds[2] = { -1, -1 };
+    void *arg = NULL;
+    ASYNC_callback_fn fn;
+    ASYNC_JOB *job = NULL;
+
+    ctx = ASYNC_WAIT_CTX_new();
+    set(1);
+    CHECK(ASYNC_WAIT_CTX_get_fd(ctx, (char *)order + 1, NULL, NULL) == 1);
+    CHECK(ASYNC_WAIT_CTX_get_fd(ctx, (char *)order + 1, &fds[0], NULL) == 1 && fds[0] == 1);
+    CHECK(ASYNC_WAIT_CTX_get_fd(ctx, (char *)order + 1, NULL, &arg) == 1 && arg == &order[1]);
+    CHECK(ASYNC_WAIT_CTX_get_all_fds(ctx, NULL, NULL) == 1);
+    CHECK(ASYNC_WAIT_CTX_get_all_fds(ctx, &fds[1], NULL) == 1 && fds[1] == 1);
+    CHECK(ASYNC_WAIT_CTX_get_changed_fds(ctx, NULL, NULL, NULL, NULL) == 1);
+    CHECK(ASYNC_WAIT_CTX_get_changed_fds(ctx, &fds[1], NULL, NULL, NULL) == 1 && fds[1] == 1);
+    CHECK(ASYNC_WAIT_CTX_set_callback(ctx, called, &fds[1]) == 1);
+    CHECK(ASYNC_WAIT_CTX_get_callback(ctx, NULL, NULL) == 1);
+    CHECK(ASYNC_WAIT_CTX_get_callback(ctx, &fn, NULL) == 1 && fn == called);
+    ASYNC_get_mem_functions(NULL, NULL);
+    CHECK(ASYNC_start_job(&job, ctx, NULL, no_args, NULL, 0) == ASYNC_FINISH);
+    ASYNC_WAIT_CTX_free(ctx);
+}
+
 static void statuses(void)
 {
     ctx = ASYNC_WAIT_CTX_new();
@@ -221,6 +246,7 @@ int main(void)
     ASYNC_WAIT_CTX_free(ctx);
     wait_fds();
     callbacks();
+    outputs_not_wanted();
     statuses();
     ASYNC_cleanup_thread();
     return 0;

@@ -10,7 +10,7 @@
 #ifndef OPENSSL_ASYNC_H
 #define OPENSSL_ASYNC_H
 
-#include <stddef.h>
+#include <stdlib.h> /* size_t; and what else programs have come to get from OpenSSL's */
 
 #ifdef _WIN32
 # if defined(_WINDEF_) || defined(_WINDEF_H) || defined(BASETYPES)
@@ -54,14 +54,14 @@ typedef int (*ASYNC_callback_fn)(void *arg);
 typedef void *(*ASYNC_stack_alloc_fn)(size_t *size);
 typedef void (*ASYNC_stack_free_fn)(void *stack);
 
-/* A thread's pool of jobs: man 3 ASYNC_init_thread */
+/* A thread's pool of jobs: man 3async ASYNC_init_thread */
 int ASYNC_is_capable(void);
 int ASYNC_init_thread(size_t max_size, size_t init_size);
 void ASYNC_cleanup_thread(void);
 int ASYNC_set_mem_functions(ASYNC_stack_alloc_fn alloc_fn, ASYNC_stack_free_fn free_fn);
 void ASYNC_get_mem_functions(ASYNC_stack_alloc_fn *alloc_fn, ASYNC_stack_free_fn *free_fn);
 
-/* Jobs: man 3 ASYNC_start_job */
+/* Jobs: man 3async ASYNC_start_job */
 int ASYNC_start_job(ASYNC_JOB **job, ASYNC_WAIT_CTX *ctx, int *ret, int (*func)(void *), void *args, size_t size);
 int ASYNC_pause_job(void);
 ASYNC_JOB *ASYNC_get_current_job(void);
@@ -70,11 +70,11 @@ void ASYNC_block_pause(void);
 void ASYNC_unblock_pause(void);
 
 #ifdef OSSL_ASYNC_FD
-/* Sessions: man 3 ASYNC_WAIT_CTX_new */
+/* Sessions: man 3async ASYNC_WAIT_CTX_new */
 ASYNC_WAIT_CTX *ASYNC_WAIT_CTX_new(void);
 void ASYNC_WAIT_CTX_free(ASYNC_WAIT_CTX *ctx);
 
-/* Wait fds: man 3 ASYNC_WAIT_CTX_set_wait_fd */
+/* Wait fds: man 3async ASYNC_WAIT_CTX_set_wait_fd */
 int ASYNC_WAIT_CTX_set_wait_fd(ASYNC_WAIT_CTX *ctx, const void *key, OSSL_ASYNC_FD fd, void *custom_data,
                                void (*cleanup)(ASYNC_WAIT_CTX *, const void *, OSSL_ASYNC_FD, void *));
 int ASYNC_WAIT_CTX_get_fd(ASYNC_WAIT_CTX *ctx, const void *key, OSSL_ASYNC_FD *fd, void **custom_data);
@@ -83,7 +83,7 @@ int ASYNC_WAIT_CTX_get_changed_fds(ASYNC_WAIT_CTX *ctx, OSSL_ASYNC_FD *addfd, si
                                    OSSL_ASYNC_FD *delfd, size_t *numdelfds);
 int ASYNC_WAIT_CTX_clear_fd(ASYNC_WAIT_CTX *ctx, const void *key);
 
-/* Callback and status: man 3 ASYNC_WAIT_CTX_set_callback */
+/* Callback and status: man 3async ASYNC_WAIT_CTX_set_callback */
 int ASYNC_WAIT_CTX_set_callback(ASYNC_WAIT_CTX *ctx, ASYNC_callback_fn callback, void *callback_arg);
 int ASYNC_WAIT_CTX_get_callback(ASYNC_WAIT_CTX *ctx, ASYNC_callback_fn *callback, void **callback_arg);
 int ASYNC_WAIT_CTX_set_status(ASYNC_WAIT_CTX *ctx, int status);
