@@ -120,18 +120,31 @@ static void freed_under_an_engine(void)
     in_thread(late, ctx);
 }
 
-static char *on_stack;
+#define LATE 60 /* of the 64 jobs that are dropped before a stack is used again */
+
+static char *on_stack[LATE];
 
 static int engine_writes_here(void *p)
 {
     char result[64];
 
-    (void)p;
     memset(result, 0, sizeof(result));
-    on_stack = result;
+    on_stack[*(int *)p % LATE] = result;
     ASYNC_pause_job();
     CHECK(!"a dropped job is resumed");
     return result[0];
+}
+
+static int keeps(void *p)
+{
+    volatile char mine[4096];
+
+    (void)p;
+    memset((char *)mine, 7, sizeof(mine));
+    ASYNC_pause_job();
+    for (size_t i = 0; i < sizeof(mine); i++)
+        CHECK(mine[i] == 7);
+    return 1;
 }
 
 static void *frees(void *w)
@@ -148,18 +161,19 @@ static void freed_while_paused(void)
     CHECK(ASYNC_init_thread(1, 0) == 1);
     for (int i = 0; i < 200; i++) {
         ctx = ASYNC_WAIT_CTX_new();
-        CHECK(start(&job, ctx, engine_writes_here) == ASYNC_PAUSE);
+        CHECK(ASYNC_start_job(&job, ctx, &ret, engine_writes_here, &i, sizeof(i)) == ASYNC_PAUSE);
         copy = job;
         if (i % 2 == 0)
             ASYNC_WAIT_CTX_free(ctx);
         else
             in_thread(frees, ctx);
-        memset(on_stack, 1, 64); /* the engine, late */
         FAILS(start(&job, NULL, one), ESTALE);
         CHECK(job == NULL);
-        CHECK(start(&job, NULL, pauses) == ASYNC_PAUSE);
+        CHECK(start(&job, NULL, keeps) == ASYNC_PAUSE);
         FAILS(start(&copy, NULL, one), ESTALE);
-        CHECK(start(&job, NULL, pauses) == ASYNC_FINISH);
+        for (int k = 0; k < LATE && k <= i; k++)
+            memset(on_stack[k], 1, 64); /* the engine, late */
+        CHECK(start(&job, NULL, keeps) == ASYNC_FINISH);
     }
     ASYNC_cleanup_thread();
 }

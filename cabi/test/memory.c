@@ -72,6 +72,11 @@ int main(void)
     FAILS(ASYNC_set_mem_functions(make, drop), EBUSY); /* too late */
     for (int i = 0; i < 3; i++)
         CHECK(ASYNC_start_job(&job[i], ctx, &ret, uses, NULL, 0) == ASYNC_FINISH && ret == 1);
+    for (int i = 0; i < 100; i++) {
+        CHECK(ASYNC_start_job(&job[0], ctx, &ret, uses, &n, sizeof(n)) == ASYNC_PAUSE);
+        CHECK(ASYNC_start_job(&job[0], ctx, &ret, uses, NULL, 0) == ASYNC_FINISH && ret == 1);
+    }
+    CHECK(allocated == 5 && freed == 0); /* stacks are used again */
     ASYNC_WAIT_CTX_free(ctx); /* drops two */
     CHECK(freed == 0);
     ASYNC_cleanup_thread();
