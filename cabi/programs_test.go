@@ -156,45 +156,6 @@ func serve(t *testing.T, env []string, port string, stop syscall.Signal, name st
 	}
 }
 
-// client makes one handshake with openssl s_client, sends a line, and returns what it says.
-func client(t *testing.T, port, version string) string {
-	cmd := command(t, nil, "openssl", "s_client", "-connect", "127.0.0.1:"+port, version, "-brief")
-	cmd.Stdin = strings.NewReader("hello\n")
-	out, _ := cmd.CombinedOutput() // its status is that of the end of the connection
-	return string(out)
-}
-
-// TestSServer runs openssl s_server -async with s_client. It takes a connection at a time, and ends after so many.
-func TestSServer(t *testing.T) {
-	dir, e := plain(t), engine(t)
-	n := 20
-	if inCI {
-		n = 60
-	}
-	for _, kind := range []string{"rsa", "ec"} {
-		cert, key := certificate(t, kind)
-		for version, says := range map[string]string{"-tls1_2": "TLSv1.2", "-tls1_3": "TLSv1.3"} {
-			for name, env := range map[string][]string{"libcrypto": nil, "libasync": preload(dir)} {
-				t.Run(kind+version+" "+name, func(t *testing.T) {
-					port := freePort(t)
-					end := serve(t, env, port, 0, "openssl", "s_server", "-accept", "127.0.0.1:"+port, "-cert", cert, "-key", key,
-						"-engine", e, "-async", "-quiet", version, "-naccept", strconv.Itoa(n+1)) // with serve's own
-					for range n {
-						if out := client(t, port, version); !strings.Contains(out, "Protocol version: "+says) {
-							t.Fatalf("s_client says: %s", out)
-						}
-					}
-					if out := end(); env != nil {
-						if p := pauses(t, out); p < n {
-							t.Errorf("%d pauses in %d handshakes", p, n)
-						}
-					}
-				})
-			}
-		}
-	}
-}
-
 const haproxyConfig = `
 global
     ssl-mode-async
