@@ -156,13 +156,13 @@ static void *frees(void *w)
 /* A connection is freed while its job is paused: the place in the pool comes back, and the stack rests. */
 static void freed_while_paused(void)
 {
-    ASYNC_JOB *job = NULL, *copy;
+    ASYNC_JOB *job = NULL, *old[200], *copy;
 
     CHECK(ASYNC_init_thread(1, 0) == 1);
     for (int i = 0; i < 200; i++) {
         ctx = ASYNC_WAIT_CTX_new();
         CHECK(ASYNC_start_job(&job, ctx, &ret, engine_writes_here, &i, sizeof(i)) == ASYNC_PAUSE);
-        copy = job;
+        old[i] = job;
         if (i % 2 == 0)
             ASYNC_WAIT_CTX_free(ctx);
         else
@@ -170,7 +170,10 @@ static void freed_while_paused(void)
         FAILS(start(&job, NULL, one), ESTALE);
         CHECK(job == NULL);
         CHECK(start(&job, NULL, keeps) == ASYNC_PAUSE);
-        FAILS(start(&copy, NULL, one), ESTALE);
+        for (int k = 0; k <= i; k++) { /* also when a job has its place */
+            copy = old[k];
+            FAILS(start(&copy, NULL, one), ESTALE);
+        }
         for (int k = 0; k < LATE && k <= i; k++)
             memset(on_stack[k], 1, 64); /* the engine, late */
         CHECK(start(&job, NULL, keeps) == ASYNC_FINISH);
