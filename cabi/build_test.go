@@ -163,13 +163,19 @@ func each(t *testing.T, name string, env ...string) {
 	})
 }
 
-// compile compiles one of the programs in folder test that are not make's, and returns its path.
-func compile(t *testing.T, name string, args ...string) string {
+// needHeaders needs OpenSSL's.
+func needHeaders(t *testing.T) {
 	t.Helper()
 	need(t, "gcc", "openssl")
 	if err := exec.Command("gcc", "-fsyntax-only", "-include", "openssl/async.h", "-x", "c", os.DevNull).Run(); err != nil {
 		without(t, "OpenSSL's headers are not installed")
 	}
+}
+
+// compile compiles one of the programs in folder test that are not make's, and returns its path.
+func compile(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	needHeaders(t)
 	out := filepath.Join(t.TempDir(), name)
 	run(t, nil, "gcc", append([]string{"-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-pthread", "-o", out, "test/" + name + ".c"}, args...)...)
 	return out
