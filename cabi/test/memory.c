@@ -66,6 +66,10 @@ int main(void)
     CHECK(ASYNC_set_mem_functions(make, drop) == 1);
     ASYNC_get_mem_functions(&a, &f);
     CHECK(a == make && f == drop);
+    for (int i = 0; i < 2; i++) {
+        CHECK(ASYNC_init_thread(5, 3) == 1);
+        CHECK(allocated == 3); /* at once, and not anew */
+    }
     for (int i = 0; i < 5; i++)
         CHECK(ASYNC_start_job(&job[i], ctx, &ret, uses, &n, sizeof(n)) == ASYNC_PAUSE);
     CHECK(allocated == 5);
