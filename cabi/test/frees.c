@@ -83,6 +83,24 @@ static void cleanup_that_counts(void)
     ASYNC_WAIT_CTX_free(ctx);
 }
 
+static ASYNC_JOB *begun;
+
+static void starts(ASYNC_WAIT_CTX *w, const void *key, int fd, void *data)
+{
+    (void)key, (void)fd, (void)data;
+    CHECK(start(&begun, w, pauses) == ASYNC_PAUSE);
+}
+
+/* The job is dropped with the session, too. */
+static void cleanup_that_starts_a_job(void)
+{
+    ctx = ASYNC_WAIT_CTX_new();
+    CHECK(ASYNC_WAIT_CTX_set_wait_fd(ctx, &begun, 1, NULL, starts) == 1);
+    ASYNC_WAIT_CTX_free(ctx);
+    CHECK(begun != NULL && ASYNC_get_wait_ctx(begun) == NULL);
+    FAILS(start(&begun, NULL, one), ESTALE);
+}
+
 /* What an engine does that comes late: all of it fails, also when the session's place was taken by others. */
 static void *late(void *gone)
 {
@@ -259,6 +277,7 @@ int main(void)
 {
     cleanup_that_clears_itself();
     cleanup_that_counts();
+    cleanup_that_starts_a_job();
     freed_under_an_engine();
     freed_while_paused();
     args_of_a_dropped_job();
