@@ -64,6 +64,32 @@ func TestExportedSymbols(t *testing.T) {
 	}
 }
 
+// TestNothingFallsThrough: libcrypto has no function of the facility that is not here, under the same version.
+func TestNothingFallsThrough(t *testing.T) {
+	need(t, "gcc", "nm")
+	functions := func(library string) (all []string) {
+		for line := range strings.Lines(run(t, nil, "nm", "-D", "--with-symbol-versions", library)) {
+			if f := strings.Fields(line); strings.HasPrefix(f[len(f)-1], "ASYNC_") {
+				all = append(all, f[len(f)-1])
+			}
+		}
+		return all
+	}
+	libcrypto, err := exec.Command("gcc", "-print-file-name=libcrypto.so").Output()
+	if err != nil || !filepath.IsAbs(string(libcrypto)) {
+		without(t, "libcrypto is not installed")
+	}
+	ours, theirs := functions(filepath.Join(plain(t), "libasync.so")), functions(strings.TrimSpace(string(libcrypto)))
+	if len(theirs) < 20 {
+		t.Errorf("libcrypto has %v alone", theirs)
+	}
+	for _, f := range theirs {
+		if !slices.Contains(ours, f) {
+			t.Errorf("%s is libcrypto's", f)
+		}
+	}
+}
+
 // TestLinkage: the SONAME, no executable stack, never unloaded, and what the assembly says of CET.
 func TestLinkage(t *testing.T) {
 	need(t, "readelf")
@@ -128,6 +154,40 @@ int g(void)
 		if err != nil || !strings.Contains(string(out), wanted) || has != strings.Contains(source, "HANDLE") {
 			t.Errorf("%v, after %q:\n%s", err, source, out)
 		}
+	}
+}
+
+// TestHeaderAgrees compares the header with OpenSSL's: the compiler takes both at once, and the numbers are the same.
+func TestHeaderAgrees(t *testing.T) {
+	needHeaders(t)
+	ours, err := filepath.Abs("include/openssl/async.h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gcc := func(source string, args ...string) string {
+		t.Helper()
+		cmd := exec.Command("gcc", append(args, "-x", "c", "-")...)
+		cmd.Stdin = strings.NewReader(source)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("gcc: %v\n%s", err, out)
+		}
+		return string(out)
+	}
+	gcc("#include \""+ours+"\"\n#undef OPENSSL_ASYNC_H\n#include <openssl/async.h>\n", "-std=c11", "-fsyntax-only")
+	macros := func(file string) string {
+		var all []string
+		for line := range strings.Lines(gcc("#include "+file+"\n", "-E", "-dM")) {
+			line = strings.NewReplacer("(", "", ")", "").Replace(line) // around a -1
+			if regexp.MustCompile(`^#define (ASYNC_(FINISH|[^F])|OSSL_\w*ASYNC)`).MatchString(line) {
+				all = append(all, line)
+			}
+		}
+		slices.Sort(all)
+		return strings.Join(all, "")
+	}
+	if a, b := macros(`"`+ours+`"`), macros("<openssl/async.h>"); a != b || strings.Count(a, "\n") != 14 {
+		t.Errorf("ours:\n%s\ntheirs:\n%s", a, b)
 	}
 }
 

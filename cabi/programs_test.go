@@ -70,18 +70,19 @@ func TestTLS(t *testing.T) {
 				t.Run(kind+" "+version+" "+wake, func(t *testing.T) {
 					args := []string{e, cert, key, version, wake, handshakes()}
 					theirs, ours := run(t, nil, program, args...), run(t, preload(dir), program, args...)
+					waits := 0 // at last those of ours
 					for _, out := range []string{theirs, ours} {
 						m := regexp.MustCompile(`(\d+) handshakes, (\d+) waits, by ` + wake).FindStringSubmatch(out)
 						if m == nil {
 							t.Fatal(out)
 						}
 						made, _ := strconv.Atoi(m[1])
-						if waits, _ := strconv.Atoi(m[2]); waits < made {
+						if waits, _ = strconv.Atoi(m[2]); waits < made {
 							t.Errorf("the server did not wait for each: %s", out)
 						}
 					}
-					if n := pauses(t, ours); n < 100 {
-						t.Errorf("%d pauses", n)
+					if n := pauses(t, ours); n < waits {
+						t.Errorf("%d pauses, %d waits", n, waits)
 					}
 				})
 			}
@@ -153,45 +154,6 @@ func serve(t *testing.T, env []string, port string, stop syscall.Signal, name st
 		}
 		stdin.Close()
 		return out.String()
-	}
-}
-
-// client makes one handshake with openssl s_client, sends a line, and returns what it says.
-func client(t *testing.T, port, version string) string {
-	cmd := command(t, nil, "openssl", "s_client", "-connect", "127.0.0.1:"+port, version, "-brief")
-	cmd.Stdin = strings.NewReader("hello\n")
-	out, _ := cmd.CombinedOutput() // its status is that of the end of the connection
-	return string(out)
-}
-
-// TestSServer runs openssl s_server -async with s_client. It takes a connection at a time, and ends after so many.
-func TestSServer(t *testing.T) {
-	dir, e := plain(t), engine(t)
-	n := 20
-	if inCI {
-		n = 60
-	}
-	for _, kind := range []string{"rsa", "ec"} {
-		cert, key := certificate(t, kind)
-		for version, says := range map[string]string{"-tls1_2": "TLSv1.2", "-tls1_3": "TLSv1.3"} {
-			for name, env := range map[string][]string{"libcrypto": nil, "libasync": preload(dir)} {
-				t.Run(kind+version+" "+name, func(t *testing.T) {
-					port := freePort(t)
-					end := serve(t, env, port, 0, "openssl", "s_server", "-accept", "127.0.0.1:"+port, "-cert", cert, "-key", key,
-						"-engine", e, "-async", "-quiet", version, "-naccept", strconv.Itoa(n+1)) // with serve's own
-					for range n {
-						if out := client(t, port, version); !strings.Contains(out, "Protocol version: "+says) {
-							t.Fatalf("s_client says: %s", out)
-						}
-					}
-					if out := end(); env != nil {
-						if p := pauses(t, out); p < n {
-							t.Errorf("%d pauses in %d handshakes", p, n)
-						}
-					}
-				})
-			}
-		}
 	}
 }
 

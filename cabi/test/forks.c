@@ -129,17 +129,22 @@ static void replace(void)
 
 static _Atomic(int) stop;
 
-/* Holds the lock as often as can be. */
+/* Holds the lock for about half of the time: the jobs of a session are dropped behind it, stacks and all. */
 static void *busy(void *arg)
 {
     (void)arg;
     while (!stop) {
-        ASYNC_JOB *job = NULL;
+        ASYNC_WAIT_CTX *session = ASYNC_WAIT_CTX_new();
         int ret;
 
-        CHECK(ASYNC_start_job(&job, NULL, &ret, pauses, NULL, 0) == ASYNC_PAUSE);
-        ASYNC_cleanup_thread();
+        for (int i = 0; i < 100; i++) {
+            ASYNC_JOB *job = NULL;
+
+            CHECK(ASYNC_start_job(&job, session, &ret, pauses, NULL, 0) == ASYNC_PAUSE);
+        }
+        ASYNC_WAIT_CTX_free(session);
     }
+    ASYNC_cleanup_thread();
     return NULL;
 }
 

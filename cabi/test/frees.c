@@ -83,6 +83,24 @@ static void cleanup_that_counts(void)
     ASYNC_WAIT_CTX_free(ctx);
 }
 
+static ASYNC_JOB *begun;
+
+static void starts(ASYNC_WAIT_CTX *w, const void *key, int fd, void *data)
+{
+    (void)key, (void)fd, (void)data;
+    CHECK(start(&begun, w, pauses) == ASYNC_PAUSE);
+}
+
+/* The job is dropped with the session, too. */
+static void cleanup_that_starts_a_job(void)
+{
+    ctx = ASYNC_WAIT_CTX_new();
+    CHECK(ASYNC_WAIT_CTX_set_wait_fd(ctx, &begun, 1, NULL, starts) == 1);
+    ASYNC_WAIT_CTX_free(ctx);
+    CHECK(begun != NULL && ASYNC_get_wait_ctx(begun) == NULL);
+    FAILS(start(&begun, NULL, one), ESTALE);
+}
+
 /* What an engine does that comes late: all of it fails, also when the session's place was taken by others. */
 static void *late(void *gone)
 {
@@ -120,18 +138,31 @@ static void freed_under_an_engine(void)
     in_thread(late, ctx);
 }
 
-static char *on_stack;
+#define LATE 60 /* of the 64 jobs that are dropped before a stack is used again */
+
+static char *on_stack[LATE];
 
 static int engine_writes_here(void *p)
 {
     char result[64];
 
-    (void)p;
     memset(result, 0, sizeof(result));
-    on_stack = result;
+    on_stack[*(int *)p % LATE] = result;
     ASYNC_pause_job();
     CHECK(!"a dropped job is resumed");
     return result[0];
+}
+
+static int keeps(void *p)
+{
+    volatile char mine[4096];
+
+    (void)p;
+    memset((char *)mine, 7, sizeof(mine));
+    ASYNC_pause_job();
+    for (size_t i = 0; i < sizeof(mine); i++)
+        CHECK(mine[i] == 7);
+    return 1;
 }
 
 static void *frees(void *w)
@@ -143,23 +174,27 @@ static void *frees(void *w)
 /* A connection is freed while its job is paused: the place in the pool comes back, and the stack rests. */
 static void freed_while_paused(void)
 {
-    ASYNC_JOB *job = NULL, *copy;
+    ASYNC_JOB *job = NULL, *old[200], *copy;
 
     CHECK(ASYNC_init_thread(1, 0) == 1);
     for (int i = 0; i < 200; i++) {
         ctx = ASYNC_WAIT_CTX_new();
-        CHECK(start(&job, ctx, engine_writes_here) == ASYNC_PAUSE);
-        copy = job;
+        CHECK(ASYNC_start_job(&job, ctx, &ret, engine_writes_here, &i, sizeof(i)) == ASYNC_PAUSE);
+        old[i] = job;
         if (i % 2 == 0)
             ASYNC_WAIT_CTX_free(ctx);
         else
             in_thread(frees, ctx);
-        memset(on_stack, 1, 64); /* the engine, late */
         FAILS(start(&job, NULL, one), ESTALE);
         CHECK(job == NULL);
-        CHECK(start(&job, NULL, pauses) == ASYNC_PAUSE);
-        FAILS(start(&copy, NULL, one), ESTALE);
-        CHECK(start(&job, NULL, pauses) == ASYNC_FINISH);
+        CHECK(start(&job, NULL, keeps) == ASYNC_PAUSE);
+        for (int k = 0; k <= i; k++) { /* also when a job has its place */
+            copy = old[k];
+            FAILS(start(&copy, NULL, one), ESTALE);
+        }
+        for (int k = 0; k < LATE && k <= i; k++)
+            memset(on_stack[k], 1, 64); /* the engine, late */
+        CHECK(start(&job, NULL, keeps) == ASYNC_FINISH);
     }
     ASYNC_cleanup_thread();
 }
@@ -242,6 +277,7 @@ int main(void)
 {
     cleanup_that_clears_itself();
     cleanup_that_counts();
+    cleanup_that_starts_a_job();
     freed_under_an_engine();
     freed_while_paused();
     args_of_a_dropped_job();

@@ -66,12 +66,21 @@ int main(void)
     CHECK(ASYNC_set_mem_functions(make, drop) == 1);
     ASYNC_get_mem_functions(&a, &f);
     CHECK(a == make && f == drop);
+    for (int i = 0; i < 2; i++) {
+        CHECK(ASYNC_init_thread(5, 3) == 1);
+        CHECK(allocated == 3); /* at once, and not anew */
+    }
     for (int i = 0; i < 5; i++)
         CHECK(ASYNC_start_job(&job[i], ctx, &ret, uses, &n, sizeof(n)) == ASYNC_PAUSE);
     CHECK(allocated == 5);
     FAILS(ASYNC_set_mem_functions(make, drop), EBUSY); /* too late */
     for (int i = 0; i < 3; i++)
         CHECK(ASYNC_start_job(&job[i], ctx, &ret, uses, NULL, 0) == ASYNC_FINISH && ret == 1);
+    for (int i = 0; i < 100; i++) {
+        CHECK(ASYNC_start_job(&job[0], ctx, &ret, uses, &n, sizeof(n)) == ASYNC_PAUSE);
+        CHECK(ASYNC_start_job(&job[0], ctx, &ret, uses, NULL, 0) == ASYNC_FINISH && ret == 1);
+    }
+    CHECK(allocated == 5 && freed == 0); /* stacks are used again */
     ASYNC_WAIT_CTX_free(ctx); /* drops two */
     CHECK(freed == 0);
     ASYNC_cleanup_thread();

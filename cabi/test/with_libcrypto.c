@@ -55,10 +55,18 @@ static void contexts(void)
     OSSL_LIB_CTX_free(outer);
 }
 
+static int one(void *p) { (void)p; return 1; }
+
 static void errors(void)
 {
     unsigned long e;
     const char *function = NULL;
+    ASYNC_WAIT_CTX *ctx = ASYNC_WAIT_CTX_new();
+    ASYNC_callback_fn callback;
+    ASYNC_JOB *job = NULL;
+    OSSL_ASYNC_FD fd;
+    void *data;
+    int ret;
 
     ERR_clear_error();
     CHECK(ASYNC_init_thread(1, 2) == 0);
@@ -67,9 +75,16 @@ static void errors(void)
     CHECK(strcmp(function, "ASYNC_init_thread") == 0);
     CHECK(strcmp(ERR_reason_error_string(e), "invalid pool size") == 0);
     CHECK(ERR_get_error() == 0);
+    CHECK(ASYNC_start_job(&job, ctx, &ret, one, &ret, (size_t)-1 / 2) == ASYNC_ERR && job == NULL); /* no room for the copy */
+    CHECK(ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE);
+    ERR_clear_error();
+    CHECK(ASYNC_init_thread(1, 0) == 1); /* whatever is merely not so raises nothing */
+    CHECK(ASYNC_WAIT_CTX_get_fd(ctx, ctx, &fd, &data) == 0 && ASYNC_WAIT_CTX_clear_fd(ctx, ctx) == 0);
+    CHECK(ASYNC_WAIT_CTX_get_callback(ctx, &callback, &data) == 0);
+    CHECK(ERR_get_error() == 0);
+    ASYNC_WAIT_CTX_free(ctx);
+    ASYNC_cleanup_thread();
 }
-
-static int one(void *p) { (void)p; return 1; }
 
 static void more_errors(void)
 {
