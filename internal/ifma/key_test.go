@@ -137,8 +137,33 @@ func TestPrepare(t *testing.T) {
 			}
 			check("n", offN, n)
 			if f.folds() {
-				x := big.NewInt(1 << digitBits)
-				check("fold", f.fold(), x.ModInverse(x, n))
+				inverse := func(digits int) *big.Int {
+					x := new(big.Int).Lsh(big.NewInt(1), uint(digits*digitBits))
+					return x.ModInverse(x, n)
+				}
+				check("fold", f.fold(), inverse(1))
+				check("foldTen", f.foldTen(), inverse(block))
+				if f.twenty() > 0 {
+					m := inverse(2 * block)
+					check("foldTwenty", f.foldTwenty(), m)
+					B := new(big.Int).Lsh(big.NewInt(1), block*digitBits)
+					for i := range 2 {
+						var even, odd big.Int
+						m.DivMod(m, B, &even)
+						m.DivMod(m, B, &odd)
+						want, below := even.Sub(&even, &odd), uint64(0)
+						if want.Sign() < 0 {
+							want, below = want.Add(want, B), ^uint64(0)
+						}
+						at := f.foldTwenty() + f.d
+						if got := getBig(f.mod[at+block*i:][:block], l); got.Cmp(want) != 0 {
+							t.Errorf("%d: difference %d is %x, want %x", width, i, got, want)
+						}
+						if got := f.mod[at+2*block+i][l]; got != below {
+							t.Errorf("%d: difference %d is below zero: %x, want %x", width, i, got, below)
+						}
+					}
+				}
 			}
 			check("R²", f.rr(), new(big.Int).Exp(R, big.NewInt(2), n))
 			check("R³", f.rrr(), new(big.Int).Exp(R, big.NewInt(3), n))
