@@ -45,7 +45,7 @@ func TestCompare(t *testing.T) {
 		a, b, eq := newVecs(f.d), newVecs(f.d), newVecs(f.d)
 		var an, bn [lanes]*big.Int
 		for l := range lanes {
-			limit := new(big.Int).Lsh(n[l], 2)
+			limit := new(big.Int).Lsh(n[l], 3)
 			an[l], bn[l] = operand(r, n[l], limit), operand(r, n[l], limit)
 			setBig(a, l, an[l])
 			setBig(b, l, bn[l])
