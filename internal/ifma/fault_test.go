@@ -123,6 +123,7 @@ var places = []struct {
 }{
 	{"message before", stepLoad, false, false, false, func(w *Workspace) []vec { return w.m }},
 	{"table", stepTable, true, true, false, func(w *Workspace) []vec { return w.x.table }},
+	{"constants of a prime", stepTable, true, false, false, constants},
 	{"window", stepWindow, true, false, false, func(w *Workspace) []vec { return w.x.acc }},
 	{"residue modulo p", stepHalves, false, false, false, func(w *Workspace) []vec { return w.mp }},
 	{"residue modulo q", stepHalves, false, false, false, func(w *Workspace) []vec { return w.mq }},
@@ -133,6 +134,15 @@ var places = []struct {
 	{"message after", stepRecombine, false, false, false, func(w *Workspace) []vec { return w.m }},
 	{"modulus in the check", stepRecombine, false, false, true, func(w *Workspace) []vec { return w.n.n() }},
 	{"power in the check", stepVerify, false, false, false, func(w *Workspace) []vec { return w.v.acc }},
+}
+
+// constants are what the kernels take of the prime whose turn it is; that of the q halves is loaded after the p halves.
+func constants(w *Workspace) []vec {
+	f := &w.p
+	if w.q.mod[offK] != (vec{}) {
+		f = &w.q
+	}
+	return f.mod[:f.rr()]
 }
 
 // TestWrongKeys shows that a key spoilt after it was prepared releases nothing.
