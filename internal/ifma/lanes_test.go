@@ -11,7 +11,7 @@ import (
 func TestNewVecs(t *testing.T) {
 	for n := 1; n < 70; n++ {
 		v := newVecs(n)
-		if len(v) != n || cap(v) != n || uintptr(unsafe.Pointer(&v[0]))%64 != 0 {
+		if len(v) != n || cap(v) != n || uintptr(unsafe.Pointer(&v[0]))%4096 != 0 {
 			t.Fatalf("newVecs(%d): len %d, cap %d, at %p", n, len(v), cap(v), &v[0])
 		}
 		v[n-1][lanes-1] = 1
