@@ -12,19 +12,23 @@
 //
 // Multiplication is Montgomery's with R = 2^(52·D) for D digits, 20, 30 or 40 for the primes of keys of 2048, 3072 and
 // 4096 bits. Instead of computing quotient digits the kernels fold: the lowest digits, ten or twenty at a time, times
-// 2^-520 or 2^-1040 mod n, prepared once for each key, are added above them, which removes them. The last ten go one by one, times
-// 2^-52, and the very last takes the classical step with k = -1/n mod 2^52, which makes the result smaller, too.
-// Results are below 4n, or 5n for 40 digits, and not reduced further until they leave the
-// exponentiation; the sixteen or more bits that D digits have above the modulus pay for that:
+// 2^-520 or 2^-1040 mod n, prepared once for each key, are added above them, which removes them. The last ten go one by
+// one, times 2^-52, and the very last takes the classical step with k = -1/n mod 2^52, which makes the result smaller,
+// too. Results are below 4n, or 5n for 40 digits, and not reduced further until they leave the exponentiation; the
+// sixteen or more bits that D digits have above the modulus pay for that:
 //
-// For n < 2^(52·D-16) the product of a, b < 8n is below 64n² < n·R/2^10, that of a < R and b < n below n·R. For 40 digits there are 32
-// bits, and factors may be below 10n. Folding k digits takes t to less than t/2^(52k) + 2^(52k)·n. So when ten digits are left, t is below (1+2^-9)·2^520·n, or,
-// where twenty digits were folded and then ten, below (2+2^-9)·2^520·n. After nine more it is below 3·2^52·n or 4·2^52·n, and the
-// last step makes less than 4n or 5n of it.
+// For n < 2^(52·D-16) the product of a, b < 8n is below 64n² < n·R/2^10, that of a < R and b < n below n·R. For 40
+// digits there are 32 bits, and factors may be below 10n. So t < n·R to begin with. Folding k digits adds less than K·n,
+// for K = 2^(52k), to the whole part of t/K; what t is above K·n, it divides by K at least. So when ten digits are left,
+// t is below 2·2^520·n, or, where twenty digits were folded and then ten, 3·2^520·n. After nine more it is below
+// 3·2^52·n or 4·2^52·n, and the last step makes less than 4n or 5n of it.
 //
-// The kernels are made of blocks of ten digits by ten in registers, and Karatsuba's trick saves some of the blocks. On a Zen 5
-// it pays only because what it takes besides multiply-adds stands among them, one instruction here and there, where it is free;
-// in one lump it costs what the trick saves. The generator in _asm does that.
+// A column, the sum of what belongs to one power of 2^52 in all of this, may be below zero on the way but holds fewer
+// than 2^9 numbers below 2^52, added or subtracted: it stays within 2^61 of zero, and carries are signed.
+//
+// The kernels are made of blocks of ten digits by ten in registers, and Karatsuba's trick saves some of the blocks. On a
+// Zen 5 it pays only because what it takes besides multiply-adds stands among them, one instruction here and there, where
+// it is free; in one lump it costs what the trick saves. The generator in _asm does that.
 //
 // # Constant time
 //
