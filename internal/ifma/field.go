@@ -42,7 +42,7 @@ func (f *field) setLane(l int, prepared []uint64) { setDigits(f.mod, l, prepared
 func (f *field) n() []vec      { return f.mod[offN:][:f.d] }
 func (f *field) rrVecs() []vec { return f.mod[f.rr():][:f.d] }
 
-// montgomery sets dst = x·R mod n for x < 5n or below R.
+// montgomery sets dst = x·R mod n for x below R.
 func (f *field) montgomery(dst, x []vec) { f.mul(dst, x, f.rrVecs()) }
 
 // montgomeryWide does the same for x of up to 2d digits: x = low + high·R, each multiplied by what is missing. The result

@@ -11,7 +11,8 @@ package ifma
 //	d words   R² mod n
 //	d words   R³ mod n, for numbers of up to twice the width
 //
-// A key has these in its own digits, a workspace in the lanes. Kernels read no further than 2^-520.
+// A key has these in its own digits, a workspace in the lanes. Kernels are told where it begins and read no
+// further than what they fold with; R² and R³ they get as factors.
 type layout struct{ d int }
 
 func layoutFor(d int) layout { return layout{d} }
