@@ -38,10 +38,22 @@ const bias = 128
 // allocator divides scratch. The places are chosen so that a block doesn't load what agrees in the lowest twelve bits of
 // its address, which is to say modulo 64 words, with what it has just stored: the CPU takes the one for the other and
 // waits. For the same reason package ifma has places for what it passes.
-type allocator struct{ end int }
+type allocator struct {
+	end   int
+	taken map[int]bool
+}
 
 // at takes n words from the given one on.
 func (a *allocator) at(place, n int) words {
+	if a.taken == nil {
+		a.taken = make(map[int]bool)
+	}
+	for i := place; i < place+n; i++ {
+		if a.taken[i] {
+			panic(fmt.Sprint("scratch: word ", i, " is taken twice"))
+		}
+		a.taken[i] = true
+	}
 	a.end = max(a.end, place+n)
 	return words{regScratch, place - bias}
 }

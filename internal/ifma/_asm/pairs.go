@@ -43,7 +43,7 @@ func newPairs(n int) *pairs {
 		p.x, p.y = a.at(105, 33), a.at(169, 33)
 		p.folded, p.masks = a.at(208, 10), a.at(218, tableSize)
 		p.f = sums(256, 60)
-		p.q = a.at(256, 10) // nothing is folded to there
+		p.q = p.f.words // nothing is folded to its first ten
 		p.entry, p.unused = a.at(372, 30), a.at(402, 6)
 	}
 	a.check(n * block)

@@ -12,6 +12,9 @@ var kregs = []Register{K1, K2, K3, K4, K5, K6, K7}
 // two kernels is saved to memory that nobody wipes when the goroutine is preempted or the thread is switched. VZEROALL
 // reaches the first sixteen and also does what VZEROUPPER is for. All of it takes a few cycles in more than a thousand.
 func leave() {
+	if len(side.queue) > 0 {
+		panic("something is left on the side")
+	}
 	VZEROALL()
 	for _, r := range zregs[16:] {
 		zero(r)
