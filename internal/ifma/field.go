@@ -15,7 +15,7 @@ func scratchFor(d int) int {
 	case 30:
 		return 408
 	case 40:
-		return 548
+		return 540
 	}
 	return d + 1
 }

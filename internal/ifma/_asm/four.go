@@ -24,7 +24,7 @@ type four struct {
 	folded   words
 	isSquare bool
 
-	masks, entry, unused words
+	masks, entry words
 }
 
 const half = 2 * block
@@ -41,12 +41,13 @@ func newFour() *four {
 	p.more = newColumns(a.at(336, 50).from(-30), 80)
 	p.folded, p.h = a.at(386, 10), a.at(396, 20)
 	p.f, p.fm, p.carry = a.at(440, 10), a.at(450, 1), a.at(451, 1)
-	p.masks, p.entry, p.unused = a.at(452, tableSize), a.at(entryOf40, 40), a.at(540, 8)
+	p.masks, p.entry = a.at(452, tableSize), a.at(entryOf40, 40)
 	a.check(40)
 	return p
 }
 
-func (p *four) lookups() (masks, entry, unused words) { return p.masks, p.entry, p.unused }
+// lookups has nothing unused: there is no windowKernel for four blocks.
+func (p *four) lookups() (masks, entry, unused words) { return p.masks, p.entry, words{} }
 
 func (p *four) reduce(dst func(Register), l *lookup) {
 	p.fold(l)

@@ -60,7 +60,7 @@ func (a *allocator) at(place, n int) words {
 
 // check compares with what package ifma provides.
 func (a *allocator) check(d int) {
-	if a.end > scratchFor(d) {
+	if a.end != scratchFor(d) {
 		panic(fmt.Sprint("scratch: ", a.end, " words"))
 	}
 }
@@ -72,7 +72,7 @@ func scratchFor(d int) int {
 	case 3 * block:
 		return 408
 	}
-	return 548
+	return 540
 }
 
 // multiplication is a·b/R or a²/R, in parts, for d digits.
@@ -80,7 +80,7 @@ type multiplication interface {
 	square(a Register, l *lookup)          // the product, for b = a
 	product(a Register, b func(Register))  // the product; b loads the address of b
 	reduce(dst func(Register), l *lookup)  // the rest; dst loads where to
-	lookups() (masks, entry, unused words) // parts of scratch for a lookup
+	lookups() (masks, entry, unused words) // parts of scratch for a lookup; unused is for what windowKernel looks up in vain
 }
 
 func newMultiplication(d int) multiplication {
