@@ -167,6 +167,8 @@ EXPORT int ASYNC_init_thread(size_t max_size, size_t init_size)
 
     if (init_size > max_size)
         return FAIL(EINVAL, ASYNC_R_INVALID_POOL_SIZE);
+    if (init_size > INDEX_MASK) /* more than there can be: don't find out by filling the memory */
+        return FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
     if (!ac_register(t))
         return FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
     ac_find_libcrypto();

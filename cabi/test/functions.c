@@ -13,6 +13,7 @@ static void pools(void)
 {
     FAILS(ASYNC_init_thread(0, 1), EINVAL);
     FAILS(ASYNC_init_thread(1, 2), EINVAL);
+    FAILS(ASYNC_init_thread((size_t)-1, (size_t)-1), ENOMEM);
     CHECK(ASYNC_init_thread(3, 3) == 1);
     ASYNC_cleanup_thread();
     ASYNC_cleanup_thread();
