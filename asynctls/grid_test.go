@@ -169,15 +169,7 @@ func TestGrid(t *testing.T) {
 					t.Run(fmt.Sprintf("%s/%s/%s/%s", strings.ReplaceAll(b.name, " ", "-"), algorithm, tls.VersionName(version), role), func(t *testing.T) {
 						held := cert
 						held.PrivateKey = b.key(t, key)
-						sc := &tls.Config{Certificates: []tls.Certificate{cert}, MaxVersion: version, MinVersion: version}
-						cc := &tls.Config{RootCAs: rootsOf(cert), ServerName: "example.test"}
-						if role == "server" {
-							sc.Certificates[0] = held
-						} else {
-							sc.ClientAuth, sc.ClientCAs = tls.RequireAndVerifyClientCert, rootsOf(cert)
-							cc.Certificates = []tls.Certificate{held}
-						}
-						sc, cc = asynctls.Config(sc), asynctls.Config(cc)
+						sc, cc := gridConfigs(cert, held, version, role)
 						check := func(how string, sErr, cErr error) {
 							t.Helper()
 							mine, other := sErr, cErr
@@ -212,6 +204,20 @@ func TestGrid(t *testing.T) {
 	}
 }
 
+// gridConfigs has the server or the client, as role says, hold the certificate as held; the other side has what it takes to
+// check it.
+func gridConfigs(cert, held tls.Certificate, version uint16, role string) (sc, cc *tls.Config) {
+	sc = &tls.Config{Certificates: []tls.Certificate{cert}, MaxVersion: version, MinVersion: version}
+	cc = &tls.Config{RootCAs: rootsOf(cert), ServerName: "example.test"}
+	if role == "server" {
+		sc.Certificates[0] = held
+	} else {
+		sc.ClientAuth, sc.ClientCAs = tls.RequireAndVerifyClientCert, rootsOf(cert)
+		cc.Certificates = []tls.Certificate{held}
+	}
+	return asynctls.Config(sc), asynctls.Config(cc)
+}
+
 // An engine that never answers: a handshake waits until its time is over, as a job and blocking; then its place is free,
 // and the operation forgotten.
 func TestGridNeverAnswers(t *testing.T) {
@@ -222,15 +228,7 @@ func TestGridNeverAnswers(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/%s/%s", algorithm, tls.VersionName(version), role), func(t *testing.T) {
 					e, _ := newGate(t)
 					held := withEngine(t, e, cert)
-					sc := &tls.Config{Certificates: []tls.Certificate{cert}, MaxVersion: version, MinVersion: version}
-					cc := &tls.Config{RootCAs: rootsOf(cert), ServerName: "example.test"}
-					if role == "server" {
-						sc.Certificates[0] = held
-					} else {
-						sc.ClientAuth, sc.ClientCAs = tls.RequireAndVerifyClientCert, rootsOf(cert)
-						cc.Certificates = []tls.Certificate{held}
-					}
-					sc, cc = asynctls.Config(sc), asynctls.Config(cc)
+					sc, cc := gridConfigs(cert, held, version, role)
 					short, long := &asynctls.Options{Pool: newPool(t, 1), HandshakeTimeout: 1}, &asynctls.Options{Pool: newPool(t, 1)}
 					so, co := short, long
 					if role == "client" {
