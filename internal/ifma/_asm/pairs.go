@@ -185,9 +185,7 @@ func (p *pairs) fold(label string, i, there, columns int, l *lookup, each func()
 	LEAQ(words{regMod, offFoldTen(p.n * block)}.at(0), ptrX)
 	loop(label, p.n, count1, func() {
 		each()
-		if l != nil {
-			l.one()
-		}
+		l.one()
 		side.spread(200)
 		mulBlock(newColumns(words{ptrT, 0}, 2*block).fill(0, there), 0, words{ptrX, 0}, p.q)
 		side.drain()
