@@ -27,8 +27,6 @@ type Options struct {
 	HighWater int
 	// Context, if not nil, gives its values, but not its end, to the contexts of handshakes.
 	Context context.Context
-
-	now func() time.Duration // since epoch, if a loop has read the clock already
 }
 
 // ErrNoPool is the error of a Conn that was made without a pool of jobs.
@@ -88,19 +86,14 @@ func NewClientConn(t Transport, c *tls.Config, o *Options) *Conn {
 }
 
 func newConn(t Transport, o *Options) *Conn {
-	c := new(Conn)
-	c.init(t, o)
-	return c
-}
-
-func (c *Conn) init(t Transport, o *Options) {
 	if o == nil {
 		o = defaultOptions
 	}
-	c.t, c.o, c.last = t, o, o.sinceEpoch()
+	c := &Conn{t: t, o: o, last: sinceEpoch()}
 	if o.Pool == nil {
 		c.err = ErrNoPool
 	}
+	return c
 }
 
 // ConnectionState returns the connection's state; ok is false before the handshake is done, while the connection

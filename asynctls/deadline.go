@@ -5,12 +5,7 @@ import "time"
 // epoch is what times are counted from: a Duration takes a third of a Time's memory.
 var epoch = time.Now()
 
-func (o *Options) sinceEpoch() time.Duration {
-	if o.now != nil {
-		return o.now()
-	}
-	return time.Since(epoch)
-}
+func sinceEpoch() time.Duration { return time.Since(epoch) }
 
 // Deadline returns when Timeout is to be called if nothing has happened until then: at the end of the time for the
 // handshake, also that of a renegotiation, for idleness, or for what Close still has to send. It is zero for never. It
@@ -28,7 +23,7 @@ func (c *Conn) Deadline() time.Time {
 // nil.
 func (c *Conn) Timeout() error {
 	after, what := c.patience()
-	if after <= 0 || c.o.sinceEpoch() < c.last+after {
+	if after <= 0 || sinceEpoch() < c.last+after {
 		return nil
 	}
 	if c.err == nil || c.phase == closing {

@@ -4,7 +4,7 @@
 //
 //   - Config, for a plain net/http server: keys of an engine take part in handshakes, bound to each one's context.
 //     Lookups is for a GetCertificate that blocks, here as with the next two.
-//   - Server, for connections by the ten thousand on a few event loops of this project (package reactor).
+//   - Package tlsserver, for connections by the ten thousand on a few event loops of this project (package reactor).
 //   - Conn, for an event loop of your own, over a socket or over two buffers (memory BIOs).
 //
 // The package does not know the engine. A private key takes part by having a method

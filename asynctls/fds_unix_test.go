@@ -9,13 +9,14 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 )
 
 // Without a callback the engine's wait fd tells when to go on: it is among those that changed, once, becomes readable when
 // the result is there, and goes with the handshake.
 func TestWaitFDs(t *testing.T) {
 	e, gate := newGate(t)
-	sc, cc := configs(t, e)
+	sc, cc := tlstest.Configs(t, e)
 	o := &asynctls.Options{Pool: newPool(t, 0)}
 	s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
 	s.SetAsyncCallback(nil, nil)

@@ -5,13 +5,14 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 )
 
 // FuzzBuffers feeds arbitrary bytes, cut anyhow, to a server or a client, before, in or after the handshake: nothing
 // panics, no job stays behind, and nothing grows beyond what came in by more than an answer.
 func FuzzBuffers(f *testing.F) {
-	e := newEngine(f)
-	sc, cc := configs(f, e)
+	e := tlstest.NewEngine(f)
+	sc, cc := tlstest.Configs(f, e)
 	hello := newSide(f, asynctls.NewClientConn, cc, &asynctls.Options{Pool: newPool(f, 0)})
 	hello.Handshake()
 	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"), byte(3), byte(0))

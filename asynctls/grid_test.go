@@ -3,10 +3,6 @@ package asynctls_test
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -20,6 +16,7 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/engine"
 )
 
@@ -151,18 +148,11 @@ func (w *watched) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]by
 	return w.Signer.Sign(r, digest, opts)
 }
 
-// keys are made once.
-var keys = sync.OnceValue(func() map[string]crypto.Signer {
-	ec, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	_, ed, _ := ed25519.GenerateKey(rand.Reader)
-	return map[string]crypto.Signer{"RSA": rsaKey(), "ECDSA": ec, "Ed25519": ed}
-})
-
 // Whatever the engine of the server's or of the client's key does, the handshake ends as it should, over a transport of
 // one byte at a time; jobs and places come back. The same config serves a tls.Conn that blocks.
 func TestGrid(t *testing.T) {
-	for algorithm, key := range keys() {
-		cert := newCert(t, key)
+	for algorithm, key := range tlstest.Keys() {
+		cert := tlstest.NewCert(t, key)
 		for _, b := range behaviours {
 			for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 				for _, role := range []string{"server", "client"} {
@@ -208,11 +198,11 @@ func TestGrid(t *testing.T) {
 // check it.
 func gridConfigs(cert, held tls.Certificate, version uint16, role string) (sc, cc *tls.Config) {
 	sc = &tls.Config{Certificates: []tls.Certificate{cert}, MaxVersion: version, MinVersion: version}
-	cc = &tls.Config{RootCAs: rootsOf(cert), ServerName: "example.test"}
+	cc = &tls.Config{RootCAs: tlstest.RootsOf(cert), ServerName: "example.test"}
 	if role == "server" {
 		sc.Certificates[0] = held
 	} else {
-		sc.ClientAuth, sc.ClientCAs = tls.RequireAndVerifyClientCert, rootsOf(cert)
+		sc.ClientAuth, sc.ClientCAs = tls.RequireAndVerifyClientCert, tlstest.RootsOf(cert)
 		cc.Certificates = []tls.Certificate{held}
 	}
 	return asynctls.Config(sc), asynctls.Config(cc)
@@ -221,13 +211,13 @@ func gridConfigs(cert, held tls.Certificate, version uint16, role string) (sc, c
 // An engine that never answers: a handshake waits until its time is over, as a job and blocking; then its place is free,
 // and the operation forgotten.
 func TestGridNeverAnswers(t *testing.T) {
-	for algorithm, key := range keys() {
-		cert := newCert(t, key)
+	for algorithm, key := range tlstest.Keys() {
+		cert := tlstest.NewCert(t, key)
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 			for _, role := range []string{"server", "client"} {
 				t.Run(fmt.Sprintf("%s/%s/%s", algorithm, tls.VersionName(version), role), func(t *testing.T) {
 					e, _ := newGate(t)
-					held := withEngine(t, e, cert)
+					held := tlstest.WithEngine(t, e, cert)
 					sc, cc := gridConfigs(cert, held, version, role)
 					short, long := &asynctls.Options{Pool: newPool(t, 1), HandshakeTimeout: 1}, &asynctls.Options{Pool: newPool(t, 1)}
 					so, co := short, long
@@ -277,7 +267,7 @@ func TestGridNeverAnswers(t *testing.T) {
 					if err := mine.HandshakeContext(ctx); err == nil || !strings.Contains(err.Error(), context.DeadlineExceeded.Error()) {
 						t.Error("blocking:", err)
 					}
-					if err := receive(t, "the other side", errs); err == nil {
+					if err := tlstest.Receive(t, "the other side", errs); err == nil {
 						t.Error("the other side is content")
 					}
 				})

@@ -33,7 +33,7 @@ func (c *Conn) Handshake() error {
 		c.err = err
 		return err
 	}
-	c.phase, c.last = open, c.o.sinceEpoch()
+	c.phase, c.last = open, sinceEpoch()
 	if c.jobs {
 		c.jobs = c.tls.ConnectionState().Version < tls.VersionTLS13 // which has no renegotiation
 	}
@@ -98,7 +98,7 @@ func (c *Conn) Close() error {
 			c.tls.Close() // says close_notify; what can fail is the transport, which says so below
 		}
 		c.end(closing, net.ErrClosed)
-		c.last = c.o.sinceEpoch()
+		c.last = sinceEpoch()
 	}
 	if c.t.Buffered() > 0 {
 		if err := c.t.Flush(); err != nil {

@@ -10,14 +10,15 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/engine"
 )
 
 // Fifty connections and a pool of one: everybody is served, each after a wake, and nobody polls. Those that are given up
 // while they wait pass their turn on.
 func TestLine(t *testing.T) {
-	e, sc, cc := newEngine(t), newPool(t, 0), newPool(t, 1)
-	serverConfig, clientConfig := configs(t, e)
+	e, sc, cc := tlstest.NewEngine(t), newPool(t, 0), newPool(t, 1)
+	serverConfig, clientConfig := tlstest.Configs(t, e)
 	type pair struct{ s, c *side }
 	var pairs []pair
 	woken := make(chan int, 1000)
@@ -76,7 +77,7 @@ func TestLine(t *testing.T) {
 
 // A callback that panics when a place comes free fails its own connection, not the one that frees the place.
 func TestCallbackPanicsInLine(t *testing.T) {
-	_, clientConfig := configs(t, newEngine(t))
+	_, clientConfig := tlstest.Configs(t, tlstest.NewEngine(t))
 	o := &asynctls.Options{Pool: newPool(t, 1)}
 	a, b, c := newSide(t, asynctls.NewClientConn, clientConfig, o), newSide(t, asynctls.NewClientConn, clientConfig, o), newSide(t, asynctls.NewClientConn, clientConfig, o)
 	b.SetAsyncCallback(func(any) { panic("the callback's") }, nil)
@@ -100,7 +101,7 @@ func TestCallbackPanicsInLine(t *testing.T) {
 // The callback may be set, changed and unset at any time; with the one that is set when the engine is done.
 func TestCallbackChanges(t *testing.T) {
 	e, gate := newGate(t)
-	sc, cc := configs(t, e)
+	sc, cc := tlstest.Configs(t, e)
 	for _, late := range []bool{false, true} {
 		o := &asynctls.Options{Pool: newPool(t, 0)}
 		s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
@@ -144,7 +145,7 @@ func TestCallbackChanges(t *testing.T) {
 // Also while it stands in line for a place: with the one that is set when a place comes free. With none it goes on when
 // it is asked to.
 func TestCallbackChangesInLine(t *testing.T) {
-	_, clientConfig := configs(t, newEngine(t))
+	_, clientConfig := tlstest.Configs(t, tlstest.NewEngine(t))
 	for _, unset := range []bool{false, true} {
 		o := &asynctls.Options{Pool: newPool(t, 1)}
 		first, second := newSide(t, asynctls.NewClientConn, clientConfig, o), newSide(t, asynctls.NewClientConn, clientConfig, o)
@@ -174,7 +175,7 @@ func TestCloseWhileEngineIsFull(t *testing.T) {
 	go e.Do(context.Background(), engine.Func(func() error { close(running); <-full; return nil }))
 	defer close(full)
 	<-running
-	sc, cc := configs(t, e)
+	sc, cc := tlstest.Configs(t, e)
 	for name, end := range map[string]func(*asynctls.Conn){"Close": func(c *asynctls.Conn) { c.Close() }, "Abort": (*asynctls.Conn).Abort} {
 		o := &asynctls.Options{Pool: newPool(t, 1)}
 		s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, &asynctls.Options{Pool: newPool(t, 1)})
@@ -193,8 +194,8 @@ func TestCloseWhileEngineIsFull(t *testing.T) {
 // The deadlines of a handshake, of idleness and of Close, with time that stands still meanwhile.
 func TestDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := newEngine(t)
-		sc, cc := configs(t, e)
+		e := tlstest.NewEngine(t)
+		sc, cc := tlstest.Configs(t, e)
 		pool := newPool(t, 0)
 		o := &asynctls.Options{Pool: pool, HandshakeTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 		until := func(s *side, want time.Duration) {

@@ -11,6 +11,7 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/engine"
 	"asynccrypto/engine/workers"
 )
@@ -19,7 +20,7 @@ import (
 // need none.
 func TestLookups(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cert := newCert(t, rsaKey())
+		cert := tlstest.NewCert(t, tlstest.RSAKey())
 		e, err := workers.New(workers.Options{Workers: 100})
 		if err != nil {
 			t.Fatal(err)
@@ -44,7 +45,7 @@ func TestLookups(t *testing.T) {
 			},
 		}, do))
 		quick := asynctls.Config(&tls.Config{Certificates: []tls.Certificate{cert}})
-		cc := &tls.Config{RootCAs: rootsOf(cert), ServerName: "example.test"}
+		cc := &tls.Config{RootCAs: tlstest.RootsOf(cert), ServerName: "example.test"}
 		o := &asynctls.Options{Pool: pool}
 		begin := time.Now()
 		var pairs [][2]*side

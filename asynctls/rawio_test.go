@@ -13,12 +13,13 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 )
 
 // Both sides over sockets, on one goroutine, which goes on with one until it wants what the other has to do. What they
 // hold is sent by Flush; closed, their fds are.
 func TestConnOverSockets(t *testing.T) {
-	sc, cc := configs(t, newEngine(t))
+	sc, cc := tlstest.Configs(t, tlstest.NewEngine(t))
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -84,7 +84,7 @@ func (c *Conn) goOn() error {
 	switch {
 	case !over:
 		if s.paused && !began {
-			c.last = c.o.sinceEpoch()
+			c.last = sinceEpoch()
 		}
 		return err
 	case err != nil:
@@ -120,7 +120,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 // active notes that a byte was read or written, where somebody will ask.
 func (c *Conn) active() {
 	if c.o.IdleTimeout > 0 || c.jobs { // a renegotiation has a deadline as well
-		c.last = c.o.sinceEpoch()
+		c.last = sinceEpoch()
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 )
 
 // ends are the ways to end a connection, and what its methods return afterwards.
@@ -31,7 +32,7 @@ func TestEndAtEveryStep(t *testing.T) {
 		e, gate := newGate(t)
 		abandoned := 0
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-			sc, cc := configs(t, e)
+			sc, cc := tlstest.Configs(t, e)
 			sc.MinVersion, sc.MaxVersion = version, version
 			for _, how := range ends {
 				for _, role := range []string{"server", "client"} {
@@ -156,9 +157,9 @@ func TestFromInside(t *testing.T) {
 		"panic": func(s *side) error { panic("from inside") },
 		"exit":  func(s *side) error { runtime.Goexit(); return nil },
 	}
-	e := newEngine(t)
+	e := tlstest.NewEngine(t)
 	for name, call := range calls {
-		sc, cc := configs(t, e)
+		sc, cc := tlstest.Configs(t, e)
 		pool := newPool(t, 2)
 		var s *side
 		var called error
@@ -203,7 +204,7 @@ func refused(err error) error {
 // The pool is closed under a handshake that is paused, and one that is in line.
 func TestPoolCloses(t *testing.T) {
 	e, _ := newGate(t)
-	sc, cc := configs(t, e)
+	sc, cc := tlstest.Configs(t, e)
 	pool := newPool(t, 1)
 	o := &asynctls.Options{Pool: pool}
 	a, b := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
