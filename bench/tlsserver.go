@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/tlsserver"
 	"asynccrypto/engine"
 	"asynccrypto/engine/multibuffer"
 )
@@ -22,7 +23,7 @@ import (
 const (
 	kindGoroutine = "goroutine" // a goroutine for each connection
 	kindHTTP      = "net/http"
-	kindLoop      = "loop" // asynctls.Server
+	kindLoop      = "loop" // tlsserver.Server
 )
 
 // tlsSpec is a server to start.
@@ -55,7 +56,7 @@ type tlsServer struct {
 	handshakes, resumed, failed atomic.Uint64
 
 	e    *engine.Engine
-	loop *asynctls.Server
+	loop *tlsserver.Server
 	addr string
 }
 
@@ -140,7 +141,7 @@ func (s *tlsServer) serve(spec *tlsSpec) error {
 		h := &http.Server{Handler: http.HandlerFunc(answer), TLSConfig: config, ErrorLog: log.New(failures{s}, "", 0)}
 		go h.ServeTLS(ln, "", "")
 	case kindLoop:
-		s.loop = &asynctls.Server{TLS: config, Handler: echoHandler{}, Loops: 1}
+		s.loop = &tlsserver.Server{TLS: config, Handler: echoHandler{}, Loops: 1}
 		go s.loop.Serve(ln)
 	default:
 		return fmt.Errorf("no such kind of server: %s", spec.Kind)
@@ -207,9 +208,9 @@ func (f failures) Write(p []byte) (int, error) {
 
 type echoHandler struct{}
 
-func (echoHandler) Open(*asynctls.ServerConn) error             { return nil }
-func (echoHandler) Data(c *asynctls.ServerConn, p []byte) error { _, err := c.Write(p); return err }
-func (echoHandler) Closed(*asynctls.ServerConn, error)          {}
+func (echoHandler) Open(*tlsserver.Conn) error             { return nil }
+func (echoHandler) Data(c *tlsserver.Conn, p []byte) error { _, err := c.Write(p); return err }
+func (echoHandler) Closed(*tlsserver.Conn, error)          {}
 
 // bounded is a key that so many goroutines may use at a time.
 type bounded struct {

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/tlsserver"
 )
 
 // serveOptions are the options of serve; those of numbers are 0 where they were not given.
@@ -47,7 +47,7 @@ type service interface {
 	// connections is how many are open.
 	connections() int
 	// Stats is for metrics.
-	Stats() asynctls.ServerStats
+	Stats() tlsserver.Stats
 }
 
 func serveCommand(args []string, std stdio) error {

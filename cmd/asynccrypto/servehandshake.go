@@ -12,7 +12,7 @@ const notInTime = "not done in time"
 
 // peerName is the address of the other end, as far as the system still knows it.
 func peerName(addr net.Addr) string {
-	if addr == nil || addr.Network() == "buffers" { // asynctls's, for none
+	if addr == nil || addr.Network() == "unknown" { // tlsserver's, for none
 		return "a peer that has gone"
 	}
 	return addr.String()

@@ -14,7 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/tlsserver"
 )
 
 // httpService serves files, or the page about the connection, by net/http. All that is not plain there is its tls.Config.
@@ -78,10 +78,10 @@ func (s *httpService) connState(c net.Conn, state http.ConnState) {
 func (s *httpService) connections() int { return int(s.conns.Load()) }
 
 // Stats implements metrics.Server. There are no jobs: net/http has a goroutine for each connection.
-func (s *httpService) Stats() asynctls.ServerStats {
+func (s *httpService) Stats() tlsserver.Stats {
 	shaking := 0
 	s.shaking.Range(func(any, any) bool { shaking++; return true })
-	return asynctls.ServerStats{
+	return tlsserver.Stats{
 		Accepted:    s.accepted.Load(),
 		Handshakes:  s.handshakes.Load(),
 		Resumed:     s.resumed.Load(),

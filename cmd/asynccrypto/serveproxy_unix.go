@@ -14,13 +14,13 @@ import (
 	"runtime"
 	"time"
 
-	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/tlsserver"
 )
 
 // proxyService ends TLS before a plain backend. Each connection's two sockets belong to one event loop; there is no
 // goroutine for any of them.
 type proxyService struct {
-	server      asynctls.Server
+	server      tlsserver.Server
 	backend     *backend
 	dialTimeout time.Duration
 	log         *serveLog
@@ -40,7 +40,7 @@ func newProxyService(o *serveOptions, config *tls.Config, l *serveLog) (service,
 	}
 	p := &proxyService{backend: b, dialTimeout: o.dialTimeout, log: l}
 	handshakes := cmp.Or(o.maxHandshakes, 1000)
-	p.server = asynctls.Server{
+	p.server = tlsserver.Server{
 		TLS:           config,
 		Handler:       p,
 		Loops:         o.loops,
@@ -59,14 +59,14 @@ func newProxyService(o *serveOptions, config *tls.Config, l *serveLog) (service,
 func (p *proxyService) describe() string { return p.what }
 
 func (p *proxyService) serve(ln net.Listener) error {
-	if err := p.server.Serve(ln); !errors.Is(err, asynctls.ErrServerClosed) {
+	if err := p.server.Serve(ln); !errors.Is(err, tlsserver.ErrClosed) {
 		return err
 	}
 	return nil
 }
 
 // Stats implements metrics.Server.
-func (p *proxyService) Stats() asynctls.ServerStats { return p.server.Stats() }
+func (p *proxyService) Stats() tlsserver.Stats { return p.server.Stats() }
 
 func (p *proxyService) connections() int {
 	s := p.Stats()
@@ -89,8 +89,8 @@ func (p *proxyService) shutdown(ctx context.Context) error {
 
 // The Handler. A relay does the work.
 
-// Open implements asynctls.Handler.
-func (p *proxyService) Open(c *asynctls.ServerConn) error {
+// Open implements tlsserver.Handler.
+func (p *proxyService) Open(c *tlsserver.Conn) error {
 	r := &relay{p: p, c: c}
 	c.Value = r
 	c.Pause() // until there is somebody to pass it on to
@@ -98,32 +98,32 @@ func (p *proxyService) Open(c *asynctls.ServerConn) error {
 	return nil
 }
 
-// Data implements asynctls.Handler.
-func (p *proxyService) Data(c *asynctls.ServerConn, b []byte) error {
+// Data implements tlsserver.Handler.
+func (p *proxyService) Data(c *tlsserver.Conn, b []byte) error {
 	c.Value.(*relay).fromClient(b)
 	return nil
 }
 
-// EOF implements asynctls.EOFHandler.
-func (p *proxyService) EOF(c *asynctls.ServerConn) error {
+// EOF implements tlsserver.EOFHandler.
+func (p *proxyService) EOF(c *tlsserver.Conn) error {
 	c.Value.(*relay).clientEnded()
 	return nil
 }
 
-// Writable implements asynctls.WriteHandler.
-func (p *proxyService) Writable(c *asynctls.ServerConn) error {
+// Writable implements tlsserver.WriteHandler.
+func (p *proxyService) Writable(c *tlsserver.Conn) error {
 	c.Value.(*relay).clientTook()
 	return nil
 }
 
-// Shutdown implements asynctls.ShutdownHandler: only the two ends know when a connection is done.
-func (p *proxyService) Shutdown(*asynctls.ServerConn) {}
+// Shutdown implements tlsserver.ShutdownHandler: only the two ends know when a connection is done.
+func (p *proxyService) Shutdown(*tlsserver.Conn) {}
 
-// Closed implements asynctls.Handler.
-func (p *proxyService) Closed(c *asynctls.ServerConn, err error) {
+// Closed implements tlsserver.Handler.
+func (p *proxyService) Closed(c *tlsserver.Conn, err error) {
 	c.Value.(*relay).close()
 	switch {
-	case err == nil, err == io.EOF, errors.Is(err, asynctls.ErrServerClosed), errors.Is(err, os.ErrDeadlineExceeded): // -idle
+	case err == nil, err == io.EOF, errors.Is(err, tlsserver.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded): // -idle
 		return
 	}
 	p.log.failed("connection failed", peerName(c.RemoteAddr()), errorText(err))

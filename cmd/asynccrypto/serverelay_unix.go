@@ -10,6 +10,7 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/tlsserver"
 	"asynccrypto/reactor"
 )
 
@@ -20,7 +21,7 @@ import (
 // that neither takes half for the whole.
 type relay struct {
 	p     *proxyService
-	c     *asynctls.ServerConn
+	c     *tlsserver.Conn
 	sock  *asynctls.Socket // the backend's, nil before
 	watch *reactor.Socket
 	timer *reactor.Timer // of dialling
