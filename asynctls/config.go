@@ -65,21 +65,3 @@ func bind(cert *tls.Certificate, ctx context.Context) *tls.Certificate {
 	bound.PrivateKey = key.WithContext(ctx)
 	return &bound
 }
-
-// rebinding returns c for a client that may renegotiate. crypto/tls does that with a background context, in which keys
-// don't find their job.
-func rebinding(c *tls.Config, conn *Conn) *tls.Config {
-	get := c.GetClientCertificate
-	if get == nil {
-		return c
-	}
-	c = c.Clone() // one for each connection; what clients share, the session cache, it shares
-	c.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		cert, err := get(info)
-		if err != nil || conn.s == nil {
-			return cert, err
-		}
-		return bind(cert, conn.context(conn.s.job)), nil
-	}
-	return c
-}
