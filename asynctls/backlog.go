@@ -1,6 +1,9 @@
 package asynctls
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // backlog is a queue of bytes. An empty one holds no memory, because most connections are idle most of the time.
 type backlog struct {
@@ -8,11 +11,13 @@ type backlog struct {
 	head int
 }
 
-// maxBlock is the largest block that is kept, so that a burst leaves no more than this behind.
-const maxBlock = 64 << 10
+const (
+	minBlock = 4096
+	maxBlock = 64 << 10 // larger blocks are not kept, so that a burst leaves no more than this behind
+)
 
 // blocks are the buffers of backlogs.
-var blocks = sync.Pool{New: func() any { return new(make([]byte, 0, 4096)) }}
+var blocks = sync.Pool{New: func() any { return new(make([]byte, 0, minBlock)) }}
 
 func (q *backlog) len() int {
 	if q.b == nil {
@@ -49,6 +54,21 @@ func (q *backlog) block() {
 		q.b = blocks.Get().(*[]byte)
 	}
 }
+
+// room returns free memory behind the queued bytes, at least one byte and at most limit. What is written there is queued
+// by extend.
+func (q *backlog) room(limit int) []byte {
+	q.block()
+	b := *q.b
+	if len(b) == cap(b) {
+		b = slices.Grow(b, minBlock)
+		*q.b = b
+	}
+	return b[len(b):min(cap(b), len(b)+limit)]
+}
+
+// extend queues the first n bytes of what room returned.
+func (q *backlog) extend(n int) { *q.b = (*q.b)[:len(*q.b)+n] }
 
 // drop removes the first n bytes.
 func (q *backlog) drop(n int) {

@@ -67,4 +67,5 @@ func (c *Conn) end(p phase) {
 	if c.err == nil {
 		c.err = net.ErrClosed
 	}
+	c.dropInput()
 }

@@ -23,7 +23,8 @@ type Options struct {
 	IdleTimeout time.Duration
 	// HighWater is how many bytes the transport may hold before Write returns ErrWantWrite; 0 means 64 KB. Read does so
 	// with 32 KB more. The count is Transport.Buffered and nothing else: the bytes that were taken out of Buffers are no
-	// longer bounded, so take them when the wire has room, not before.
+	// longer bounded, so take them when the wire has room, not before. HighWater also bounds the input that the Conn
+	// takes from the transport while it waits for an engine or for the pool.
 	HighWater int
 	// Context, if not nil, gives its values, but not its end, to the contexts of handshakes.
 	Context context.Context
@@ -49,6 +50,7 @@ type Conn struct {
 	o     *Options
 	tls   *tls.Conn
 	op    *operation // the handshake, or a Read of a client that may renegotiate; nil if there is none
+	ahead *input     // taken from the transport and not read yet; nil if there is none
 	wake  atomic.Pointer[callback]
 	err   error         // all methods fail with it; nil while all is well
 	last  time.Duration // since epoch; the deadline counts from here

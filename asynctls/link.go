@@ -14,7 +14,7 @@ type link Conn
 // of returning ErrWouldBlock.
 func (l *link) Read(p []byte) (int, error) {
 	for {
-		n, err := l.t.Read(p)
+		n, err := (*Conn)(l).readInput(p)
 		if n > 0 || err != error(ErrWouldBlock) || !l.inHandshake() {
 			return n, err
 		}

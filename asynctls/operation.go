@@ -27,33 +27,28 @@ type operation struct {
 	readErr error
 }
 
-// opState is where an operation is. Each call of one of the Conn's methods drives it on until it pauses or ends.
+// opState is where an operation is. Each call of one of the Conn's methods that finds it unfinished drives it on, until it
+// pauses or ends.
 //
-//	               the pool is full               the pool has room
-//	  unstarted ---------------------> inLine -----------------------+
-//	      |                                                          |
-//	      | the pool has room                                        |
-//	      v                                                          |
-//	   running <-----------------------------------------------------+
-//	    | | | ^
-//	    | | | |  no input: pause       +----------------+
-//	    | | | +----------------------- | waitingForPeer | ErrWantRead
-//	    | | +------------------------> +----------------+
-//	    | | | ^
-//	    | | | |  an engine: pause      +------------------+
-//	    | | | +----------------------- | waitingForEngine | ErrWantAsync
-//	    | | +------------------------> +------------------+
-//	    | |
-//	    | |  Close or Abort called
-//	    | |  inside the job            +----------------+
-//	    | +--------------------------> | closeRequested | -----> the connection is aborted
-//	    |                              +----------------+
-//	    |
-//	    |  the job has returned        +------+
-//	    +----------------------------> | done | only a Read that has a result; any other operation is dropped
-//	                                   +------+
+//	unstarted --------------------------+ the pool is full
+//	    |                               v
+//	    | the pool has room          inLine            ErrWantAsyncJob
+//	    |                               |
+//	    v                               | the pool has room
+//	 running <--------------------------+
+//	    ^ |
+//	    | +---- no input --------> waitingForPeer      ErrWantRead
+//	    +-------- the next call -------+
+//	    ^ |
+//	    | +---- an engine works -> waitingForEngine    ErrWantAsync
+//	    +-------- the next call -------+
+//	      |
+//	      +---- Close or Abort --> closeRequested      the connection is aborted when control comes back
+//	      |     called in the job
+//	      |
+//	      +---- the job returns -> done                a Read that has a result; any other operation is dropped
 //
-// Conn's Close, Abort and Timeout cancel the operation in any other state.
+// Close, Abort and Timeout cancel the operation in each other state.
 type opState uint8
 
 const (
@@ -106,6 +101,7 @@ func (c *Conn) drive(fn async.Func) (over bool, err error) {
 		op.state = running
 		out, err = op.job.Resume()
 	case before == inLine && !op.notified.Load():
+		c.takeInput()
 		return false, ErrWantAsyncJob
 	case op.fault.Load() != nil:
 		err = op.fault.Load() // a connection that cannot be woken must not go on as if it could
@@ -127,6 +123,9 @@ func (c *Conn) drive(fn async.Func) (over bool, err error) {
 		return false, ErrWantRead
 	case out == async.Paused:
 		op.state = waitingForEngine
+		if before == waitingForEngine { // the call came too early, perhaps because there is input
+			c.takeInput()
+		}
 		return false, ErrWantAsync
 	case out == async.NoJobs:
 		op.state = inLine
