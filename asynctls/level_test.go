@@ -134,20 +134,20 @@ func (l *levelConn) resume(gate chan error) (err error) {
 func TestLevelTriggeredLoop(t *testing.T) {
 	const pieces = 100
 	e, gate := newGate(t)
-	open, _ := tlstest.Configs(t, tlstest.NewEngine(t))
+	fast := tlstest.NewEngine(t)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for _, role := range []string{"server", "client"} {
 			t.Run(tls.VersionName(version)+" "+role, func(t *testing.T) {
 				start := func() *levelConn {
-					slow, cc := tlstest.Configs(t, e)
 					o, peers := &asynctls.Options{Pool: newPool(t, 0)}, &asynctls.Options{Pool: newPool(t, 0)}
-					cc.MinVersion, cc.MaxVersion = version, version
 					if role == "server" {
-						return newLevelConn(t, asynctls.NewServerConn, slow, o, newSide(t, asynctls.NewClientConn, cc, peers))
+						sc, cc := tlstest.Configs(t, e)
+						cc.MaxVersion = version
+						return newLevelConn(t, asynctls.NewServerConn, sc, o, newSide(t, asynctls.NewClientConn, cc, peers))
 					}
-					cert := tlstest.WithEngine(t, e, tlstest.NewCert(t, tlstest.RSAKey()))
-					cc.Certificates = []tls.Certificate{cert}
-					sc := open.Clone()
+					sc, cc := tlstest.Configs(t, fast)
+					cc.MaxVersion = version
+					cc.Certificates = []tls.Certificate{tlstest.WithEngine(t, e, tlstest.NewCert(t, tlstest.RSAKey()))}
 					sc.ClientAuth = tls.RequireAnyClientCert
 					return newLevelConn(t, asynctls.NewClientConn, asynctls.Config(cc), o, newSide(t, asynctls.NewServerConn, sc, peers))
 				}
