@@ -300,7 +300,7 @@ func shakeAll(t *testing.T, s, c *side) (sErr, cErr error) {
 // shakeBlocking handshakes with crypto/tls alone.
 func shakeBlocking(sc, cc *tls.Config) (sErr, cErr error) {
 	a, b := net.Pipe()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := tlstest.Limit()
 	a.SetDeadline(deadline)
 	b.SetDeadline(deadline)
 	done := make(chan struct{})

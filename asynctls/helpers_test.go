@@ -11,6 +11,7 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/engine/workers"
 )
 
@@ -64,7 +65,7 @@ func carry(from, to *side, n int) bool {
 // shake drives both sides until their handshakes are done, n bytes at a time.
 func shake(t testing.TB, a, b *side, n int) (aErr, bErr error) {
 	t.Helper()
-	limit := time.Now().Add(20 * time.Second)
+	limit := tlstest.Limit()
 	aErr, bErr = asynctls.ErrWantRead, asynctls.ErrWantRead
 	for (asynctls.Wants(aErr) || asynctls.Wants(bErr)) && time.Now().Before(limit) {
 		if asynctls.Wants(aErr) {

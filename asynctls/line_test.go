@@ -66,7 +66,7 @@ func TestLine(t *testing.T) {
 				t.Fatal("woken after it was given up:", i)
 			}
 			finish(i)
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Until(tlstest.Limit())):
 			t.Fatalf("%d were served and %d given up; nobody is woken", served, abandoned)
 		}
 	}

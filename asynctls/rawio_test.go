@@ -152,7 +152,7 @@ func TestSocketOfABlockingFD(t *testing.T) {
 	defer unix.Close(fds[1])
 	s := asynctls.NewSocket(async.FD(fds[0]))
 	defer s.Close()
-	defer time.AfterFunc(5*time.Second, func() { unix.Shutdown(fds[1], unix.SHUT_RDWR) }).Stop()
+	defer time.AfterFunc(time.Minute, func() { unix.Shutdown(fds[1], unix.SHUT_RDWR) }).Stop()
 	if n, err := s.Read(make([]byte, 10)); n != 0 || err != error(asynctls.ErrWouldBlock) {
 		t.Error(n, err)
 	}

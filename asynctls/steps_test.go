@@ -76,11 +76,7 @@ func TestEndAtEveryStep(t *testing.T) {
 			t.Errorf("%d abandoned: %+v", abandoned, s)
 		}
 	})
-	for limit := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
-		if time.Now().After(limit) {
-			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
-		}
-	}
+	tlstest.Await(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= before })
 }
 
 // steps takes n steps of a handshake. An engine's answer is a step too. open tells whether it was done before, computes

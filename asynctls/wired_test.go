@@ -11,9 +11,9 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 )
 
 // wired is a Conn over a socket that one goroutine uses as if it blocked: it does what the ErrWant errors ask for.
@@ -37,7 +37,7 @@ func newWired(t testing.TB, nc net.Conn, make_ makeConn, c *tls.Config, o *async
 		default:
 		}
 	}, nil)
-	nc.SetDeadline(time.Now().Add(20 * time.Second))
+	nc.SetDeadline(tlstest.Limit())
 	done := make(chan struct{})
 	t.Cleanup(func() { close(done) })
 	go func() {

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
@@ -86,28 +85,5 @@ func TestServerWrongListener(t *testing.T) {
 		if err := s.Serve(listen(t, "tcp", "127.0.0.1:0")); err == nil {
 			t.Error("served")
 		}
-	}
-}
-
-// A connection that came before Serve is as the others: it has no Nagle, which would hold back a second small write for
-// as long as the client delays its acknowledgement.
-func TestServerEarlyClient(t *testing.T) {
-	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
-	ln := listen(t, "tcp", "127.0.0.1:0")
-	raw := dialRaw(t, ln.Addr().String())
-	serveOn(t, &tlsserver.Server{TLS: server, Handler: &funcs{data: func(c *tlsserver.Conn, p []byte) error {
-		c.Write(p[:1])
-		_, err := c.Write(p[1:])
-		return err
-	}}}, ln)
-	c := tls.Client(raw, client)
-	ask(t, c, "hello")
-	begun := time.Now()
-	const n = 100
-	for range n {
-		ask(t, c, "hello")
-	}
-	if each := time.Since(begun) / n; each > 20*time.Millisecond {
-		t.Error(each, "each")
 	}
 }

@@ -56,6 +56,6 @@ func TestServerOutOfFDs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer late.Close()
-	late.SetDeadline(time.Now().Add(20 * time.Second))
+	late.SetDeadline(tlstest.Limit())
 	ask(t, tls.Client(late, client), "at last")
 }

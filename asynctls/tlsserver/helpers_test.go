@@ -57,7 +57,7 @@ func dial(t testing.TB, addr string, config *tls.Config) *tls.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(tlstest.Limit(t))
+	c.SetDeadline(tlstest.Limit())
 	return c
 }
 
@@ -69,7 +69,7 @@ func dialRaw(t testing.TB, addr string) *net.TCPConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(tlstest.Limit(t))
+	c.SetDeadline(tlstest.Limit())
 	return c.(*net.TCPConn)
 }
 

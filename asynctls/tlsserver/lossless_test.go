@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
@@ -89,12 +88,8 @@ func TestServerShutdownLosesNothing(t *testing.T) {
 		})
 	}
 	tlstest.Await(t, "some traffic", func() bool { return rounds.Load() > 10*n })
-	begun := time.Now()
 	if err := s.Shutdown(t.Context()); err != nil {
 		t.Error(err)
-	}
-	if d := time.Since(begun); d > 10*time.Second {
-		t.Error("it took", d)
 	}
 	clients.Wait()
 	for addr, total := range got {

@@ -37,6 +37,7 @@ func (h *pausing) Data(c *tlsserver.Conn, p []byte) error {
 
 // While a connection is paused it gives no data; nothing of it is lost, nor is the end.
 func TestServerPause(t *testing.T) {
+	t.Parallel()
 	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
 	h := new(pausing)
 	c, err := tls.Dial("tcp", serve(t, &tlsserver.Server{TLS: server, Handler: h, Loops: 1}), client)
@@ -94,14 +95,12 @@ func TestServerAwaitSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(time.Minute))
+	c.SetDeadline(tlstest.Limit())
 	const size = 40 << 20 // more than the buffers of both sockets hold
 	if _, err := c.Write(make([]byte, size)); err != nil {
 		t.Fatal(err)
 	}
-	for h.got.Load() < size {
-		time.Sleep(time.Millisecond)
-	}
+	tlstest.Await(t, "the data", func() bool { return h.got.Load() >= size })
 	if _, err := io.ReadFull(c, make([]byte, size)); err != nil {
 		t.Error(err)
 	}

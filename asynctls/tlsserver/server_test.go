@@ -2,13 +2,12 @@ package tlsserver_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"asynccrypto/asynctls"
 	"asynccrypto/asynctls/internal/tlstest"
@@ -152,7 +151,11 @@ func TestServerFeatures(t *testing.T) {
 // Shutdown sends all that was written, and says close_notify.
 func TestServerShutdown(t *testing.T) {
 	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
-	s := &tlsserver.Server{TLS: server, Handler: echo{}}
+	var read atomic.Int64
+	s := &tlsserver.Server{TLS: server, Handler: &funcs{data: func(c *tlsserver.Conn, p []byte) error {
+		read.Add(int64(len(p)))
+		return echo{}.Data(c, p)
+	}}}
 	c, err := tls.Dial("tcp", serve(t, s), client)
 	if err != nil {
 		t.Fatal(err)
@@ -165,12 +168,10 @@ func TestServerShutdown(t *testing.T) {
 	if _, err := io.ReadFull(c, make([]byte, 16)); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(50 * time.Millisecond) // for the rest to be there
+	tlstest.Await(t, "the server to have read it", func() bool { return read.Load() == int64(len(sent)) })
 	down := make(chan error, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		down <- s.Shutdown(ctx)
+		down <- s.Shutdown(t.Context())
 	}()
 	got, err := io.ReadAll(c)
 	if err != nil || len(got) != len(sent)-16 {

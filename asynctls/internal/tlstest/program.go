@@ -58,7 +58,7 @@ func Start(t testing.TB, name string, args ...string) *Program {
 // Expect waits for a line of output that contains text, and returns the rest of that line.
 func (p *Program) Expect(t testing.TB, text string) string {
 	t.Helper()
-	timeout := time.After(time.Until(Limit(t)))
+	timeout := time.After(time.Until(Limit()))
 	var seen []string
 	for {
 		select {
