@@ -5,7 +5,8 @@ import (
 	"sync"
 )
 
-// backlog is a queue of bytes. An empty one holds no memory, because most connections are idle most of the time.
+// backlog is a queue of bytes. An empty one holds no memory, because most connections are idle
+// most of the time.
 type backlog struct {
 	b    *[]byte // from blocks; nil when empty
 	head int
@@ -13,7 +14,7 @@ type backlog struct {
 
 const (
 	minBlock = 4096
-	maxBlock = 64 << 10 // larger blocks are not kept, so that a burst leaves no more than this behind
+	maxBlock = 64 << 10 // larger blocks are not kept, which bounds what a burst leaves behind
 )
 
 // blocks are the buffers of backlogs.
@@ -40,7 +41,8 @@ func (q *backlog) add(p []byte) {
 	}
 	q.block()
 	if q.head > 0 && len(*q.b)+len(p) > cap(*q.b) {
-		// The bytes are moved to the front, and the block does not grow, as long as that frees enough to be worth the copy.
+		// The bytes are moved to the front, and the block does not grow, as long as that frees
+		// enough to be worth the copy.
 		if n := q.len(); n <= q.head {
 			*q.b = append((*q.b)[:0], q.bytes()...)
 			q.head = 0
@@ -55,8 +57,8 @@ func (q *backlog) block() {
 	}
 }
 
-// room returns free memory behind the queued bytes, at least one byte and at most limit. What is written there is queued
-// by extend.
+// room returns free memory behind the queued bytes, at least one byte and at most limit. What
+// is written there is queued by extend.
 func (q *backlog) room(limit int) []byte {
 	q.block()
 	b := *q.b

@@ -15,8 +15,8 @@ import (
 	"asynccrypto/asynctls/internal/tlstest"
 )
 
-// The certificate that a prepared config serves is the one that crypto/tls would have chosen, for every kind of config
-// and of ClientHello.
+// The certificate that a prepared config serves is the one that crypto/tls would have chosen,
+// for every kind of config and of ClientHello.
 func TestChoiceOfCertificate(t *testing.T) {
 	named := func(algorithm string, names ...string) tls.Certificate {
 		return tlstest.NewCertFor(t, tlstest.Keys()[algorithm], names...)
@@ -86,7 +86,8 @@ func TestChoiceOfCertificate(t *testing.T) {
 	}
 }
 
-// RSA key exchange, which decrypts, goes through the engine; so do client certificates, by either way.
+// RSA key exchange, which decrypts, goes through the engine; so do client certificates, by
+// either way.
 func TestKeysOfTheEngine(t *testing.T) {
 	e, pool := tlstest.NewEngine(t), newPool(t, 0)
 	cert := tlstest.NewCert(t, tlstest.RSAKey())
@@ -131,8 +132,8 @@ func TestKeysOfTheEngine(t *testing.T) {
 
 func unrelated() crypto.Signer { k, _ := rsa.GenerateKey(rand.Reader, 2048); return k }
 
-// Session tickets resume with one prepared config, with a GetConfigForClient that returns the same config each time or a
-// fresh one, and when the keys of that config are set anew.
+// Session tickets resume with one prepared config, with a GetConfigForClient that returns the
+// same config each time or a fresh one, and when the keys of that config are set anew.
 func TestTickets(t *testing.T) {
 	e, pool := tlstest.NewEngine(t), newPool(t, 0)
 	cert := tlstest.NewCert(t, tlstest.RSAKey())

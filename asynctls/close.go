@@ -2,12 +2,14 @@ package asynctls
 
 import "net"
 
-// Close ends the connection. It cancels a handshake under way: the handshake's job unwinds and frees its place, and what
-// an engine still computes for it is dropped. On an open connection it says close_notify.
+// Close ends the connection. It cancels a handshake under way: the handshake's job unwinds and
+// frees its place, and what an engine still computes for it is dropped. On an open connection
+// it says close_notify.
 //
-// Close returns [ErrWantWrite] until the transport has sent what it holds, then closes the transport and returns its
-// error; later calls return nil. It may be called at any time. Call it after another method has failed, too: the alert
-// that tells the peer why is lost otherwise. For a peer that takes nothing use [Conn.Deadline], or [Conn.Abort].
+// Close returns [ErrWantWrite] until the transport has sent what it holds, then closes the
+// transport and returns its error; later calls return nil. It may be called at any time. Call
+// it after another method has failed, too: the alert that tells the peer why is lost otherwise.
+// For a peer that takes nothing use [Conn.Deadline], or [Conn.Abort].
 func (c *Conn) Close() error {
 	if c.phase == closed {
 		return nil
@@ -18,7 +20,7 @@ func (c *Conn) Close() error {
 	if c.phase != closing {
 		c.endOperation()
 		if c.phase == open {
-			c.tls.Close() // says close_notify; an error would be the transport's, which Flush returns below
+			c.tls.Close() // says close_notify; Flush returns the transport's error below
 		}
 		c.end(closing)
 		c.last = sinceEpoch()
@@ -37,16 +39,17 @@ func (c *Conn) Close() error {
 	return c.t.Close()
 }
 
-// Abort ends the connection at once; what the transport still holds is lost. Called inside the handshake, by one of the
-// functions of the [tls.Config], it ends the connection when that function returns.
+// Abort ends the connection at once; what the transport still holds is lost. Called inside the
+// handshake, by one of the functions of the [tls.Config], it ends the connection when that
+// function returns.
 func (c *Conn) Abort() {
 	if c.phase != closed && !c.requestClose() {
 		c.abort()
 	}
 }
 
-// requestClose makes drive's caller abort the connection if this call comes from inside the job. It reports whether it
-// does.
+// requestClose makes drive's caller abort the connection if this call comes from inside the
+// job. It reports whether it does.
 func (c *Conn) requestClose() bool {
 	if c.op == nil || !c.op.state.inJob() {
 		return false

@@ -11,20 +11,22 @@ import (
 	"asynccrypto/async"
 )
 
-// Options are the settings of a [Conn]. Any number of connections may share them. Do not change them while one uses them.
+// Options are the settings of a [Conn]. Any number of connections may share them. Do not change
+// them while one uses them.
 type Options struct {
-	// Pool runs the handshakes, and its limit bounds those under way. It is required. With a pool for each event loop, a
-	// loop's coroutines stay on its own processor.
+	// Pool runs the handshakes, and its limit bounds those under way. It is required. With a
+	// pool for each event loop, a loop's coroutines stay on its own processor.
 	Pool *async.Pool
-	// HandshakeTimeout bounds a handshake, from NewServerConn or NewClientConn on; 0 means 10 seconds, a negative value no
-	// bound. See Conn.Deadline.
+	// HandshakeTimeout bounds a handshake, from NewServerConn or NewClientConn on; 0 means 10
+	// seconds, a negative value no bound. See Conn.Deadline.
 	HandshakeTimeout time.Duration
 	// IdleTimeout is how long a connection may go without a byte read or written; 0 means for ever.
 	IdleTimeout time.Duration
-	// HighWater is how many bytes the transport may hold before Write returns ErrWantWrite; 0 means 64 KB. Read does so
-	// with 32 KB more. The count is Transport.Buffered and nothing else: the bytes that were taken out of Buffers are no
-	// longer bounded, so take them when the wire has room, not before. HighWater also bounds the input that the Conn
-	// takes from the transport while it waits for an engine or for the pool.
+	// HighWater is how many bytes the transport may hold before Write returns ErrWantWrite; 0
+	// means 64 KB. Read does so with 32 KB more. The count is Transport.Buffered and nothing
+	// else: the bytes that were taken out of Buffers are no longer bounded, so take them when
+	// the wire has room, not before. HighWater also bounds the input that the Conn takes from
+	// the transport while it waits for an engine or for the pool.
 	HighWater int
 	// Context, if not nil, gives its values, but not its end, to the contexts of handshakes.
 	Context context.Context
@@ -40,16 +42,18 @@ const (
 
 var defaultOptions = new(Options)
 
-// Conn is a TLS connection over a [Transport]: a tls.Conn that never blocks. One goroutine at a time may use it; only the
-// function set by [Conn.SetAsyncCallback] is called elsewhere. Read and Write go on with the handshake first, if that is
-// not done. Reading and writing do not depend on each other. Call Close, or Abort, when done.
+// Conn is a TLS connection over a [Transport]: a tls.Conn that never blocks. One goroutine at a
+// time may use it; only the function set by [Conn.SetAsyncCallback] is called elsewhere. Read
+// and Write go on with the handshake first, if that is not done. Reading and writing do not
+// depend on each other. Call Close, or Abort, when done.
 //
-// After each call the transport may hold bytes that have to be sent: see [Transport] and its Flush.
+// After each call the transport may hold bytes that have to be sent: see [Transport] and its
+// Flush.
 type Conn struct {
 	t     Transport
 	o     *Options
 	tls   *tls.Conn
-	op    *operation // the handshake, or a Read of a client that may renegotiate; nil if there is none
+	op    *operation // the handshake, or a Read that may renegotiate; nil if there is none
 	ahead *input     // taken from the transport and not read yet; nil if there is none
 	wake  atomic.Pointer[callback]
 	err   error         // all methods fail with it; nil while all is well
@@ -59,7 +63,8 @@ type Conn struct {
 	readInJob bool
 }
 
-// phase is where a connection is in its life. A connection that fails keeps its phase, with err set, until Close.
+// phase is where a connection is in its life. A connection that fails keeps its phase, with err
+// set, until Close.
 //
 //	             handshake done          Close            all output is sent
 //	handshaking ----------------> open ---------> closing -------------------> closed
@@ -75,17 +80,17 @@ const (
 	closed
 )
 
-// NewServerConn returns the server side of a TLS connection over t, which the [Conn] owns from now on. c is preferably a
-// configuration that [Config] has prepared, once for all connections. o must not be nil. Nothing is sent or read before
-// the first Handshake, Read or Write.
+// NewServerConn returns the server side of a TLS connection over t, which the [Conn] owns from
+// now on. c is preferably a configuration that [Config] has prepared, once for all connections.
+// o must not be nil. Nothing is sent or read before the first Handshake, Read or Write.
 func NewServerConn(t Transport, c *tls.Config, o *Options) *Conn {
 	conn := newConn(t, o)
 	conn.tls = tls.Server((*link)(conn), c)
 	return conn
 }
 
-// NewClientConn returns the client side of a TLS connection over t; see [NewServerConn]. As for [tls.Client], c must have
-// a ServerName or InsecureSkipVerify.
+// NewClientConn returns the client side of a TLS connection over t; see [NewServerConn]. As for
+// [tls.Client], c must have a ServerName or InsecureSkipVerify.
 func NewClientConn(t Transport, c *tls.Config, o *Options) *Conn {
 	conn := newConn(t, o)
 	if c != nil && c.Renegotiation != tls.RenegotiateNever {
@@ -106,8 +111,8 @@ func newConn(t Transport, o *Options) *Conn {
 	return c
 }
 
-// bindRenegotiations returns c with its client certificates bound to the job that renegotiates. crypto/tls renegotiates
-// with a background context, in which keys do not find their job.
+// bindRenegotiations returns c with its client certificates bound to the job that renegotiates.
+// crypto/tls renegotiates with a background context, in which keys do not find their job.
 func (conn *Conn) bindRenegotiations(c *tls.Config) *tls.Config {
 	get := c.GetClientCertificate
 	if get == nil {
@@ -132,8 +137,8 @@ func (c *Conn) highWater() int {
 	return defaultHighWater
 }
 
-// ConnectionState returns the connection's state. ok is false before the handshake is done, while the connection
-// renegotiates, and once it is closed.
+// ConnectionState returns the connection's state. ok is false before the handshake is done,
+// while the connection renegotiates, and once it is closed.
 func (c *Conn) ConnectionState() (state tls.ConnectionState, ok bool) {
 	if c.phase != open || c.op.underWay() {
 		return state, false // a paused job may hold the mutex that the tls.Conn would wait for

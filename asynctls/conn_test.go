@@ -76,7 +76,8 @@ func TestNoPool(t *testing.T) {
 	}
 }
 
-// ALPN as in crypto/tls: the server's first that the client knows as well, and no connection if there is none.
+// ALPN as in crypto/tls: the server's first that the client knows as well, and no connection if
+// there is none.
 func TestALPN(t *testing.T) {
 	e, pool := tlstest.NewEngine(t), newPool(t, 0)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {

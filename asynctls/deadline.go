@@ -2,10 +2,11 @@ package asynctls
 
 import "time"
 
-// Deadline returns the time at which to call Timeout, or the zero time for never. It is the end of the time that the
-// handshake, or a renegotiation, may take; or that an open connection may be idle; or that Close may take to send the
-// output. It moves with every byte read or written, but a timer does not have to move with it: let the timer call
-// Timeout, and set it again to the new Deadline. A Conn has no timer of its own.
+// Deadline returns the time at which to call Timeout, or the zero time for never. It is the end
+// of the time that the handshake, or a renegotiation, may take; or that an open connection may
+// be idle; or that Close may take to send the output. It moves with every byte read or written,
+// but a timer does not have to move with it: let the timer call Timeout, and set it again to
+// the new Deadline. A Conn has no timer of its own.
 func (c *Conn) Deadline() time.Time {
 	if after, _ := c.timeLimit(); after > 0 {
 		return epoch.Add(c.last + after)
@@ -13,9 +14,10 @@ func (c *Conn) Deadline() time.Time {
 	return time.Time{}
 }
 
-// Timeout ends the connection, as Abort does, if its Deadline has passed, and returns the error that all later calls
-// return. [errors.Is] reports that it is [os.ErrDeadlineExceeded], unless the connection had failed before. If the
-// Deadline has not passed, Timeout does nothing and returns nil.
+// Timeout ends the connection, as Abort does, if its Deadline has passed, and returns the error
+// that all later calls return. [errors.Is] reports that it is [os.ErrDeadlineExceeded], unless
+// the connection had failed before. If the Deadline has not passed, Timeout does nothing and
+// returns nil.
 func (c *Conn) Timeout() error {
 	after, what := c.timeLimit()
 	if after <= 0 || sinceEpoch() < c.last+after {
@@ -28,8 +30,8 @@ func (c *Conn) Timeout() error {
 	return c.err
 }
 
-// timeLimit returns how long the connection may stay as it is, 0 or less for ever, and what the error says when that time
-// is over.
+// timeLimit returns how long the connection may stay as it is, 0 or less for ever, and what the
+// error says when that time is over.
 func (c *Conn) timeLimit() (after time.Duration, what string) {
 	switch {
 	case c.phase == handshaking || c.phase == open && c.op.underWay():
@@ -42,7 +44,8 @@ func (c *Conn) timeLimit() (after time.Duration, what string) {
 	return 0, ""
 }
 
-// closeTimeout always has a bound, because nothing else would end a connection that the caller has closed.
+// closeTimeout always has a bound, because nothing else would end a connection that the caller
+// has closed.
 func (o *Options) closeTimeout() time.Duration {
 	if d := o.handshakeTimeout(); d > 0 {
 		return d

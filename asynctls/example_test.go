@@ -16,7 +16,8 @@ import (
 	"asynccrypto/engine/workers"
 )
 
-// A net/http server whose signatures are an engine's: TLSConfig goes through Config, and that is all.
+// A net/http server whose signatures are an engine's: TLSConfig goes through Config, and that
+// is all.
 func ExampleConfig() {
 	cert, err := tls.LoadX509KeyPair("cert.pem", "key.pem")
 	if err != nil {
@@ -33,8 +34,8 @@ func ExampleConfig() {
 	log.Fatal(srv.ListenAndServeTLS("", ""))
 }
 
-// loopConn is what event-driven network libraries give their handlers, in short. All of it is called on the loop, but for
-// Wake.
+// loopConn is what event-driven network libraries give their handlers, in short. All of it is
+// called on the loop, but for Wake.
 type loopConn interface {
 	Next(n int) ([]byte, error)  // what has come in; -1 for all
 	Write(p []byte) (int, error) // takes all of p
@@ -68,7 +69,8 @@ func (s *echoServer) OnTraffic(c loopConn) {
 	in, _ := c.Next(-1)
 	x.buf.Feed(in)
 	var p [4096]byte
-	// Who takes nothing is not read from: half of HighWater leaves room for what Read may make crypto/tls answer.
+	// Who takes nothing is not read from: half of HighWater leaves room for what Read may make
+	// crypto/tls answer.
 	for err := error(nil); err == nil && c.OutboundBuffered()+x.buf.Buffered() < 32<<10; {
 		var n int
 		if n, err = x.tls.Read(p[:]); n > 0 { // shakes hands first
@@ -85,8 +87,9 @@ func (s *echoServer) OnTraffic(c loopConn) {
 
 func (s *echoServer) OnClose(c loopConn) { c.Context().(*echoSession).tls.Abort() }
 
-// A handler for an event loop of somebody else's, over two buffers in memory. It leaves out what examples/gnet has:
-// deadlines, a bound on Unread, and going on, with what was left unread, once a slow peer has taken some.
+// A handler for an event loop of somebody else's, over two buffers in memory. It leaves out
+// what examples/gnet has: deadlines, a bound on Unread, and going on, with what was left
+// unread, once a slow peer has taken some.
 func Example_eventLoop() {
 	pool, _ := async.NewPool(1000, 0) // handshakes under way on this loop
 	defer pool.Close()

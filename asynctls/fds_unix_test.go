@@ -12,8 +12,8 @@ import (
 	"asynccrypto/asynctls/internal/tlstest"
 )
 
-// Without a callback the engine's wait fd tells when to go on: it is among those that changed, once, becomes readable when
-// the result is there, and goes with the handshake.
+// Without a callback the engine's wait fd tells when to go on: it is among those that changed,
+// once, becomes readable when the result is there, and goes with the handshake.
 func TestWaitFDs(t *testing.T) {
 	e, gate := newGate(t)
 	sc, cc := tlstest.Configs(t, e)

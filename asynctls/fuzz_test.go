@@ -8,8 +8,9 @@ import (
 	"asynccrypto/asynctls/internal/tlstest"
 )
 
-// FuzzBuffers feeds arbitrary bytes, cut anyhow, to a server or a client, before, in or after the handshake: nothing
-// panics, no job stays behind, and nothing grows beyond what came in by more than an answer.
+// FuzzBuffers feeds arbitrary bytes, cut anyhow, to a server or a client, before, in or after
+// the handshake: nothing panics, no job stays behind, and nothing grows beyond what came in by
+// more than an answer.
 func FuzzBuffers(f *testing.F) {
 	e := tlstest.NewEngine(f)
 	sc, cc := tlstest.Configs(f, e)

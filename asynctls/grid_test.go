@@ -33,8 +33,8 @@ func newTestEngine(t testing.TB, depth int, h func(*engine.Request)) *engine.Eng
 	return e
 }
 
-// behaviours are what an engine may do. Each returns the key held by such an engine, whose error the handshake is to end
-// with, if any.
+// behaviours are what an engine may do. Each returns the key held by such an engine, whose
+// error the handshake is to end with, if any.
 var behaviours = []struct {
 	name string
 	key  func(t *testing.T, key crypto.Signer) crypto.Signer
@@ -148,8 +148,9 @@ func (w *watched) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]by
 	return w.Signer.Sign(r, digest, opts)
 }
 
-// Whatever the engine of the server's or of the client's key does, the handshake ends as it should, over a transport of
-// one byte at a time; jobs and places come back. The same config serves a tls.Conn that blocks.
+// Whatever the engine of the server's or of the client's key does, the handshake ends as it
+// should, over a transport of one byte at a time; jobs and places come back. The same config
+// serves a tls.Conn that blocks.
 func TestGrid(t *testing.T) {
 	for algorithm, key := range tlstest.Keys() {
 		cert := tlstest.NewCert(t, key)
@@ -194,8 +195,8 @@ func TestGrid(t *testing.T) {
 	}
 }
 
-// gridConfigs has the server or the client, as role says, hold the certificate as held; the other side has what it takes to
-// check it.
+// gridConfigs has the server or the client, as role says, hold the certificate as held; the
+// other side has what it takes to check it.
 func gridConfigs(cert, held tls.Certificate, version uint16, role string) (sc, cc *tls.Config) {
 	sc = &tls.Config{Certificates: []tls.Certificate{cert}, MaxVersion: version, MinVersion: version}
 	cc = &tls.Config{RootCAs: tlstest.RootsOf(cert), ServerName: "example.test"}
@@ -208,8 +209,8 @@ func gridConfigs(cert, held tls.Certificate, version uint16, role string) (sc, c
 	return asynctls.Config(sc), asynctls.Config(cc)
 }
 
-// An engine that never answers: a handshake waits until its time is over, as a job and blocking; then its place is free,
-// and the operation forgotten.
+// An engine that never answers: a handshake waits until its time is over, as a job and
+// blocking; then its place is free, and the operation forgotten.
 func TestGridNeverAnswers(t *testing.T) {
 	for algorithm, key := range tlstest.Keys() {
 		cert := tlstest.NewCert(t, key)
@@ -267,7 +268,7 @@ func TestGridNeverAnswers(t *testing.T) {
 					if err := mine.HandshakeContext(ctx); err == nil || !strings.Contains(err.Error(), context.DeadlineExceeded.Error()) {
 						t.Error("blocking:", err)
 					}
-					mine.NetConn().Close() // as any program does; crypto/tls does so only if it waits for its peer when time is up
+					mine.NetConn().Close() // which crypto/tls does only if it waits for its peer then
 					if err := tlstest.Receive(t, "the other side", errs); err == nil {
 						t.Error("the other side is content")
 					}
@@ -277,7 +278,8 @@ func TestGridNeverAnswers(t *testing.T) {
 	}
 }
 
-// shakeAll is shake one byte at a time, and after a failure each side is closed and what it says heard by the other.
+// shakeAll is shake one byte at a time, and after a failure each side is closed and what it
+// says heard by the other.
 func shakeAll(t *testing.T, s, c *side) (sErr, cErr error) {
 	t.Helper()
 	sErr, cErr = shake(t, s, c, 1)

@@ -6,10 +6,11 @@ import (
 	"asynccrypto/async"
 )
 
-// Handshake begins the handshake or goes on with it. It returns nil when the handshake is done, one of the ErrWant errors
-// when it cannot go on now, and any other error when it has failed: that of crypto/tls, [ErrEngine], or an
-// [*async.PanicError] if one of the functions of the [tls.Config] panicked. The transport then holds the alert that tells
-// the peer why. Call Close until it no longer returns [ErrWantWrite], or the alert is lost.
+// Handshake begins the handshake or goes on with it. It returns nil when the handshake is done,
+// one of the ErrWant errors when it cannot go on now, and any other error when it has failed:
+// that of crypto/tls, [ErrEngine], or an [*async.PanicError] if one of the functions of the
+// [tls.Config] panicked. The transport then holds the alert that tells the peer why. Call Close
+// as long as it returns [ErrWantWrite], or the alert is lost.
 func (c *Conn) Handshake() error {
 	if c.err != nil {
 		return c.err
@@ -35,14 +36,16 @@ func (c *Conn) Handshake() error {
 	}
 	c.phase, c.last = open, sinceEpoch()
 	if c.readInJob {
-		c.readInJob = c.tls.ConnectionState().Version < tls.VersionTLS13 // TLS 1.3 has no renegotiation
+		// TLS 1.3 has no renegotiation.
+		c.readInJob = c.tls.ConnectionState().Version < tls.VersionTLS13
 	}
 	return nil
 }
 
 func (c *Conn) handshakeJob(j async.Job) error { return c.tls.HandshakeContext(c.jobContext(j)) }
 
-// flush sends what the transport can send. The next Write or Read returns the error, if there is one.
+// flush sends what the transport can send. The next Write or Read returns the error, if there
+// is one.
 func (c *Conn) flush() {
 	if c.t.Buffered() > 0 {
 		_ = c.t.Flush()

@@ -53,7 +53,8 @@ func newSide(t testing.TB, make func(asynctls.Transport, *tls.Config, *asynctls.
 
 func chanOfOne() chan struct{} { return make(chan struct{}, 1) }
 
-// carry moves what one side has sent to the other, at most n bytes at a time; it reports whether there was any.
+// carry moves what one side has sent to the other, at most n bytes at a time; it reports
+// whether there was any.
 func carry(from, to *side, n int) bool {
 	out := from.buf.Out()
 	out = out[:min(n, len(out))]

@@ -22,7 +22,8 @@ func open(t testing.TB, sc, cc *tls.Config, o *asynctls.Options) (s, c *side) {
 	return s, c
 }
 
-// Bytes that are no handshake, too much of one, or the beginning of one get what crypto/tls gives them; no job is left.
+// Bytes that are no handshake, too much of one, or the beginning of one get what crypto/tls
+// gives them; no job is left.
 func TestHostileBytes(t *testing.T) {
 	e, pool := tlstest.NewEngine(t), newPool(t, 1)
 	sc, cc := tlstest.Configs(t, e)
@@ -72,7 +73,8 @@ func TestHostileBytes(t *testing.T) {
 	}
 }
 
-// After the handshake too: garbage, a stream that ends in the middle, one that ends without close_notify.
+// After the handshake too: garbage, a stream that ends in the middle, one that ends without
+// close_notify.
 func TestHostileBytesLater(t *testing.T) {
 	e, pool := tlstest.NewEngine(t), newPool(t, 0)
 	sc, cc := tlstest.Configs(t, e)
@@ -108,8 +110,8 @@ func TestHostileBytesLater(t *testing.T) {
 	}
 }
 
-// Two sides that have much to tell each other, each with a transport that takes little, get it told: what one has not sent
-// yet does not keep it from reading.
+// Two sides that have much to tell each other, each with a transport that takes little, get it
+// told: what one has not sent yet does not keep it from reading.
 func TestBothTalk(t *testing.T) {
 	sc, cc := tlstest.Configs(t, tlstest.NewEngine(t))
 	s, c := open(t, sc, cc, &asynctls.Options{Pool: newPool(t, 0), HighWater: 1000})
@@ -142,8 +144,8 @@ func TestBothTalk(t *testing.T) {
 	t.Error("they are stuck:", written, read)
 }
 
-// A peer that takes nothing makes nothing grow. Write takes a part and says how much, Read reads on, until answers to the
-// peer fill the transport too.
+// A peer that takes nothing makes nothing grow. Write takes a part and says how much, Read
+// reads on, until answers to the peer fill the transport too.
 func TestHighWater(t *testing.T) {
 	sc, cc := tlstest.Configs(t, tlstest.NewEngine(t))
 	s, c := open(t, sc, cc, &asynctls.Options{Pool: newPool(t, 0), HighWater: 10000})

@@ -14,7 +14,8 @@ import (
 	"asynccrypto/asynctls/internal/tlstest"
 )
 
-// startHTTP serves over HTTP/1 and HTTP/2 with a prepared config, as a user would; the answer is the protocol.
+// startHTTP serves over HTTP/1 and HTTP/2 with a prepared config, as a user would; the answer
+// is the protocol.
 func startHTTP(t *testing.T, c *tls.Config) (addr string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -30,8 +31,8 @@ func startHTTP(t *testing.T, c *tls.Config) (addr string) {
 	return ln.Addr().String()
 }
 
-// net/http with a prepared config: Go's client and curl, both protocols, client certificates and tickets, and every full
-// handshake's signature is the engine's.
+// net/http with a prepared config: Go's client and curl, both protocols, client certificates
+// and tickets, and every full handshake's signature is the engine's.
 func TestHTTP(t *testing.T) {
 	e := tlstest.NewEngine(t)
 	cert := tlstest.NewCert(t, tlstest.RSAKey())

@@ -6,9 +6,10 @@ type input struct {
 	err  error // the transport's error after the bytes that are held, io.EOF for example
 }
 
-// takeInput takes the transport's bytes, up to HighWater, while a job cannot. Without it, a level-triggered event loop that
-// goes on watching for input would find the same bytes readable again and again. drive calls it only when it was called
-// too early, so that a loop that waits for the wake pays nothing.
+// takeInput takes the transport's bytes, up to HighWater, while a job cannot. Without it, a
+// level-triggered event loop that goes on watching for input would find the same bytes readable
+// again and again. drive calls it only when it was called too early, so that a loop that waits
+// for the wake pays nothing.
 func (c *Conn) takeInput() {
 	if _, ok := c.t.(*Buffers); ok {
 		return // its bytes are in memory already, where Unread counts them

@@ -24,8 +24,8 @@ func (s *script) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Bytes that were taken early are read first and in order, then the transport's; then its error, which stays. Nothing is
-// held before the first byte and after the last.
+// Bytes that were taken early are read first and in order, then the transport's; then its
+// error, which stays. Nothing is held before the first byte and after the last.
 func TestTakeInput(t *testing.T) {
 	transport := &script{err: ErrWouldBlock}
 	c := NewServerConn(transport, nil, &Options{HighWater: 10})

@@ -17,8 +17,8 @@ import (
 	"asynccrypto/engine"
 )
 
-// levelConn is a Conn on a level-triggered event loop that watches for input all the time. The test has the other end of
-// the socket, and a peer in memory.
+// levelConn is a Conn on a level-triggered event loop that watches for input all the time. The
+// test has the other end of the socket, and a peer in memory.
 type levelConn struct {
 	*asynctls.Conn
 	sock  *counting
@@ -100,8 +100,8 @@ func (l *levelConn) drivePeer(t *testing.T) []byte {
 	return out
 }
 
-// pause goes on with the handshake until the Conn waits for its engine. The peer's records go one at a time, so that the
-// later ones are left; it returns those.
+// pause goes on with the handshake until the Conn waits for its engine. The peer's records go
+// one at a time, so that the later ones are left; it returns those.
 func (l *levelConn) pause(t *testing.T) (left []byte) {
 	t.Helper()
 	l.Handshake()
@@ -129,8 +129,9 @@ func (l *levelConn) resume(gate chan error) (err error) {
 	return err
 }
 
-// While a slow engine computes, on either side and in each version, a peer's input wakes a level-triggered loop once for
-// each piece, and not again and again. What the input does to the handshake is what it does when it comes after the wake.
+// While a slow engine computes, on either side and in each version, a peer's input wakes a
+// level-triggered loop once for each piece, and not again and again. What the input does to the
+// handshake is what it does when it comes after the wake.
 func TestLevelTriggeredLoop(t *testing.T) {
 	const pieces = 100
 	e, gate := newGate(t)
@@ -151,7 +152,7 @@ func TestLevelTriggeredLoop(t *testing.T) {
 					sc.ClientAuth = tls.RequireAnyClientCert
 					return newLevelConn(t, asynctls.NewClientConn, asynctls.Config(cc), o, newSide(t, asynctls.NewServerConn, sc, peers))
 				}
-				junk := bytes.Repeat([]byte{99, 3, 3, 0, 5, 1, 2, 3, 4, 5}, pieces) // records of no known type
+				junk := bytes.Repeat([]byte{99, 3, 3, 0, 5, 1, 2, 3, 4, 5}, pieces) // of no known type
 
 				early := start()
 				early.pause(t)
@@ -187,7 +188,8 @@ func TestLevelTriggeredLoop(t *testing.T) {
 	}
 }
 
-// verifying returns a server's configuration that asks for a certificate, and verifies it with e, in the handshake's job.
+// verifying returns a server's configuration that asks for a certificate, and verifies it with
+// e, in the handshake's job.
 func verifying(t *testing.T, e *engine.Engine) (server, client *tls.Config) {
 	cert := tlstest.NewCert(t, tlstest.RSAKey())
 	client = &tls.Config{RootCAs: tlstest.RootsOf(cert), ServerName: "example.test", Certificates: []tls.Certificate{cert}}
@@ -204,8 +206,8 @@ func verifying(t *testing.T, e *engine.Engine) (server, client *tls.Config) {
 	return server, client
 }
 
-// What a peer sends while the server is paused, the rest of its handshake, data and the end of the stream, is there after
-// the wake: in order, and without another event of the socket.
+// What a peer sends while the server is paused, the rest of its handshake, data and the end of
+// the stream, is there after the wake: in order, and without another event of the socket.
 func TestInputBeforeTheWake(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
@@ -246,7 +248,8 @@ func TestInputBeforeTheWake(t *testing.T) {
 				peer.CloseWrite()
 				l.far.Write(peer.buf.Out())
 			}
-			if n, err := l.Read(p); string(p[:n]) != "hello" || err != nil && err != io.EOF { // crypto/tls looks for an alert behind the data
+			// In TLS 1.2 crypto/tls looks for an alert behind the data.
+			if n, err := l.Read(p); string(p[:n]) != "hello" || err != nil && err != io.EOF {
 				t.Errorf("%q, %v", p[:n], err)
 			}
 			if n, err := l.Read(p); n != 0 || err != io.EOF {
@@ -291,8 +294,8 @@ func TestInputBeyondHighWater(t *testing.T) {
 	}
 }
 
-// A connection that waits for a place in the pool does not make a level-triggered loop spin either, and goes on with the
-// input that was there.
+// A connection that waits for a place in the pool does not make a level-triggered loop spin
+// either, and goes on with the input that was there.
 func TestLevelTriggeredLoopInLine(t *testing.T) {
 	sc, cc := tlstest.Configs(t, tlstest.NewEngine(t))
 	o := &asynctls.Options{Pool: newPool(t, 1)}

@@ -14,8 +14,8 @@ import (
 	"asynccrypto/engine"
 )
 
-// Fifty connections and a pool of one: everybody is served, each after a wake, and nobody polls. Those that are given up
-// while they wait pass their turn on.
+// Fifty connections and a pool of one: everybody is served, each after a wake, and nobody
+// polls. Those that are given up while they wait pass their turn on.
 func TestLine(t *testing.T) {
 	e, sc, cc := tlstest.NewEngine(t), newPool(t, 0), newPool(t, 1)
 	serverConfig, clientConfig := tlstest.Configs(t, e)
@@ -75,7 +75,8 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// A callback that panics when a place comes free fails its own connection, not the one that frees the place.
+// A callback that panics when a place comes free fails its own connection, not the one that
+// frees the place.
 func TestCallbackPanicsInLine(t *testing.T) {
 	_, clientConfig := tlstest.Configs(t, tlstest.NewEngine(t))
 	o := &asynctls.Options{Pool: newPool(t, 1)}
@@ -98,7 +99,8 @@ func TestCallbackPanicsInLine(t *testing.T) {
 	}
 }
 
-// The callback may be set, changed and unset at any time; with the one that is set when the engine is done.
+// The callback may be set, changed and unset at any time; with the one that is set when the
+// engine is done.
 func TestCallbackChanges(t *testing.T) {
 	e, gate := newGate(t)
 	sc, cc := tlstest.Configs(t, e)
@@ -142,8 +144,8 @@ func TestCallbackChanges(t *testing.T) {
 	}
 }
 
-// Also while it stands in line for a place: with the one that is set when a place comes free. With none it goes on when
-// it is asked to.
+// Also while it stands in line for a place: with the one that is set when a place comes free.
+// With none it goes on when it is asked to.
 func TestCallbackChangesInLine(t *testing.T) {
 	_, clientConfig := tlstest.Configs(t, tlstest.NewEngine(t))
 	for _, unset := range []bool{false, true} {

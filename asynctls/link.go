@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// link is the net.Conn under a Conn's tls.Conn. It is the Conn itself with other methods, so that it takes no memory.
+// link is the net.Conn under a Conn's tls.Conn. It is the Conn itself with other methods, so
+// that it takes no memory.
 type link Conn
 
-// Read reads from the transport. In a handshake crypto/tls could not go on after an error, so Read pauses the job instead
-// of returning ErrWouldBlock.
+// Read reads from the transport. In a handshake crypto/tls could not go on after an error, so
+// Read pauses the job instead of returning ErrWouldBlock.
 func (l *link) Read(p []byte) (int, error) {
 	for {
 		n, err := (*Conn)(l).readInput(p)
@@ -33,9 +34,10 @@ func (l *link) inHandshake() bool {
 	return l.op != nil && l.op.state.inJob() && (l.op.handshake || renegotiating(l.tls))
 }
 
-// renegotiating reports whether a Read of c has begun a renegotiation. A Read that only waits for data must not stay
-// paused: it would keep its place in the pool, and keep writes from going on. HandshakeContext returns at once if there is
-// nothing to do; otherwise it asks its context for Done before it takes a mutex, and probe's Done panics.
+// renegotiating reports whether a Read of c has begun a renegotiation. A Read that only waits
+// for data must not stay paused: it would keep its place in the pool, and keep writes from
+// going on. HandshakeContext returns at once if there is nothing to do; otherwise it asks its
+// context for Done before it takes a mutex, and probe's Done panics.
 func renegotiating(c *tls.Conn) (yes bool) {
 	defer func() {
 		if p := recover(); p != nil {

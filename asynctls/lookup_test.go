@@ -16,8 +16,8 @@ import (
 	"asynccrypto/engine/workers"
 )
 
-// Lookups that take half a second hold up neither the loop, which is this goroutine, nor each other, nor handshakes that
-// need none.
+// Lookups that take half a second hold up neither the loop, which is this goroutine, nor each
+// other, nor handshakes that need none.
 func TestLookups(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cert := tlstest.NewCert(t, tlstest.RSAKey())

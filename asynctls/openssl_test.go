@@ -91,8 +91,8 @@ func TestClientOfOpenSSL(t *testing.T) {
 	}
 }
 
-// OpenSSL's client and our server: client certificates, resumption, key updates both ways, and a renegotiation, which is
-// refused as crypto/tls refuses it.
+// OpenSSL's client and our server: client certificates, resumption, key updates both ways, and
+// a renegotiation, which is refused as crypto/tls refuses it.
 func TestServerOfOpenSSL(t *testing.T) {
 	e, pool := tlstest.NewEngine(t), newPool(t, 0)
 	cert := tlstest.NewCert(t, tlstest.RSAKey())
@@ -141,8 +141,8 @@ func TestServerOfOpenSSL(t *testing.T) {
 	}
 }
 
-// A client that renegotiates, with a key that an engine holds: while it does, it can be asked for anything and blocks
-// nobody; afterwards it needs no job, and writes without having read.
+// A client that renegotiates, with a key that an engine holds: while it does, it can be asked
+// for anything and blocks nobody; afterwards it needs no job, and writes without having read.
 func TestRenegotiation(t *testing.T) {
 	cert := tlstest.NewCert(t, tlstest.RSAKey())
 	file := writePEM(t, cert)
@@ -222,7 +222,8 @@ func (w *wired) pump(t *testing.T) {
 	w.buf.Discard(len(out))
 }
 
-// A client that updates its keys over and over, and says nothing else, is refused as crypto/tls refuses it.
+// A client that updates its keys over and over, and says nothing else, is refused as crypto/tls
+// refuses it.
 func TestKeyUpdateFlood(t *testing.T) {
 	cert := tlstest.NewCert(t, tlstest.RSAKey())
 	addr, states, errs := serveEcho(t, asynctls.Config(&tls.Config{Certificates: []tls.Certificate{cert}}), &asynctls.Options{Pool: newPool(t, 0)})

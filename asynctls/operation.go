@@ -9,26 +9,28 @@ import (
 	"asynccrypto/async"
 )
 
-// operation is what a connection does in a job: its handshake, or a Read of a client that may renegotiate. It exists from
-// before it has a place in the pool until it is over, and its result is taken.
+// operation is what a connection does in a job: its handshake, or a Read of a client that may
+// renegotiate. It exists from before it has a place in the pool until it is over, and its
+// result is taken.
 type operation struct {
 	conn      *Conn
 	w         async.WaitCtx
 	job       async.Job
 	state     opState
-	handshake bool // it is the first handshake: crypto/tls could not go on after an error from its transport
+	handshake bool // the first handshake, in which crypto/tls cannot go on after an error of its transport
 
-	leaveLine func()                           // gives up the place in the pool's line; nil unless inLine
-	notified  atomic.Bool                      // the pool has room; set by the goroutine that freed a job
+	leaveLine func()                           // gives up the turn; nil unless inLine
+	notified  atomic.Bool                      // there is room; set by the goroutine that freed a job
 	fault     atomic.Pointer[async.PanicError] // of the callback, on that goroutine
 
-	// Of a Read: its buffer, and when done what it has read that no caller has taken yet. Both are not empty then.
+	// Of a Read: its buffer, and when done what it has read that no caller has taken yet. Both
+	// are not empty then.
 	buf     []byte
 	readErr error
 }
 
-// opState is where an operation is. Each call of one of the Conn's methods that finds it unfinished drives it on, until it
-// pauses or ends.
+// opState is where an operation is. Each call of one of the Conn's methods that finds it
+// unfinished drives it on, until it pauses or ends.
 //
 //	unstarted --------------------------+ the pool is full
 //	    |                               v
@@ -43,10 +45,10 @@ type operation struct {
 //	    | +---- an engine works -> waitingForEngine    ErrWantAsync
 //	    +-------- the next call -------+
 //	      |
-//	      +---- Close or Abort --> closeRequested      the connection is aborted when control comes back
+//	      +---- Close or Abort --> closeRequested      aborted when control comes back
 //	      |     called in the job
 //	      |
-//	      +---- the job returns -> done                a Read that has a result; any other operation is dropped
+//	      +---- the job returns -> done                only a Read that has a result
 //
 // Close, Abort and Timeout cancel the operation in each other state.
 type opState uint8
@@ -85,11 +87,13 @@ func (op *operation) underWay() bool {
 	return op != nil && (op.state.inJob() || op.state.paused())
 }
 
-// errCloseRequested is drive's error when the job itself has called Close or Abort. The caller calls abort.
+// errCloseRequested is drive's error when the job itself has called Close or Abort. The caller
+// calls abort.
 var errCloseRequested = errors.New("asynctls: closed from inside the handshake")
 
-// drive runs the operation, from its beginning or where it has paused, until it pauses or is over. If it is not over, the
-// error is one of the ErrWant errors. If it is over, the error is fn's, the job facility's, or errCloseRequested.
+// drive runs the operation, from its beginning or where it has paused, until it pauses or is
+// over. If it is not over, the error is one of the ErrWant errors. If it is over, the error is
+// fn's, the job facility's, or errCloseRequested.
 func (c *Conn) drive(fn async.Func) (over bool, err error) {
 	op := c.op
 	before := op.state
@@ -137,8 +141,9 @@ func (c *Conn) drive(fn async.Func) (over bool, err error) {
 	return true, err
 }
 
-// notify wakes an operation that waits for a place in the pool. It is called on the goroutine that frees one, another
-// connection's for example, which must not suffer from a callback that panics.
+// notify wakes an operation that waits for a place in the pool. It is called on the goroutine
+// that frees one, another connection's for example, which must not suffer from a callback that
+// panics.
 func notify(arg any) {
 	op := arg.(*operation)
 	op.notified.Store(true)
@@ -154,8 +159,9 @@ func notify(arg any) {
 	cb.fn(cb.arg)
 }
 
-// endOperation ends the operation, if there is one. A paused job is cancelled, which unwinds it and frees its place; the
-// engine drops what it still computes for it. An operation in the pool's line leaves it.
+// endOperation ends the operation, if there is one. A paused job is cancelled, which unwinds it
+// and frees its place; the engine drops what it still computes for it. An operation in the
+// pool's line leaves it.
 func (c *Conn) endOperation() {
 	op := c.op
 	if op == nil {
@@ -176,16 +182,18 @@ func (c *Conn) jobContext(j async.Job) context.Context {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	// If the context could be cancelled, crypto/tls would close the connection from a goroutine of its own.
+	// If the context could be cancelled, crypto/tls would close the connection from a goroutine
+	// of its own.
 	return async.NewContext(context.WithoutCancel(ctx), j)
 }
 
 // WaitingForAsync reports whether the connection waits for an engine (SSL_waiting_for_async).
 func (c *Conn) WaitingForAsync() bool { return c.op != nil && c.op.state == waitingForEngine }
 
-// AllAsyncFDs appends to dst the wait fds of the engines that work for the connection (SSL_get_all_async_fds). The
-// engines own the fds, and close them once the handshake is over: forget them then, as epoll and kqueue do by themselves.
-// While a callback is set there are none, unless an engine does not know callbacks.
+// AllAsyncFDs appends to dst the wait fds of the engines that work for the connection
+// (SSL_get_all_async_fds). The engines own the fds, and close them once the handshake is over:
+// forget them then, as epoll and kqueue do by themselves. While a callback is set there are
+// none, unless an engine does not know callbacks.
 func (c *Conn) AllAsyncFDs(dst []async.FD) []async.FD {
 	if c.op == nil {
 		return dst
@@ -193,8 +201,9 @@ func (c *Conn) AllAsyncFDs(dst []async.FD) []async.FD {
 	return c.op.w.AllFDs(dst)
 }
 
-// ChangedAsyncFDs appends the wait fds that were added and deleted since the job was last resumed
-// (SSL_get_changed_async_fds). Call it after each [ErrWantAsync]. When the handshake is over all wait fds are gone.
+// ChangedAsyncFDs appends the wait fds that were added and deleted since the job was last
+// resumed (SSL_get_changed_async_fds). Call it after each [ErrWantAsync]. When the handshake is
+// over all wait fds are gone.
 func (c *Conn) ChangedAsyncFDs(add, del []async.FD) (added, deleted []async.FD) {
 	if c.op == nil {
 		return add, del
@@ -202,16 +211,18 @@ func (c *Conn) ChangedAsyncFDs(add, del []async.FD) (added, deleted []async.FD) 
 	return c.op.w.ChangedFDs(add, del)
 }
 
-// SetAsyncCallback sets the function that is called when the connection can go on after [ErrWantAsync] or
-// [ErrWantAsyncJob] (SSL_set_async_callback). A nil fn unsets it.
+// SetAsyncCallback sets the function that is called when the connection can go on after
+// [ErrWantAsync] or [ErrWantAsyncJob] (SSL_set_async_callback). A nil fn unsets it.
 //
-// The callback may be set at any time. If the connection is waiting already, call the method that returned the error once
-// after setting it, because the event may have come before. Without a callback, engines use wait fds, and nothing tells
-// when the pool has room again: try now and then.
+// The callback may be set at any time. If the connection is waiting already, call the method
+// that returned the error once after setting it, because the event may have come before.
+// Without a callback, engines use wait fds, and nothing tells when the pool has room again: try
+// now and then.
 //
-// fn is called on any goroutine, even before the call that returns the error has returned. It must not block, and must not
-// use the connection: let it wake the goroutine that does. A call that has begun may still be running when
-// SetAsyncCallback or Close returns. If fn panics, the connection fails with that panic.
+// fn is called on any goroutine, even before the call that returns the error has returned. It
+// must not block, and must not use the connection: let it wake the goroutine that does. A call
+// that has begun may still be running when SetAsyncCallback or Close returns. If fn panics, the
+// connection fails with that panic.
 func (c *Conn) SetAsyncCallback(fn func(arg any), arg any) {
 	if fn == nil {
 		c.wake.Store(nil)
@@ -223,8 +234,8 @@ func (c *Conn) SetAsyncCallback(fn func(arg any), arg any) {
 	}
 }
 
-// AsyncStatus returns what the engine said about its last request of the handshake under way (SSL_get_async_status), or
-// [async.StatusUnsupported] if there is none.
+// AsyncStatus returns what the engine said about its last request of the handshake under way
+// (SSL_get_async_status), or [async.StatusUnsupported] if there is none.
 func (c *Conn) AsyncStatus() async.Status {
 	if c.op == nil {
 		return async.StatusUnsupported

@@ -16,8 +16,8 @@ import (
 	"asynccrypto/asynctls/internal/tlstest"
 )
 
-// Both sides over sockets, on one goroutine, which goes on with one until it wants what the other has to do. What they
-// hold is sent by Flush; closed, their fds are.
+// Both sides over sockets, on one goroutine, which goes on with one until it wants what the
+// other has to do. What they hold is sent by Flush; closed, their fds are.
 func TestConnOverSockets(t *testing.T) {
 	sc, cc := tlstest.Configs(t, tlstest.NewEngine(t))
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
@@ -142,8 +142,8 @@ func TestSocketErrors(t *testing.T) {
 	}
 }
 
-// An fd that blocks, as os.File's Fd gives it, would keep a whole processor of Go's from everything else, the garbage
-// collector's stop included.
+// An fd that blocks, as os.File's Fd gives it, would keep a whole processor of Go's from
+// everything else, the garbage collector's stop included.
 func TestSocketOfABlockingFD(t *testing.T) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {

@@ -5,20 +5,23 @@ import "asynccrypto/async"
 // maxPlaintext is the most that one record holds (RFC 8446, section 5.1).
 const maxPlaintext = 16384
 
-// readSlack is how much more than HighWater the transport may hold before Read stops: one chunk of Write, cut into small
-// records as crypto/tls does at first, and as much again for what crypto/tls sends when it reads.
+// readSlack is how much more than HighWater the transport may hold before Read stops: one chunk
+// of Write, cut into small records as crypto/tls does at first, and as much again for what
+// crypto/tls sends when it reads.
 const readSlack = 32 << 10
 
-// Read reads data from the peer, after the handshake. It returns n > 0 with a nil error, or 0 with one of the ErrWant
-// errors, or what the Read of a [tls.Conn] returns. That is [io.EOF] after a close_notify, but also when the transport
-// ends without one between two records, so a protocol has to mark the end of its messages itself.
+// Read reads data from the peer, after the handshake. It returns n > 0 with a nil error, or 0
+// with one of the ErrWant errors, or what the Read of a [tls.Conn] returns. That is [io.EOF]
+// after a close_notify, but also when the transport ends without one between two records, so a
+// protocol has to mark the end of its messages itself.
 //
-// While the transport holds 32 KB more than HighWater of [Options], Read returns [ErrWantWrite]. Reading can make
-// crypto/tls send something, so that otherwise a peer that takes nothing could make memory grow. Less output than that
-// does not stop Read, or two such connections that have much to tell each other would both wait.
+// While the transport holds 32 KB more than HighWater of [Options], Read returns
+// [ErrWantWrite]. Reading can make crypto/tls send something, so that otherwise a peer that
+// takes nothing could make memory grow. Less output than that does not stop Read, or two such
+// connections that have much to tell each other would both wait.
 //
-// Nothing tells whether more data is decrypted already (SSL_pending). After a wake, and after the handshake, read until
-// Read returns [ErrWantRead].
+// Nothing tells whether more data is decrypted already (SSL_pending). After a wake, and after
+// the handshake, read until Read returns [ErrWantRead].
 func (c *Conn) Read(p []byte) (n int, err error) {
 	if err := c.ready(c.highWater() + readSlack); err != nil {
 		return 0, err
@@ -43,14 +46,16 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// jobRead is Read for a client that may renegotiate, which crypto/tls does inside Read. While it renegotiates, the job
-// stays paused between calls; otherwise the job is over when the call is.
+// jobRead is Read for a client that may renegotiate, which crypto/tls does inside Read. While
+// it renegotiates, the job stays paused between calls; otherwise the job is over when the call
+// is.
 func (c *Conn) jobRead(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
 	if c.op == nil {
-		c.newOperation().buf = make([]byte, min(len(p), maxPlaintext)) // p belongs to the caller after this call
+		// Not p, which belongs to the caller after this call.
+		c.newOperation().buf = make([]byte, min(len(p), maxPlaintext))
 	}
 	if err := c.driveRead(); err != nil {
 		return 0, err
@@ -67,7 +72,8 @@ func (c *Conn) jobRead(p []byte) (int, error) {
 	return n, op.readErr
 }
 
-// driveRead drives a Read in a job, if there is one, until it is over. What it has read stays until a Read takes it.
+// driveRead drives a Read in a job, if there is one, until it is over. What it has read stays
+// until a Read takes it.
 func (c *Conn) driveRead() error {
 	op := c.op
 	if op == nil || op.state == done {
@@ -103,10 +109,11 @@ func (c *Conn) driveRead() error {
 	return nil
 }
 
-// Write encrypts p and gives it to the transport, after the handshake. Once the transport holds more than HighWater of
-// [Options], Write stops, with [ErrWantWrite] and the number of bytes that were taken, which may be 0: keep the rest, and
-// write it when there is room. Up to 16 KB are taken whole or not at all. With an empty p Write goes on with the
-// handshake, sends no data, and returns nil if the next Write would be taken. Any other error is final.
+// Write encrypts p and gives it to the transport, after the handshake. Once the transport holds
+// more than HighWater of [Options], Write stops, with [ErrWantWrite] and the number of bytes
+// that were taken, which may be 0: keep the rest, and write it when there is room. Up to 16 KB
+// are taken whole or not at all. With an empty p Write goes on with the handshake, sends no
+// data, and returns nil if the next Write would be taken. Any other error is final.
 func (c *Conn) Write(p []byte) (n int, err error) {
 	for first := true; first || len(p) > 0; first = false {
 		if err := c.readyToWrite(); err != nil {
@@ -124,8 +131,8 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// CloseWrite says close_notify and leaves reading open, as that of a [tls.Conn] does. It returns the ErrWant errors that
-// Handshake and Write return.
+// CloseWrite says close_notify and leaves reading open, as that of a [tls.Conn] does. It
+// returns the ErrWant errors that Handshake and Write return.
 func (c *Conn) CloseWrite() error {
 	if err := c.readyToWrite(); err != nil {
 		return err
@@ -133,8 +140,8 @@ func (c *Conn) CloseWrite() error {
 	return c.tls.CloseWrite()
 }
 
-// ready prepares for reading and writing: it finishes the handshake, and sends until the transport holds no more than
-// mark.
+// ready prepares for reading and writing: it finishes the handshake, and sends until the
+// transport holds no more than mark.
 func (c *Conn) ready(mark int) error {
 	if c.err != nil {
 		return c.err

@@ -6,18 +6,19 @@ import (
 	"asynccrypto/async"
 )
 
-// Socket is a [Transport] over a connected stream socket, for an event loop that watches the fd itself: when the fd is
-// ready for reading, call the [Conn]; when it is ready for writing, call Flush, and the Conn if it returned
-// [ErrWantWrite]. Watch for writing only while Buffered is more than 0. The goroutine that uses the Conn, one at a time,
-// is the only one that may use its Socket.
+// Socket is a [Transport] over a connected stream socket, for an event loop that watches the fd
+// itself: when the fd is ready for reading, call the [Conn]; when it is ready for writing, call
+// Flush, and the Conn if it returned [ErrWantWrite]. Watch for writing only while Buffered is
+// more than 0. The goroutine that uses the Conn, one at a time, is the only one that may use
+// its Socket.
 type Socket struct {
 	held   backlog
 	fd     int32
 	closed bool
 }
 
-// NewSocket returns a [Transport] over fd. The Socket owns fd from now on: NewSocket makes it non-blocking, and Close
-// closes it.
+// NewSocket returns a [Transport] over fd. The Socket owns fd from now on: NewSocket makes it
+// non-blocking, and Close closes it.
 func NewSocket(fd async.FD) *Socket {
 	unblock(fd)
 	return &Socket{fd: int32(fd)}

@@ -24,8 +24,9 @@ var ends = []struct {
 	{"Timeout", (*asynctls.Conn).Timeout, os.ErrDeadlineExceeded},
 }
 
-// A connection is ended at each step of its life, by each way there is: before, between any two calls of a handshake, also
-// while an engine computes, and afterwards. Its place in the pool is free, and what the engine still does is dropped.
+// A connection is ended at each step of its life, by each way there is: before, between any two
+// calls of a handshake, also while an engine computes, and afterwards. Its place in the pool is
+// free, and what the engine still does is dropped.
 func TestEndAtEveryStep(t *testing.T) {
 	before := runtime.NumGoroutine()
 	t.Run("all", func(t *testing.T) {
@@ -79,8 +80,8 @@ func TestEndAtEveryStep(t *testing.T) {
 	tlstest.Await(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= before })
 }
 
-// steps takes n steps of a handshake. An engine's answer is a step too. open tells whether it was done before, computes
-// whether the engine is at work.
+// steps takes n steps of a handshake. An engine's answer is a step too. open tells whether it
+// was done before, computes whether the engine is at work.
 func steps(t *testing.T, s, c *side, gate chan error, n int) (open, computes bool) {
 	t.Helper()
 	for i := range n {
@@ -121,8 +122,8 @@ func checkEnded(t *testing.T, c *side, want error) {
 	}
 }
 
-// The functions of a Config, which run in the middle of the handshake, may call anything of its connection; it ends it
-// when they return, or refuses.
+// The functions of a Config, which run in the middle of the handshake, may call anything of its
+// connection; it ends it when they return, or refuses.
 func TestFromInside(t *testing.T) {
 	calls := map[string]func(*side) error{
 		"Close": func(s *side) error { return s.Close() },

@@ -49,8 +49,9 @@ func writeFD(fd async.FD, p []byte) (int, error) {
 
 func closeFD(fd async.FD) error { return os.NewSyscallError("close", unix.Close(int(fd))) }
 
-// unblock makes fd non-blocking. Many fds come from os.File's Fd, which makes them blocking, and a blocking readNow or
-// writeNow would hold up more than its own goroutine. If unblock fails, reading and writing will fail too.
+// unblock makes fd non-blocking. Many fds come from os.File's Fd, which makes them blocking,
+// and a blocking readNow or writeNow would hold up more than its own goroutine. If unblock
+// fails, reading and writing will fail too.
 func unblock(fd async.FD) { unix.SetNonblock(int(fd), true) }
 
 func localAddr(fd async.FD) net.Addr {

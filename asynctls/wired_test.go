@@ -16,7 +16,8 @@ import (
 	"asynccrypto/asynctls/internal/tlstest"
 )
 
-// wired is a Conn over a socket that one goroutine uses as if it blocked: it does what the ErrWant errors ask for.
+// wired is a Conn over a socket that one goroutine uses as if it blocked: it does what the
+// ErrWant errors ask for.
 type wired struct {
 	*asynctls.Conn
 	buf   asynctls.Buffers
@@ -104,8 +105,8 @@ func (w *wired) Close() error {
 	return err
 }
 
-// serveEcho serves each connection on its own goroutine, with an echo, until the test ends. Handshakes that fail are told
-// on the channel.
+// serveEcho serves each connection on its own goroutine, with an echo, until the test ends.
+// Handshakes that fail are told on the channel.
 func serveEcho(t testing.TB, c *tls.Config, o *asynctls.Options) (addr string, states chan tls.ConnectionState, errs chan error) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -141,7 +142,8 @@ func serveEcho(t testing.TB, c *tls.Config, o *asynctls.Options) (addr string, s
 	return ln.Addr().String(), states, errs
 }
 
-// writePEM writes a certificate, and its key if it has one of the standard library's, where programs can read it.
+// writePEM writes a certificate, and its key if it has one of the standard library's, where
+// programs can read it.
 func writePEM(t testing.TB, cert tls.Certificate) (name string) {
 	t.Helper()
 	b := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})

@@ -12,7 +12,8 @@ import (
 	"asynccrypto/asynctls/tlsserver"
 )
 
-// Several listeners, of all kinds that there are. Each gets its turn, also with fewer places than listeners.
+// Several listeners, of all kinds that there are. Each gets its turn, also with fewer places
+// than listeners.
 func TestServerListeners(t *testing.T) {
 	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
 	path := filepath.Join(t.TempDir(), "s")

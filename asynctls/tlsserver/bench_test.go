@@ -18,8 +18,9 @@ import (
 	"asynccrypto/asynctls/tlsserver"
 )
 
-// BenchmarkServerEcho is a small echo on 200 connections that take turns, by a Server with one loop and by a goroutine for
-// each connection. The clients are another process, so that cpu-us/op is the server's.
+// BenchmarkServerEcho is a small echo on 200 connections that take turns, by a Server with one
+// loop and by a goroutine for each connection. The clients are another process, so that
+// cpu-us/op is the server's.
 func BenchmarkServerEcho(b *testing.B) {
 	server, _ := tlstest.Configs(b, tlstest.NewEngine(b))
 	b.Run("loop", func(b *testing.B) {
@@ -86,7 +87,8 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// TestEchoClients is the clients of BenchmarkServerEcho, 16 of which wait for an answer at any moment.
+// TestEchoClients is the clients of BenchmarkServerEcho, 16 of which wait for an answer at any
+// moment.
 func TestEchoClients(t *testing.T) {
 	addr := os.Getenv("ECHO_SERVER")
 	if addr == "" {

@@ -10,8 +10,8 @@ func (c *Conn) beginClose(reason error) {
 	c.countFailed()
 }
 
-// close ends the connection in three steps: the output that is held is sent, input is discarded until the peer closes
-// too, and the fd is closed.
+// close ends the connection in three steps: the output that is held is sent, input is discarded
+// until the peer closes too, and the fd is closed.
 func (c *Conn) close(reason error) {
 	if c.state.ending() {
 		return

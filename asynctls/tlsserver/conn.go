@@ -21,8 +21,9 @@ const (
 	maxPlaintext     = 16384 // the most that one record holds (RFC 8446, section 5.1)
 )
 
-// Conn is a connection of a [Server], as its [Handler] sees it. The methods may be called on the connection's loop only:
-// by the Handler's methods, and by functions given to the Post of [Conn.Loop].
+// Conn is a connection of a [Server], as its [Handler] sees it. The methods may be called on
+// the connection's loop only: by the Handler's methods, and by functions given to the Post of
+// [Conn.Loop].
 type Conn struct {
 	// Value belongs to the Handler. It can hold what the Handler keeps for each connection.
 	Value any
@@ -30,18 +31,18 @@ type Conn struct {
 	loop         *loop
 	node         list.Node[*Conn]
 	sock         socket
-	tls          *asynctls.Conn // nil while fresh, because a connection that has sent nothing should cost little
+	tls          *asynctls.Conn // nil while fresh, so that an unused connection costs little
 	registration *reactor.Socket
 	watch        *reactor.Watch // wakes the handshake; nil unless handshaking
 	timer        *reactor.Timer // nil if the connection has had no deadline yet
 	last         time.Duration  // since epoch; the deadline counts from here
-	reason       error          // why the connection ends, for Closed; set when state becomes closing or closed
+	reason       error          // why the connection ends, for Closed; set when the end begins
 	sentMark     int32          // AwaitSent's argument, or -1 if no call is owed
 
 	state state
 	flow  flow
 	// The following are independent of the state and of each other.
-	queued     bool // a function that will go on with the handshake, or with reading, is queued on the loop
+	queued     bool // a function that goes on with the handshake, or with reading, is queued
 	paused     bool // by Pause
 	handshaken bool // the handshake has succeeded, so that Open was called and Closed is owed
 }
@@ -105,16 +106,19 @@ func newConn(l *loop, fd async.FD, remote netip.AddrPort) *Conn {
 	return c
 }
 
-// Loop returns the connection's loop. Any goroutine may call the loop's Post, which is the way to bring work back to the
-// connection. A panic in a posted function ends the process, like one in any goroutine of your own. The connection may
-// be closed by the time the function runs: Write returns an error then.
+// Loop returns the connection's loop. Any goroutine may call the loop's Post, which is the way
+// to bring work back to the connection. A panic in a posted function ends the process, like one
+// in any goroutine of your own. The connection may be closed by the time the function runs:
+// Write returns an error then.
 func (c *Conn) Loop() *reactor.Loop { return c.loop.reactor }
 
-// Write is [asynctls.Conn.Write]. Output that the socket does not take now is sent when it does. After
-// [asynctls.ErrWantWrite] the Handler is given no more data from c until there is room. It has to keep the bytes that
-// were not taken, and write them when there is room, which Writable tells a [WriteHandler]. It also has to bound what it
-// keeps, if the bytes come from elsewhere, such as from the other members of a chat. The first Write of up to 16 KB in a
-// call of Data never returns ErrWantWrite. Once the connection is closed Write returns [net.ErrClosed].
+// Write is [asynctls.Conn.Write]. Output that the socket does not take now is sent when it
+// does. After [asynctls.ErrWantWrite] the Handler is given no more data from c until there is
+// room. It has to keep the bytes that were not taken, and write them when there is room, which
+// Writable tells a [WriteHandler]. It also has to bound what it keeps, if the bytes come from
+// elsewhere, such as from the other members of a chat. The first Write of up to 16 KB in a call
+// of Data never returns ErrWantWrite. Once the connection is closed Write returns
+// [net.ErrClosed].
 func (c *Conn) Write(p []byte) (int, error) {
 	if c.tls == nil {
 		return 0, net.ErrClosed
@@ -144,8 +148,8 @@ func (c *Conn) noteRefused(err error) {
 	}
 }
 
-// Close ends the connection once what was written has been sent. The Handler's Data is not called again, and Closed is
-// called later, not by Close. It returns nil.
+// Close ends the connection once what was written has been sent. The Handler's Data is not
+// called again, and Closed is called later, not by Close. It returns nil.
 func (c *Conn) Close() error {
 	if !c.state.ending() {
 		c.beginClose(nil)
@@ -155,12 +159,13 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// Abort ends the connection at once. It calls Closed before it returns. What was written and not sent is lost.
+// Abort ends the connection at once. It calls Closed before it returns. What was written and
+// not sent is lost.
 func (c *Conn) Abort() { c.end(nil) }
 
-// Pause stops reading, and with it the notice of the end of the stream, until [Conn.Resume]. It is for a Handler that
-// passes its input on to something slower. Data is not called before Resume; input stays in the socket, and then with the
-// peer. Writing goes on.
+// Pause stops reading, and with it the notice of the end of the stream, until [Conn.Resume]. It
+// is for a Handler that passes its input on to something slower. Data is not called before
+// Resume; input stays in the socket, and then with the peer. Writing goes on.
 func (c *Conn) Pause() { c.paused = true }
 
 // Resume undoes [Conn.Pause]. Data is called later, not by Resume.
@@ -171,10 +176,10 @@ func (c *Conn) Resume() {
 	}
 }
 
-// AwaitSent makes the server call the [WriteHandler]'s Writable once, later, when at most this many bytes are
-// [Conn.Buffered], whether or not Write has returned [asynctls.ErrWantWrite]. It is for a Handler whose two directions
-// must not hold each other up: Data is not called while more than half of HighWater is held, so such a Handler stops
-// writing before that.
+// AwaitSent makes the server call the [WriteHandler]'s Writable once, later, when at most this
+// many bytes are [Conn.Buffered], whether or not Write has returned [asynctls.ErrWantWrite]. It
+// is for a Handler whose two directions must not hold each other up: Data is not called while
+// more than half of HighWater is held, so such a Handler stops writing before that.
 func (c *Conn) AwaitSent(buffered int) {
 	c.sentMark = int32(min(max(buffered, 0), math.MaxInt32))
 	if c.sock.Buffered() <= buffered {
@@ -182,7 +187,8 @@ func (c *Conn) AwaitSent(buffered int) {
 	}
 }
 
-// ConnectionState returns the TLS connection's state, or the zero one once the connection is closed.
+// ConnectionState returns the TLS connection's state, or the zero one once the connection is
+// closed.
 func (c *Conn) ConnectionState() (state tls.ConnectionState) {
 	if c.tls != nil {
 		state, _ = c.tls.ConnectionState()

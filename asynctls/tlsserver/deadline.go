@@ -8,7 +8,8 @@ import (
 
 const (
 	defaultHandshakeTimeout = 10 * time.Second
-	// drainTime is how long a connection whose output has all arrived waits for its peer to close too.
+	// drainTime is how long a connection whose output has all arrived waits for its peer to
+	// close too.
 	drainTime = time.Second
 )
 
@@ -17,8 +18,8 @@ var epoch = time.Now()
 
 func (l *loop) now() time.Duration { return l.reactor.Now().Sub(epoch) }
 
-// timeLimit returns how long the connection may stay as it is since c.last, 0 or less for ever, and the error's text for
-// when that is over.
+// timeLimit returns how long the connection may stay as it is since c.last, 0 or less for ever,
+// and the error's text for when that is over.
 func (c *Conn) timeLimit() (d time.Duration, text string) {
 	s := c.loop.server
 	switch c.state {
@@ -39,7 +40,8 @@ func (s *Server) handshakeTimeout() time.Duration {
 	return s.HandshakeTimeout
 }
 
-// closeTimeout always has a bound, because nothing else would end a connection that the Handler has closed.
+// closeTimeout always has a bound, because nothing else would end a connection that the Handler
+// has closed.
 func (s *Server) closeTimeout() time.Duration {
 	if d := s.handshakeTimeout(); d > 0 {
 		return d
@@ -95,9 +97,9 @@ func (c *Conn) handleTimer() {
 	})
 }
 
-// checkDrained ends a connection whose peer has not closed within drainTime. If the fd were closed while the peer still
-// sends, the bytes that the peer has not got would be lost, so there is as much time for these as for output that is
-// held.
+// checkDrained ends a connection whose peer has not closed within drainTime. If the fd were
+// closed while the peer still sends, the bytes that the peer has not got would be lost, so
+// there is as much time for these as for output that is held.
 func (c *Conn) checkDrained() {
 	now := c.loop.now()
 	if left := unsent(c.sock.FD()); left < c.sock.unsent {

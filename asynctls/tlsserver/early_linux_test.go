@@ -14,8 +14,8 @@ import (
 	"asynccrypto/asynctls/tlsserver"
 )
 
-// A connection that came before Serve is as the others: it has no Nagle, which would hold back a second small write for
-// as long as the client delays its acknowledgement.
+// A connection that came before Serve is as the others: it has no Nagle, which would hold back
+// a second small write for as long as the client delays its acknowledgement.
 func TestServerEarlyClient(t *testing.T) {
 	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
 	ln := listen(t, "tcp", "127.0.0.1:0")

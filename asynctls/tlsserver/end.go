@@ -6,7 +6,8 @@ import (
 	"runtime/debug"
 )
 
-// guard calls fn, which may call the Handler, and ends the connection if fn panics or exits the goroutine.
+// guard calls fn, which may call the Handler, and ends the connection if fn panics or exits the
+// goroutine.
 func (c *Conn) guard(fn func()) {
 	returned := false
 	defer func() {
@@ -23,7 +24,8 @@ func (c *Conn) guard(fn func()) {
 	returned = true
 }
 
-// end ends the connection at once. The reason counts unless the end had begun already, with another.
+// end ends the connection at once. The reason counts unless the end had begun already, with
+// another.
 func (c *Conn) end(reason error) {
 	if c.state == closed {
 		return
@@ -45,8 +47,8 @@ func (c *Conn) end(reason error) {
 		c.registration.Remove()
 	}
 	c.loop.conns.remove(c)
-	// The user's functions are called last, because they may exit the goroutine, but while the fd is still this
-	// connection's, because they ask for its addresses.
+	// The user's functions are called last, because they may exit the goroutine, but while the
+	// fd is still this connection's, because they ask for its addresses.
 	defer c.release()
 	switch {
 	case c.handshaken:
@@ -66,7 +68,8 @@ func (c *Conn) release() {
 	c.loop.conns.checkIdle()
 }
 
-// callClosed calls the Handler's Closed. A panic in it is ignored: the connection that it would end is closed already.
+// callClosed calls the Handler's Closed. A panic in it is ignored: the connection that it would
+// end is closed already.
 func (c *Conn) callClosed() {
 	defer func() { _ = recover() }()
 	c.loop.server.Handler.Closed(c, c.reason)

@@ -25,7 +25,7 @@ func (c *Conn) handle(ev reactor.Events) {
 		if ev&reactor.Writable != 0 && !c.flush() {
 			return
 		}
-		if c.state == halfClosed && hangUp { // nothing reads from the socket any more, so a reset would not be noticed
+		if c.state == halfClosed && hangUp { // nothing else reads, so a reset would not be noticed
 			if err := c.sock.discard(c.loop.buf); err != nil && err != io.EOF {
 				c.end(err)
 			}

@@ -16,7 +16,7 @@ import (
 	"asynccrypto/engine/workers"
 )
 
-// lines greets, and sends back what it gets.
+// lines is a Handler that greets, and sends its input back.
 type lines struct{}
 
 func (lines) Open(c *tlsserver.Conn) error {
@@ -24,7 +24,8 @@ func (lines) Open(c *tlsserver.Conn) error {
 	return err
 }
 
-// Data may write once without a thought: as long as the peer takes nothing, no more data comes.
+// One Write of no more than Data's input is never refused: while the peer takes nothing, Data
+// is not called.
 func (lines) Data(c *tlsserver.Conn, p []byte) error {
 	_, err := c.Write(p)
 	return err
@@ -32,7 +33,7 @@ func (lines) Data(c *tlsserver.Conn, p []byte) error {
 
 func (lines) Closed(c *tlsserver.Conn, err error) {}
 
-// A server whose keys are an engine's: while that signs, the loop goes on.
+// A server whose key is held by an engine. While the engine signs, the loop goes on.
 func ExampleServer() {
 	eng, err := workers.New(workers.Options{})
 	if err != nil {
@@ -55,7 +56,8 @@ func ExampleServer() {
 	}
 	go s.Serve(ln)
 
-	c, err := tls.Dial("tcp", ln.Addr().String(), &tls.Config{InsecureSkipVerify: true}) // the example's own certificate
+	// The client skips verification because the example's certificate is its own.
+	c, err := tls.Dial("tcp", ln.Addr().String(), &tls.Config{InsecureSkipVerify: true})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -9,14 +9,15 @@ import (
 // readsInTurn is how often a connection is read from before the others have their turn.
 const readsInTurn = 8
 
-// read gives the Handler the input that there is. What exceeds a turn's share is read in the next turn.
+// read gives the Handler the input that there is. What exceeds a turn's share is read in the
+// next turn.
 func (c *Conn) read() {
 	for range readsInTurn {
 		if c.state != open || c.flow != flowing || c.paused {
 			return
 		}
-		// Input is held back well before Write would refuse output, so that what is read can be written at least once,
-		// whatever crypto/tls sends beside it.
+		// Input is held back well before Write would refuse output, so that what is read can be
+		// written at least once, whatever crypto/tls sends beside it.
 		if c.sock.Buffered() > c.loop.highWater/2 {
 			c.flow = heldBack
 			return
@@ -79,7 +80,8 @@ func (c *Conn) inputEnded() {
 	c.close(err)
 }
 
-// flush sends output that is held, and tells the Handler of room. It reports whether the connection goes on.
+// flush sends output that is held, and tells the Handler of room. It reports whether the
+// connection goes on.
 func (c *Conn) flush() bool {
 	if held := c.sock.Buffered(); held > 0 {
 		if err := c.sock.Flush(); err != nil {

@@ -54,7 +54,8 @@ func TestServerEOF(t *testing.T) {
 	}
 }
 
-// Without EOF the connection is closed when the client will send no more, once what was written has been sent.
+// Without EOF the connection is closed when the client will send no more, once what was written
+// has been sent.
 func TestServerWithoutEOF(t *testing.T) {
 	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
 	ends := make(chan error, 1)
@@ -117,7 +118,7 @@ func TestServerBackPressure(t *testing.T) {
 	var most atomic.Int64 // of the bytes that were held
 	s := &tlsserver.Server{TLS: server, Handler: &funcs{data: func(c *tlsserver.Conn, p []byte) error {
 		n, err := c.Write(p)
-		most.Store(max(most.Load(), int64(c.Buffered()))) // one goroutine does so: there is one connection
+		most.Store(max(most.Load(), int64(c.Buffered()))) // on one goroutine only
 		if n != len(p) {
 			t.Error(n, err)
 		}
@@ -160,7 +161,8 @@ func TestServerBackPressure(t *testing.T) {
 	}
 }
 
-// flood is a Handler that writes as much as is taken when it is sent "much", and closes after any data.
+// flood is a Handler that writes as much as is taken when it is sent "much", and closes after
+// any data.
 func flood(ends chan error, wrote chan int) *funcs {
 	return &funcs{
 		data: func(c *tlsserver.Conn, p []byte) error {
@@ -212,7 +214,8 @@ func TestServerSendsForEver(t *testing.T) {
 	}
 }
 
-// tries calls f with longer and longer times until it succeeds, because a busy machine may not keep pace with a short one.
+// tries calls f with longer and longer times until it succeeds, because a busy machine may not
+// keep pace with a short one.
 func tries(t *testing.T, f func(timeout time.Duration) error) {
 	t.Helper()
 	var err error

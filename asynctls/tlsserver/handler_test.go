@@ -14,7 +14,8 @@ import (
 	"asynccrypto/asynctls/tlsserver"
 )
 
-// A Handler that panics or exits its goroutine, in any method, ends that connection and nothing else.
+// A Handler that panics or exits its goroutine, in any method, ends that connection and nothing
+// else.
 func TestServerHandlerBreaks(t *testing.T) {
 	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
 	for name, breaks := range map[string]func(){
@@ -88,7 +89,8 @@ func TestServerHandlerBreaks(t *testing.T) {
 	}
 }
 
-// Close is not Closed: that comes later, so that a Handler may hold a lock. Afterwards nothing does harm.
+// Close is not Closed: that comes later, so that a Handler may hold a lock. Afterwards nothing
+// does harm.
 func TestServerConnClose(t *testing.T) {
 	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
 	var inside bool
@@ -145,8 +147,8 @@ func TestServerConnClose(t *testing.T) {
 	tlstest.Receive(t, "the loop", done)
 }
 
-// Abort calls Closed before it returns, in any method, once. The peer's address is known to the end, also when the peer
-// has reset the connection.
+// Abort calls Closed before it returns, in any method, once. The peer's address is known to the
+// end, also when the peer has reset the connection.
 func TestServerConnAbort(t *testing.T) {
 	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
 	abort := make(chan string)

@@ -84,7 +84,8 @@ func (f *failures) check(t testing.TB, n int, kind func(error) bool) {
 	}
 }
 
-// While many handshakes wait for an engine that is stuck, what is open goes on, and none of them holds a thread, or much memory.
+// While many handshakes wait for an engine that is stuck, what is open goes on, and none of
+// them holds a thread, or much memory.
 func TestServerStuckEngine(t *testing.T) {
 	e, gate := newStuck(t)
 	server, client := tlstest.Configs(t, e)
@@ -133,8 +134,9 @@ func TestServerStuckEngine(t *testing.T) {
 	ask(t, open, "still there")
 }
 
-// In each turn of a loop what open connections have sent comes before handshakes, of which one step is taken. The loop
-// stands still until a storm of ClientHellos is there, and data behind it; more data comes in the middle.
+// In each turn of a loop what open connections have sent comes before handshakes, of which one
+// step is taken. The loop stands still until a storm of ClientHellos is there, and data behind
+// it; more data comes in the middle.
 func TestServerOpenComesFirst(t *testing.T) {
 	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
 	const n, few = 60, 5 // hellos, and how many of them may come before data that is there

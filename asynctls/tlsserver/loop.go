@@ -103,12 +103,13 @@ func (l *loop) shutdown() {
 	}
 	l.conns.shuttingDown = true
 	for n := l.conns.list.Front(); n != nil; n = n.Next() {
-		l.reactor.Post(n.Value.shutdown) // later, because a Handler may end other connections than its own
+		l.reactor.Post(n.Value.shutdown) // later, because a Handler may end other connections
 	}
 	l.conns.checkIdle()
 }
 
-// abort ends all connections. If a Handler's Closed exits the goroutine, abort goes on in the loop's next turn.
+// abort ends all connections. If a Handler's Closed exits the goroutine, abort goes on in the
+// loop's next turn.
 func (l *loop) abort() {
 	defer func() {
 		if l.conns.list.Len() > 0 {

@@ -17,8 +17,9 @@ import (
 // tally is what the server has read and written on a connection.
 type tally struct{ read, wrote int }
 
-// Shutdown while many connections are busy: each client gets all that the server says it has written to it, in order,
-// and then close_notify; and all that the server has read was answered.
+// Shutdown while many connections are busy: each client gets all that the server says it has
+// written to it, in order, and then close_notify; and all that the server has read was
+// answered.
 func TestServerShutdownLosesNothing(t *testing.T) {
 	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
 	var tallies sync.Map // of tally by the client's address

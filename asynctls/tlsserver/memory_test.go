@@ -15,7 +15,8 @@ import (
 	"asynccrypto/asynctls/tlsserver"
 )
 
-// rawClients connects n sockets that the runtime knows nothing of, so that only the server's side costs memory.
+// rawClients connects n sockets that the runtime knows nothing of, so that only the server's
+// side costs memory.
 func rawClients(t *testing.T, addr string, n int) {
 	t.Helper()
 	to, err := net.ResolveTCPAddr("tcp", addr)
@@ -99,8 +100,9 @@ func TestServerMaxPending(t *testing.T) {
 	}
 }
 
-// An idle connection is its tls.Conn and little more: no goroutine, no job, no buffer. crypto/tls keeps one that the
-// ClientHello went through, which is three times as long with Go's default, a hybrid curve.
+// An idle connection is its tls.Conn and little more: no goroutine, no job, no buffer.
+// crypto/tls keeps one that the ClientHello went through, which is three times as long with
+// Go's default, a hybrid curve.
 func TestServerIdleMemory(t *testing.T) {
 	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
 	cert := tlstest.NewCert(t, tlstest.Keys()["ECDSA"])

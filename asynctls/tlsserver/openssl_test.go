@@ -9,8 +9,8 @@ import (
 	"asynccrypto/asynctls/tlsserver"
 )
 
-// OpenSSL's client and a Server: key updates both ways, which go on; a flood of them and a renegotiation, which are refused
-// as crypto/tls refuses them, and end that connection alone.
+// OpenSSL's client and a Server: key updates both ways, which go on; a flood of them and a
+// renegotiation, which are refused as crypto/tls refuses them, and end that connection alone.
 func TestServerOpenSSL(t *testing.T) {
 	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
 	ends := make(chan error, 10)

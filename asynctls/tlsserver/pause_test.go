@@ -12,7 +12,8 @@ import (
 	"asynccrypto/asynctls/tlsserver"
 )
 
-// pausing pauses its connection at every Data, and resumes it 20 ms later, at most one record at a time having come.
+// pausing pauses its connection at every Data, and resumes it 20 ms later, at most one record
+// at a time having come.
 type pausing struct {
 	echo
 	paused, early atomic.Int64
@@ -86,7 +87,8 @@ func (h *sending) Data(_ *tlsserver.Conn, p []byte) error {
 	return nil
 }
 
-// A Handler that stops to write in time is given what comes in though the peer reads nothing, and goes on when it does.
+// A Handler that stops to write in time is given what comes in though the peer reads nothing,
+// and goes on when it does.
 func TestServerAwaitSent(t *testing.T) {
 	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
 	h := new(sending)

@@ -18,7 +18,8 @@ import (
 // ErrClosed is the error of [Server.Serve] after [Server.Shutdown] or [Server.Close].
 var ErrClosed = errors.New("tlsserver: server closed")
 
-// Server serves TLS connections on event loops. Set the fields, then call Serve; do not change the fields afterwards.
+// Server serves TLS connections on event loops. Set the fields, then call Serve; do not change
+// the fields afterwards.
 type Server struct {
 	// TLS is the configuration, preferably one that [asynctls.Config] has prepared. It is required.
 	TLS *tls.Config
@@ -26,28 +27,32 @@ type Server struct {
 	Handler Handler
 	// Loops is the number of event loops, each with a goroutine; 0 means GOMAXPROCS.
 	Loops int
-	// MaxHandshakes bounds the handshakes under way on each loop; 0 means 1,000. Each is a job of some 20 KB. Further
-	// handshakes wait in line, and what their peers have sent stays in the sockets.
+	// MaxHandshakes bounds the handshakes under way on each loop; 0 means 1,000. Each is a job
+	// of some 20 KB. Further handshakes wait in line, and what their peers have sent stays in
+	// the sockets.
 	MaxHandshakes int
-	// MaxPending bounds the connections whose handshake is not done, whether it has begun or not; 0 means 20,000. Beyond
-	// it each listener holds one more connection, and the system's queue the others.
+	// MaxPending bounds the connections whose handshake is not done, whether it has begun or
+	// not; 0 means 20,000. Beyond it each listener holds one more connection, and the system's
+	// queue the others.
 	MaxPending int
-	// HandshakeSteps is how many steps of handshakes a loop takes in a turn, between two looks at the open connections;
-	// 0 means 1.
+	// HandshakeSteps is how many steps of handshakes a loop takes in a turn, between two looks
+	// at the open connections; 0 means 1.
 	HandshakeSteps int
-	// HandshakeTimeout bounds a handshake, from the moment the connection was accepted; 0 means 10 seconds, a negative
-	// value no bound. It also bounds how long a closed connection goes on sending while its peer takes nothing; with no
-	// bound on handshakes that is 10 seconds.
+	// HandshakeTimeout bounds a handshake, from the moment the connection was accepted; 0 means
+	// 10 seconds, a negative value no bound. It also bounds how long a closed connection goes
+	// on sending while its peer takes nothing; with no bound on handshakes that is 10 seconds.
 	HandshakeTimeout time.Duration
-	// IdleTimeout is how long a connection may go without a byte read, written or sent; 0 means for ever.
+	// IdleTimeout is how long a connection may go without a byte read, written or sent; 0 means
+	// for ever.
 	IdleTimeout time.Duration
-	// HighWater is how many bytes a connection may hold, unsent, before [Conn.Write] returns [asynctls.ErrWantWrite]; 0
-	// means 64 KB.
+	// HighWater is how many bytes a connection may hold, unsent, before [Conn.Write] returns
+	// [asynctls.ErrWantWrite]; 0 means 64 KB.
 	HighWater int
 	// Context, if not nil, gives its values, but not its end, to the contexts of handshakes.
 	Context context.Context
-	// Failed, if not nil, is called once for each handshake that fails or is not done in time, but not when Shutdown or
-	// Close ends it. It is called on the connection's loop, and must not block. The errors contain no secret.
+	// Failed, if not nil, is called once for each handshake that fails or is not done in time,
+	// but not when Shutdown or Close ends it. It is called on the connection's loop, and must
+	// not block. The errors contain no secret.
 	Failed func(remote net.Addr, err error)
 
 	mu        sync.Mutex
@@ -61,14 +66,17 @@ type Server struct {
 	counters  counters
 }
 
-// Serve accepts connections on ln until [Server.Shutdown] or [Server.Close] is called, then returns [ErrClosed]; ln is
-// closed when Serve returns. Closing ln does not end Serve. Serve may be called for several listeners.
+// Serve accepts connections on ln until [Server.Shutdown] or [Server.Close] is called, then
+// returns [ErrClosed]; ln is closed when Serve returns. Closing ln does not end Serve. Serve
+// may be called for several listeners.
 //
-// ln must be a *net.TCPListener, or a *net.UnixListener of stream sockets, as [net.Listen] returns it: connections are
-// taken from the system by fd, so anything that a wrapper around ln would do for each connection is not done. Where
-// package reactor does not work the error wraps [errors.ErrUnsupported].
+// ln must be a *net.TCPListener, or a *net.UnixListener of stream sockets, as [net.Listen]
+// returns it: connections are taken from the system by fd, so anything that a wrapper around ln
+// would do for each connection is not done. Where package reactor does not work the error wraps
+// [errors.ErrUnsupported].
 //
-// Any other error means that the listener is broken; the open connections go on until Shutdown or Close.
+// Any other error means that the listener is broken; the open connections go on until Shutdown
+// or Close.
 func (s *Server) Serve(ln net.Listener) error {
 	defer ln.Close()
 	if s.TLS == nil || s.Handler == nil {
@@ -160,7 +168,7 @@ func (s *Server) dispatch(p accept.Peer) {
 	s.next++
 	s.mu.Unlock()
 	s.counters.accepted.Add(1)
-	if !l.reactor.Post(func() { l.add(p) }) { // the loop has failed: Shutdown waits for Serve before it closes a loop
+	if !l.reactor.Post(func() { l.add(p) }) { // the loop has failed: Shutdown closes none before Serve returns
 		asynctls.NewSocket(p.FD).Close()
 		<-s.pending
 		s.counters.canceled.Add(1)

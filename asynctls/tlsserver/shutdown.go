@@ -8,14 +8,16 @@ import (
 	"asynccrypto/internal/gid"
 )
 
-// Shutdown ends the server without losing a byte that it has taken. It stops accepting, lets handshakes under way end,
-// lets connections handle the input that has arrived and send what was written (see [ShutdownHandler]), says
-// close_notify on each, and returns when the last is closed. If ctx is done first, Shutdown closes the connections that
-// are left, and returns ctx's error.
+// Shutdown ends the server without losing a byte that it has taken. It stops accepting, lets
+// handshakes under way end, lets connections handle the input that has arrived and send what
+// was written (see [ShutdownHandler]), says close_notify on each, and returns when the last is
+// closed. If ctx is done first, Shutdown closes the connections that are left, and returns
+// ctx's error.
 //
-// Shutdown may be called several times, by several goroutines, and before Serve. Called by a [Handler], by a function of
-// TLS, or by a function given to the Post of [Conn.Loop], it would wait for itself. A Handler's call, and a posted
-// function's, returns an error and does nothing; the functions of TLS must not call it. Start a goroutine for it there.
+// Shutdown may be called several times, by several goroutines, and before Serve. Called by a
+// [Handler], by a function of TLS, or by a function given to the Post of [Conn.Loop], it would
+// wait for itself. A Handler's call, and a posted function's, returns an error and does
+// nothing; the functions of TLS must not call it. Start a goroutine for it there.
 func (s *Server) Shutdown(ctx context.Context) error {
 	if s.onLoop() {
 		return errOnLoop
@@ -51,8 +53,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// Close ends the server at once: it closes all connections, and what they have not sent is lost. Its only error is that
-// of a call that would wait for itself; see [Server.Shutdown].
+// Close ends the server at once: it closes all connections, and what they have not sent is
+// lost. Its only error is that of a call that would wait for itself; see [Server.Shutdown].
 func (s *Server) Close() error {
 	if s.onLoop() {
 		return errOnLoop
@@ -73,7 +75,8 @@ func (s *Server) onLoop() bool {
 	return slices.ContainsFunc(s.loops, func(l *loop) bool { return l.goroutine.Load() == g })
 }
 
-// awaitIdle waits until the loop has no connection left, or ctx is done. It reports whether no connection is left.
+// awaitIdle waits until the loop has no connection left, or ctx is done. It reports whether no
+// connection is left.
 func (l *loop) awaitIdle(ctx context.Context) bool {
 	select {
 	case <-l.conns.idle:

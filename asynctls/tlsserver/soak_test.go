@@ -22,9 +22,9 @@ import (
 
 var soakFor = flag.Duration("soak", 0, "how long TestServerSoak runs, instead of until it has seen some hundred connections, or 2,000 in CI")
 
-// TestServerSoak has clients of all kinds come and go at random, with a Handler that closes, aborts, panics and posts,
-// and an engine that fails, while servers are shut down in the middle. Afterwards jobs, goroutines, fds and memory are
-// what they were.
+// TestServerSoak has clients of all kinds come and go at random, with a Handler that closes,
+// aborts, panics and posts, and an engine that fails, while servers are shut down in the
+// middle. Afterwards jobs, goroutines, fds and memory are what they were.
 func TestServerSoak(t *testing.T) {
 	d, least := *soakFor, uint64(tlstest.Repeat(300, 2000))
 	if d == 0 {

@@ -8,10 +8,11 @@ import (
 	"asynccrypto/asynctls"
 )
 
-// socket is the Transport of a connection: an [asynctls.Socket] that knows when the fd has nothing to read, from the
-// edges that the loop reports, and that is closed in two steps. The asynctls.Conn takes the first one, Close, and the
-// server the second, release. If the fd were closed while the peer still sends, the system would reset the connection,
-// and the bytes sent last could be lost on their way.
+// socket is the Transport of a connection: an [asynctls.Socket] that knows when the fd has
+// nothing to read, from the edges that the loop reports, and that is closed in two steps. The
+// asynctls.Conn takes the first one, Close, and the server the second, release. If the fd were
+// closed while the peer still sends, the system would reset the connection, and the bytes sent
+// last could be lost on their way.
 type socket struct {
 	*asynctls.Socket
 	closed bool
@@ -25,8 +26,9 @@ type socket struct {
 	headerRead uint8  // bytes of a record's header that were read
 	oneRecord  bool   // the last Read ended one record, and brought nothing after it
 
-	// The peer's address, kept because the system forgets it when the peer resets the connection. The port is 0 if there
-	// is no address, or if it has a zone. A netip.AddrPort would take twice the memory.
+	// The peer's address, kept because the system forgets it when the peer resets the
+	// connection. The port is 0 if there is no address, or if it has a zone. A netip.AddrPort
+	// would take twice the memory.
 	port uint16
 	ip   [16]byte
 }
@@ -42,8 +44,8 @@ func newSocket(fd async.FD, remote netip.AddrPort) socket {
 	return s
 }
 
-// arrived notes an edge: there may be something to read. If hangUp, the end of the stream may have come with it, so that
-// Read has to go on until it finds the end.
+// arrived notes an edge: there may be something to read. If hangUp, the end of the stream may
+// have come with it, so that Read has to go on until it finds the end.
 func (s *socket) arrived(hangUp bool) {
 	s.empty = false
 	if hangUp {
@@ -64,7 +66,8 @@ func (s *socket) read(p []byte) (int, error) {
 		return 0, asynctls.ErrWouldBlock
 	}
 	n, err := s.Socket.Read(p)
-	// A read that returns less than it could has emptied the socket: see epoll(7). The end of a stream stays readable.
+	// A read that returns less than it could has emptied the socket: see epoll(7). The end of a
+	// stream stays readable.
 	s.empty = n < len(p) && (err == nil || err == error(asynctls.ErrWouldBlock))
 	s.countRecords(p[:n])
 	return n, err
@@ -74,7 +77,7 @@ func (s *socket) countRecords(p []byte) {
 	records := 0
 	for len(p) > 0 {
 		if s.headerRead < recordHeader {
-			s.recordLeft = s.recordLeft<<8 | uint16(p[0]) // the length is the header's last two bytes
+			s.recordLeft = s.recordLeft<<8 | uint16(p[0]) // the length comes last
 			s.headerRead++
 			p = p[1:]
 		} else {
@@ -90,10 +93,11 @@ func (s *socket) countRecords(p []byte) {
 	s.oneRecord = records == 1 && s.headerRead == 0
 }
 
-// drained is asked after a Read of the asynctls.Conn that had room for a whole record and returned data. It reports
-// whether neither crypto/tls nor the socket has any more: crypto/tls reads from its transport only when it holds no whole
-// record, so it held only the one that ended here. It may be false although nothing is left. It saves a small echo a Read
-// that would find nothing, and its allocation.
+// drained is asked after a Read of the asynctls.Conn that had room for a whole record and
+// returned data. It reports whether neither crypto/tls nor the socket has any more: crypto/tls
+// reads from its transport only when it holds no whole record, so it held only the one that
+// ended here. It may be false although nothing is left. It saves a small echo a Read that would
+// find nothing, and its allocation.
 func (s *socket) drained() bool { return s.oneRecord && s.empty && !s.ended }
 
 // Write implements [asynctls.Transport].
@@ -129,7 +133,8 @@ func (s *socket) Close() error {
 // release is the second step.
 func (s *socket) release() { s.Socket.Close() }
 
-// discard reads and drops input. When the stream ends it returns io.EOF or the error that ended it, and else nil.
+// discard reads and drops input. When the stream ends it returns io.EOF or the error that ended
+// it, and else nil.
 func (s *socket) discard(buf []byte) error {
 	for range 16 { // the connection's timer limits a peer that sends without end
 		if _, err := s.read(buf); err == error(asynctls.ErrWouldBlock) {

@@ -6,7 +6,7 @@ import "sync/atomic"
 type Stats struct {
 	Accepted    uint64 // connections accepted
 	Handshakes  uint64 // handshakes that succeeded
-	Resumed     uint64 // handshakes that succeeded with a session ticket; they count as Handshakes too
+	Resumed     uint64 // handshakes that succeeded with a session ticket, a part of Handshakes
 	Failed      uint64 // handshakes that failed, without TimedOut and Canceled
 	TimedOut    uint64 // handshakes that were not done in time
 	Canceled    uint64 // handshakes that Shutdown or Close ended
@@ -22,8 +22,9 @@ type counters struct {
 	open                                                      atomic.Int64
 }
 
-// Stats returns the current figures. Any goroutine may call it. A part is never larger than its whole: Resumed is at
-// most Handshakes, and the handshakes that have ended are at most Accepted.
+// Stats returns the current figures. Any goroutine may call it. A part is never larger than its
+// whole: Resumed is at most Handshakes, and the handshakes that have ended are at most
+// Accepted.
 func (s *Server) Stats() Stats {
 	c := &s.counters
 	s.mu.Lock()

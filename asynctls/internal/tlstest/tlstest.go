@@ -1,4 +1,5 @@
-// Package tlstest holds what the tests of asynctls and tlsserver share: keys, certificates and configurations.
+// Package tlstest holds what the tests of asynctls and tlsserver share: keys, certificates and
+// configurations.
 package tlstest
 
 import (

@@ -1,5 +1,6 @@
-// Package accept takes connections from a listener as fds of their own. A net.Conn's fd belongs to the runtime's poller,
-// where each connection would cost memory, and a wake that nobody waits for.
+// Package accept takes connections from a listener as fds of their own. A net.Conn's fd belongs
+// to the runtime's poller, where each connection would cost memory, and a wake that nobody
+// waits for.
 package accept
 
 import (

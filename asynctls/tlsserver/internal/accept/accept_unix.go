@@ -19,13 +19,13 @@ import (
 // Listener accepts connections.
 type Listener struct {
 	ln   net.Listener
-	file *os.File // a second fd of the same socket, because net's own cannot be waited on from outside
+	file *os.File // a second fd of the socket, because net's own cannot be waited on
 	raw  syscall.RawConn
 }
 
-// New returns a Listener that accepts ln's connections. ln must be a *net.TCPListener or a *net.UnixListener of stream
-// sockets. Other types are refused even if they have a File method: the Accept method of a listener that wraps one of the
-// two would be bypassed.
+// New returns a Listener that accepts ln's connections. ln must be a *net.TCPListener or a
+// *net.UnixListener of stream sockets. Other types are refused even if they have a File method:
+// the Accept method of a listener that wraps one of the two would be bypassed.
 func New(ln net.Listener) (*Listener, error) {
 	var file *os.File
 	var err error
@@ -51,13 +51,14 @@ func New(ln net.Listener) (*Listener, error) {
 	return &Listener{ln, file, raw}, nil
 }
 
-// setOptions sets the options that package net sets on each TCP connection. Connections could inherit them from the
-// listener, but not those that arrived before New. A failure does no harm.
+// setOptions sets the options that package net sets on each TCP connection. Connections could
+// inherit them from the listener, but not those that arrived before New. A failure does no
+// harm.
 func setOptions(fd int) {
 	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 	if runtime.GOOS == "linux" { // other systems keep their default times
-		const keepIdle, keepInterval = 4, 5 // TCP_KEEPIDLE and TCP_KEEPINTVL, which not every system names
+		const keepIdle, keepInterval = 4, 5 // TCP_KEEPIDLE and TCP_KEEPINTVL
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, keepIdle, 15)
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, keepInterval, 15)
 	}
@@ -69,9 +70,10 @@ func (l *Listener) Close() {
 	l.file.Close()
 }
 
-// Accept waits for a connection. After an error that concerns one connection only, or that will pass, such as a lack of
-// fds or memory, it waits a while and tries again, until stop is closed; accept(2) also returns the errors of a network,
-// which are one peer's. Any other error means that the listener is closed or broken.
+// Accept waits for a connection. After an error that concerns one connection only, or that will
+// pass, such as a lack of fds or memory, it waits a while and tries again, until stop is
+// closed; accept(2) also returns the errors of a network, which are one peer's. Any other error
+// means that the listener is closed or broken.
 func (l *Listener) Accept(stop <-chan struct{}) (p Peer, err error) {
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		var fd int
