@@ -14,7 +14,7 @@ type backlog struct {
 
 const (
 	minBlock = 4096
-	maxBlock = 64 << 10 // larger blocks are not kept, which bounds what a burst leaves behind
+	maxBlock = 64 << 10 // larger blocks are not kept, so that a burst leaves little
 )
 
 // blocks are the buffers of backlogs.
@@ -57,8 +57,8 @@ func (q *backlog) block() {
 	}
 }
 
-// room returns free memory behind the queued bytes, at least one byte and at most limit. What
-// is written there is queued by extend.
+// room returns free memory behind the queued bytes, at least one byte and at most limit. Bytes
+// written there are queued by extend.
 func (q *backlog) room(limit int) []byte {
 	q.block()
 	b := *q.b
@@ -69,7 +69,7 @@ func (q *backlog) room(limit int) []byte {
 	return b[len(b):min(cap(b), len(b)+limit)]
 }
 
-// extend queues the first n bytes of what room returned.
+// extend queues the first n bytes of the memory that room returned.
 func (q *backlog) extend(n int) { *q.b = (*q.b)[:len(*q.b)+n] }
 
 // drop removes the first n bytes.

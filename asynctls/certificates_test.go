@@ -55,7 +55,7 @@ func TestChoiceOfCertificate(t *testing.T) {
 		"1.2 key agree": {MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}},
 	}
 	served := func(sc, cc *tls.Config) string {
-		sErr, cErr := shakeBlocking(sc, cc)
+		sErr, cErr := handshakeBlocking(sc, cc)
 		if sErr != nil || cErr != nil {
 			return fmt.Sprint(sErr, cErr)
 		}
@@ -117,7 +117,7 @@ func TestKeysOfTheEngine(t *testing.T) {
 		before := e.Stats().Completed
 		o := &asynctls.Options{Pool: pool}
 		s := newSide(t, asynctls.NewServerConn, asynctls.Config(c.server), o)
-		sErr, cErr := shake(t, s, newSide(t, asynctls.NewClientConn, asynctls.Config(c.client), o), 1<<20)
+		sErr, cErr := handshake(t, s, newSide(t, asynctls.NewClientConn, asynctls.Config(c.client), o), 1<<20)
 		if (sErr != nil || cErr != nil) != c.fails || e.Stats().Completed-before != c.operations {
 			t.Error(c.name, sErr, cErr, e.Stats().Completed-before)
 		}
@@ -155,7 +155,7 @@ func TestTickets(t *testing.T) {
 			resumes := func() bool {
 				o := &asynctls.Options{Pool: pool}
 				s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
-				if sErr, cErr := shake(t, s, c, 1<<20); sErr != nil || cErr != nil {
+				if sErr, cErr := handshake(t, s, c, 1<<20); sErr != nil || cErr != nil {
 					t.Fatal(name, sErr, cErr)
 				}
 				c.Read(make([]byte, 1)) // the ticket

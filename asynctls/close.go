@@ -3,10 +3,10 @@ package asynctls
 import "net"
 
 // Close ends the connection. It cancels a handshake under way: the handshake's job unwinds and
-// frees its place, and what an engine still computes for it is dropped. On an open connection
+// frees its place, and the engine drops the result. On an open connection
 // it says close_notify.
 //
-// Close returns [ErrWantWrite] until the transport has sent what it holds, then closes the
+// Close returns [ErrWantWrite] until the transport has sent all output, then closes the
 // transport and returns its error; later calls return nil. It may be called at any time. Call
 // it after another method has failed, too: the alert that tells the peer why is lost otherwise.
 // For a peer that takes nothing use [Conn.Deadline], or [Conn.Abort].
@@ -39,9 +39,9 @@ func (c *Conn) Close() error {
 	return c.t.Close()
 }
 
-// Abort ends the connection at once; what the transport still holds is lost. Called inside the
-// handshake, by one of the functions of the [tls.Config], it ends the connection when that
-// function returns.
+// Abort ends the connection at once; output that the transport still holds is lost. Called
+// inside the handshake, by one of the functions of the [tls.Config], it ends the connection
+// when that function returns.
 func (c *Conn) Abort() {
 	if c.phase != closed && !c.requestClose() {
 		c.abort()

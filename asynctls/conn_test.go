@@ -22,7 +22,7 @@ func TestConn(t *testing.T) {
 			server.MinVersion, server.MaxVersion = version, version
 			o := &asynctls.Options{Pool: pool}
 			s, c := newSide(t, asynctls.NewServerConn, server, o), newSide(t, asynctls.NewClientConn, client, o)
-			if sErr, cErr := shake(t, s, c, cut); sErr != nil || cErr != nil {
+			if sErr, cErr := handshake(t, s, c, cut); sErr != nil || cErr != nil {
 				t.Fatal(sErr, cErr)
 			}
 			if state, ok := s.ConnectionState(); !ok || state.Version != version {
@@ -86,7 +86,7 @@ func TestALPN(t *testing.T) {
 			sc.NextProtos, cc.NextProtos, cc.MaxVersion = []string{"a", "b"}, strings.Fields(offer), version
 			o := &asynctls.Options{Pool: pool}
 			s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
-			sErr, cErr := shakeAll(t, s, c)
+			sErr, cErr := handshakeAndClose(t, s, c)
 			if offer == "h2" {
 				if sErr == nil || cErr == nil || !strings.Contains(cErr.Error(), want) {
 					t.Error(version, sErr, cErr)

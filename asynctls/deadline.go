@@ -30,8 +30,8 @@ func (c *Conn) Timeout() error {
 	return c.err
 }
 
-// timeLimit returns how long the connection may stay as it is, 0 or less for ever, and what the
-// error says when that time is over.
+// timeLimit returns how long the connection may stay as it is, 0 or less for ever, and the text
+// of the error when that time is over.
 func (c *Conn) timeLimit() (after time.Duration, what string) {
 	switch {
 	case c.phase == handshaking || c.phase == open && c.op.underWay():
@@ -42,20 +42,4 @@ func (c *Conn) timeLimit() (after time.Duration, what string) {
 		return c.o.closeTimeout(), "peer took nothing after Close"
 	}
 	return 0, ""
-}
-
-// closeTimeout always has a bound, because nothing else would end a connection that the caller
-// has closed.
-func (o *Options) closeTimeout() time.Duration {
-	if d := o.handshakeTimeout(); d > 0 {
-		return d
-	}
-	return defaultHandshakeTimeout
-}
-
-func (o *Options) handshakeTimeout() time.Duration {
-	if o.HandshakeTimeout == 0 {
-		return defaultHandshakeTimeout
-	}
-	return o.HandshakeTimeout
 }

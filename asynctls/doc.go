@@ -29,8 +29,9 @@
 //	ErrWantAsync     SSL_ERROR_WANT_ASYNC      an engine computes    at the wake
 //	ErrWantAsyncJob  SSL_ERROR_WANT_ASYNC_JOB  the pool is full      at the wake
 //
-// The wake is a call of the function set by [Conn.SetAsyncCallback]. Without a callback, a wait fd of
-// [Conn.AllAsyncFDs] becomes readable after ErrWantAsync, and nothing tells of room in the pool.
+// The wake is a call of the function set by [Conn.SetAsyncCallback]. Without a callback, a wait
+// fd of [Conn.AllAsyncFDs] becomes readable after ErrWantAsync, and nothing tells of room in
+// the pool.
 //
 // Calling too early does no harm. The handshake runs as a job from a pool, whose limit bounds
 // the handshakes under way. The job is paused while there is no input, or while the engine
@@ -67,7 +68,7 @@
 // with one exception. If it calls a Conn whose operation is paused after ErrWantAsync or
 // ErrWantAsyncJob, because input is ready, the Conn takes that input from the transport, up to
 // HighWater, and the socket is no longer readable. Each piece of input thus costs one call, and
-// the loop does not spin. The Conn reads what it took before anything else, in order, and frees
+// the loop does not spin. The Conn reads these bytes before anything else, in order, and frees
 // the memory with the last byte; a loop that waits for the wake never needs the memory.
 // Deadlines are not affected.
 //
@@ -76,7 +77,7 @@
 // cannot be taken from a socket: it stays readable until the wake, and a level-triggered loop
 // that goes on watching for input spins until then. So stop watching, as the table says.
 //
-// # What crypto/tls promises, and what was found out
+// # Properties of crypto/tls, documented and found out
 //
 // The documentation of crypto/tls promises that the context given to HandshakeContext is that
 // of ClientHelloInfo and of CertificateRequestInfo; that one call of Read may be concurrent
@@ -88,9 +89,9 @@
 // this version of Go and with the one before, so that a change is noticed at once.
 //
 //   - After the handshake, a net.Error from the transport's Read with Temporary() true is not
-//     sticky, at any byte of a record, even of a message that is not data: what was read so far
-//     is kept. The error must have that type itself: crypto/tls uses a type assertion and does
-//     not unwrap.
+//     sticky, at any byte of a record, even of a message that is not data: the bytes read so
+//     far are kept. The error must have that type itself: crypto/tls uses a type assertion and
+//     does not unwrap.
 //   - During the handshake any error is final, so the handshake must be paused, not failed. Any
 //     error from the transport's Write is final, so the transport takes everything.
 //   - A paused handshake holds the mutex that ConnectionState takes. If the handshake is done,

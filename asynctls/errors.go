@@ -10,7 +10,7 @@ import (
 
 // The ErrWant errors are those of Handshake, Read, Write, CloseWrite and Close when they cannot
 // go on now. Nothing is lost: call the same method again after the wake. The package comment
-// has a table of what an event loop does after each. They are returned as they are, never
+// has a table of an event loop's part after each. They are returned as they are, never
 // wrapped.
 var (
 	// ErrWantRead: the transport has no input.

@@ -39,13 +39,13 @@ func TestWaitFDs(t *testing.T) {
 		t.Error(err)
 	}
 	if added, deleted := s.ChangedAsyncFDs(nil, nil); len(added)+len(deleted) > 0 {
-		t.Error("told twice:", added, deleted)
+		t.Error("reported twice:", added, deleted)
 	}
 	gate <- nil
 	if !readable(t, all[0], 10000) {
 		t.Fatal("no wake")
 	}
-	if sErr, cErr := shake(t, s, c, 1<<20); sErr != nil || cErr != nil {
+	if sErr, cErr := handshake(t, s, c, 1<<20); sErr != nil || cErr != nil {
 		t.Error(sErr, cErr)
 	}
 	if fds := s.AllAsyncFDs(nil); len(fds) > 0 {

@@ -30,7 +30,7 @@ func FuzzBuffers(f *testing.F) {
 		o := &asynctls.Options{Pool: pool, HighWater: 1000}
 		s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, &asynctls.Options{Pool: newPool(t, 1)})
 		if how&2 != 0 { // after
-			if sErr, cErr := shake(t, s, c, 1<<20); sErr != nil || cErr != nil {
+			if sErr, cErr := handshake(t, s, c, 1<<20); sErr != nil || cErr != nil {
 				t.Fatal(sErr, cErr)
 			}
 		} else if how&4 != 0 { // in the middle

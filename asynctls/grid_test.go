@@ -33,8 +33,8 @@ func newTestEngine(t testing.TB, depth int, h func(*engine.Request)) *engine.Eng
 	return e
 }
 
-// behaviours are what an engine may do. Each returns the key held by such an engine, whose
-// error the handshake is to end with, if any.
+// behaviours are the ways in which an engine may behave. Each returns the key held by such an
+// engine, whose error the handshake is to end with, if any.
 var behaviours = []struct {
 	name string
 	key  func(t *testing.T, key crypto.Signer) crypto.Signer
@@ -179,13 +179,13 @@ func TestGrid(t *testing.T) {
 						pool := newPool(t, 2)
 						o := &asynctls.Options{Pool: pool}
 						s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
-						sErr, cErr := shakeAll(t, s, c)
+						sErr, cErr := handshakeAndClose(t, s, c)
 						check("job", sErr, cErr)
 						if !hasPlace(pool) {
 							t.Error("a job is left")
 						}
 						if _, ok := held.PrivateKey.(*stub); !ok { // they know jobs only
-							sErr, cErr := shakeBlocking(sc, cc)
+							sErr, cErr := handshakeBlocking(sc, cc)
 							check("blocking", sErr, cErr)
 						}
 					})
@@ -196,7 +196,7 @@ func TestGrid(t *testing.T) {
 }
 
 // gridConfigs has the server or the client, as role says, hold the certificate as held; the
-// other side has what it takes to check it.
+// other side has the certificate to check it.
 func gridConfigs(cert, held tls.Certificate, version uint16, role string) (sc, cc *tls.Config) {
 	sc = &tls.Config{Certificates: []tls.Certificate{cert}, MaxVersion: version, MinVersion: version}
 	cc = &tls.Config{RootCAs: tlstest.RootsOf(cert), ServerName: "example.test"}
@@ -278,11 +278,11 @@ func TestGridNeverAnswers(t *testing.T) {
 	}
 }
 
-// shakeAll is shake one byte at a time, and after a failure each side is closed and what it
-// says heard by the other.
-func shakeAll(t *testing.T, s, c *side) (sErr, cErr error) {
+// handshakeAndClose is handshake, one byte at a time. After a failure it closes each side, and gives its
+// alert to the other.
+func handshakeAndClose(t *testing.T, s, c *side) (sErr, cErr error) {
 	t.Helper()
-	sErr, cErr = shake(t, s, c, 1)
+	sErr, cErr = handshake(t, s, c, 1)
 	for _, d := range []struct {
 		from, to *side
 		err, of  *error
@@ -299,8 +299,8 @@ func shakeAll(t *testing.T, s, c *side) (sErr, cErr error) {
 	return sErr, cErr
 }
 
-// shakeBlocking handshakes with crypto/tls alone.
-func shakeBlocking(sc, cc *tls.Config) (sErr, cErr error) {
+// handshakeBlocking handshakes with crypto/tls alone.
+func handshakeBlocking(sc, cc *tls.Config) (sErr, cErr error) {
 	a, b := net.Pipe()
 	deadline := tlstest.Limit()
 	a.SetDeadline(deadline)

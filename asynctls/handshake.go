@@ -44,7 +44,7 @@ func (c *Conn) Handshake() error {
 
 func (c *Conn) handshakeJob(j async.Job) error { return c.tls.HandshakeContext(c.jobContext(j)) }
 
-// flush sends what the transport can send. The next Write or Read returns the error, if there
+// flush sends as much as the transport can send. The next Write or Read returns the error, if there
 // is one.
 func (c *Conn) flush() {
 	if c.t.Buffered() > 0 {

@@ -53,7 +53,7 @@ func newSide(t testing.TB, make func(asynctls.Transport, *tls.Config, *asynctls.
 
 func chanOfOne() chan struct{} { return make(chan struct{}, 1) }
 
-// carry moves what one side has sent to the other, at most n bytes at a time; it reports
+// carry moves one side's output to the other, at most n bytes at a time; it reports
 // whether there was any.
 func carry(from, to *side, n int) bool {
 	out := from.buf.Out()
@@ -63,8 +63,8 @@ func carry(from, to *side, n int) bool {
 	return len(out) > 0
 }
 
-// shake drives both sides until their handshakes are done, n bytes at a time.
-func shake(t testing.TB, a, b *side, n int) (aErr, bErr error) {
+// handshake drives both sides until their handshakes are done, n bytes at a time.
+func handshake(t testing.TB, a, b *side, n int) (aErr, bErr error) {
 	t.Helper()
 	limit := tlstest.Limit()
 	aErr, bErr = asynctls.ErrWantRead, asynctls.ErrWantRead

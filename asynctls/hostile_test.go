@@ -16,14 +16,14 @@ import (
 func open(t testing.TB, sc, cc *tls.Config, o *asynctls.Options) (s, c *side) {
 	t.Helper()
 	s, c = newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
-	if sErr, cErr := shake(t, s, c, 1<<20); sErr != nil || cErr != nil {
+	if sErr, cErr := handshake(t, s, c, 1<<20); sErr != nil || cErr != nil {
 		t.Fatal(sErr, cErr)
 	}
 	return s, c
 }
 
-// Bytes that are no handshake, too much of one, or the beginning of one get what crypto/tls
-// gives them; no job is left.
+// Bytes that are no handshake, too much of one, or the beginning of one get the answer that
+// crypto/tls gives them; no job is left.
 func TestHostileBytes(t *testing.T) {
 	e, pool := tlstest.NewEngine(t), newPool(t, 1)
 	sc, cc := tlstest.Configs(t, e)
@@ -111,7 +111,7 @@ func TestHostileBytesLater(t *testing.T) {
 }
 
 // Two sides that have much to tell each other, each with a transport that takes little, get it
-// told: what one has not sent yet does not keep it from reading.
+// said: output that one has not sent yet does not keep it from reading.
 func TestBothTalk(t *testing.T) {
 	sc, cc := tlstest.Configs(t, tlstest.NewEngine(t))
 	s, c := open(t, sc, cc, &asynctls.Options{Pool: newPool(t, 0), HighWater: 1000})
@@ -133,7 +133,7 @@ func TestBothTalk(t *testing.T) {
 			}
 		}
 		for _, d := range [][2]*side{{s, c}, {c, s}} {
-			if d[1].buf.Unread() < 2000 { // what the kernel would hold
+			if d[1].buf.Unread() < 2000 { // as much as the kernel would hold
 				carry(d[0], d[1], 2000)
 			}
 		}

@@ -1,6 +1,6 @@
 package asynctls
 
-// input is what a connection has taken from its transport before crypto/tls has asked for it.
+// input holds bytes that a connection took from its transport before crypto/tls asked for them.
 type input struct {
 	held backlog
 	err  error // the transport's error after the bytes that are held, io.EOF for example
@@ -18,8 +18,8 @@ func (c *Conn) takeInput() {
 	if in == nil {
 		in = new(input)
 	}
-	for in.err == nil && in.held.len() < c.highWater() {
-		n, err := c.t.Read(in.held.room(c.highWater() - in.held.len()))
+	for in.err == nil && in.held.len() < c.o.highWater() {
+		n, err := c.t.Read(in.held.room(c.o.highWater() - in.held.len()))
 		in.held.extend(n)
 		if err == error(ErrWouldBlock) || n == 0 && err == nil {
 			break
@@ -29,7 +29,7 @@ func (c *Conn) takeInput() {
 	c.keepInput(in)
 }
 
-// keepInput makes in what is read next. Without content it takes no memory.
+// keepInput has in read before the transport. An input without content is dropped.
 func (c *Conn) keepInput(in *input) {
 	c.ahead = nil
 	if in.held.len() == 0 {

@@ -79,7 +79,7 @@ func (l *levelConn) send(t *testing.T, p []byte, piece int) error {
 	return err
 }
 
-// drivePeer lets the peer go on with what the Conn has sent, and returns what it has to say.
+// drivePeer lets the peer go on with the Conn's output, and returns the peer's.
 func (l *levelConn) drivePeer(t *testing.T) []byte {
 	t.Helper()
 	p := make([]byte, 1<<16)
@@ -130,8 +130,8 @@ func (l *levelConn) resume(gate chan error) (err error) {
 }
 
 // While a slow engine computes, on either side and in each version, a peer's input wakes a
-// level-triggered loop once for each piece, and not again and again. What the input does to the
-// handshake is what it does when it comes after the wake.
+// level-triggered loop once for each piece, and not again and again. The input has the same
+// effect on the handshake as after the wake.
 func TestLevelTriggeredLoop(t *testing.T) {
 	const pieces = 100
 	e, gate := newGate(t)
@@ -206,8 +206,8 @@ func verifying(t *testing.T, e *engine.Engine) (server, client *tls.Config) {
 	return server, client
 }
 
-// What a peer sends while the server is paused, the rest of its handshake, data and the end of
-// the stream, is there after the wake: in order, and without another event of the socket.
+// Input that arrives while the server is paused, the rest of a handshake, data and the end of
+// the stream, is read after the wake: in order, and without another event of the socket.
 func TestInputBeforeTheWake(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {

@@ -33,7 +33,7 @@ func TestLine(t *testing.T) {
 	var served, abandoned int
 	finish := func(i int) {
 		p := pairs[i]
-		if sErr, cErr := shake(t, p.s, p.c, 1<<20); sErr != nil || cErr != nil {
+		if sErr, cErr := handshake(t, p.s, p.c, 1<<20); sErr != nil || cErr != nil {
 			t.Fatal(i, sErr, cErr)
 		}
 		served++
@@ -57,7 +57,7 @@ func TestLine(t *testing.T) {
 	for served+abandoned < 50 {
 		select {
 		case i := <-woken:
-			if i%7 == 3 { // it was told, but loses interest
+			if i%7 == 3 { // it was notified, but gives up
 				pairs[i].c.Close()
 				abandoned++
 				continue
@@ -214,7 +214,7 @@ func TestDeadlines(t *testing.T) {
 		if err := c.Timeout(); err != nil {
 			t.Error(err)
 		}
-		if sErr, cErr := shake(t, s, c, 1<<20); sErr != nil || cErr != nil {
+		if sErr, cErr := handshake(t, s, c, 1<<20); sErr != nil || cErr != nil {
 			t.Fatal(sErr, cErr)
 		}
 		time.Sleep(time.Second)

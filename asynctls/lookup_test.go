@@ -66,7 +66,7 @@ func TestLookups(t *testing.T) {
 				}
 			}
 			if time.Since(begin) == 0 {
-				if sErr, cErr := shake(t, newSide(t, asynctls.NewServerConn, quick, o), newSide(t, asynctls.NewClientConn, cc, o), 1<<20); sErr != nil || cErr != nil {
+				if sErr, cErr := handshake(t, newSide(t, asynctls.NewServerConn, quick, o), newSide(t, asynctls.NewClientConn, cc, o), 1<<20); sErr != nil || cErr != nil {
 					t.Error(sErr, cErr)
 				}
 				if took := time.Since(begin); took != 0 {
@@ -81,7 +81,7 @@ func TestLookups(t *testing.T) {
 		// One that panics is the handshake's error; one that is given up goes on by itself.
 		cc.ServerName = "panic.test"
 		s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
-		if sErr, _ := shake(t, s, c, 1<<20); sErr == nil || !strings.Contains(sErr.Error(), "in a lookup") {
+		if sErr, _ := handshake(t, s, c, 1<<20); sErr == nil || !strings.Contains(sErr.Error(), "in a lookup") {
 			t.Error(sErr)
 		}
 		s, c = newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)

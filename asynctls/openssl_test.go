@@ -212,7 +212,7 @@ func hasPlace(pool *async.Pool) bool {
 	return out == async.Finished
 }
 
-// pump sends what there is to send.
+// pump sends the output.
 func (w *wired) pump(t *testing.T) {
 	t.Helper()
 	out := w.buf.Out()

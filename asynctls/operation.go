@@ -9,9 +9,9 @@ import (
 	"asynccrypto/async"
 )
 
-// operation is what a connection does in a job: its handshake, or a Read of a client that may
-// renegotiate. It exists from before it has a place in the pool until it is over, and its
-// result is taken.
+// operation is a function that a connection runs in a job: its handshake, or a Read of a client
+// that may renegotiate. It exists from before it has a place in the pool until it is over, and
+// its result is taken.
 type operation struct {
 	conn      *Conn
 	w         async.WaitCtx
@@ -23,8 +23,8 @@ type operation struct {
 	notified  atomic.Bool                      // there is room; set by the goroutine that freed a job
 	fault     atomic.Pointer[async.PanicError] // of the callback, on that goroutine
 
-	// Of a Read: its buffer, and when done what it has read that no caller has taken yet. Both
-	// are not empty then.
+	// Of a Read: its buffer, and in state done the data and the error that no caller has taken
+	// yet, one of which is set.
 	buf     []byte
 	readErr error
 }
@@ -160,7 +160,7 @@ func notify(arg any) {
 }
 
 // endOperation ends the operation, if there is one. A paused job is cancelled, which unwinds it
-// and frees its place; the engine drops what it still computes for it. An operation in the
+// and frees its place; the engine drops the result. An operation in the
 // pool's line leaves it.
 func (c *Conn) endOperation() {
 	op := c.op
@@ -234,7 +234,7 @@ func (c *Conn) SetAsyncCallback(fn func(arg any), arg any) {
 	}
 }
 
-// AsyncStatus returns what the engine said about its last request of the handshake under way
+// AsyncStatus returns the engine's status for the last request of the handshake under way
 // (SSL_get_async_status), or [async.StatusUnsupported] if there is none.
 func (c *Conn) AsyncStatus() async.Status {
 	if c.op == nil {

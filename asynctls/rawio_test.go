@@ -16,8 +16,8 @@ import (
 	"asynccrypto/asynctls/internal/tlstest"
 )
 
-// Both sides over sockets, on one goroutine, which goes on with one until it wants what the
-// other has to do. What they hold is sent by Flush; closed, their fds are.
+// Both sides of a connection over sockets, on one goroutine. Flush sends the output that they
+// hold, and Close closes the fds.
 func TestConnOverSockets(t *testing.T) {
 	sc, cc := tlstest.Configs(t, tlstest.NewEngine(t))
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
@@ -95,7 +95,8 @@ func TestConnOverSockets(t *testing.T) {
 	}
 }
 
-// A Socket's calls go past Go's scheduler on Linux: what the system answers must come out as ever.
+// A Socket's calls bypass Go's scheduler on Linux. Errors and short writes must come out as
+// those of other calls do.
 func TestSocketErrors(t *testing.T) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {

@@ -6,12 +6,12 @@ import "asynccrypto/async"
 const maxPlaintext = 16384
 
 // readSlack is how much more than HighWater the transport may hold before Read stops: one chunk
-// of Write, cut into small records as crypto/tls does at first, and as much again for what
-// crypto/tls sends when it reads.
+// of Write, cut into small records as crypto/tls does at first, and as much again for the
+// output of crypto/tls when it reads.
 const readSlack = 32 << 10
 
 // Read reads data from the peer, after the handshake. It returns n > 0 with a nil error, or 0
-// with one of the ErrWant errors, or what the Read of a [tls.Conn] returns. That is [io.EOF]
+// with one of the ErrWant errors, or the result of [tls.Conn]'s Read. That is [io.EOF]
 // after a close_notify, but also when the transport ends without one between two records, so a
 // protocol has to mark the end of its messages itself.
 //
@@ -23,7 +23,7 @@ const readSlack = 32 << 10
 // Nothing tells whether more data is decrypted already (SSL_pending). After a wake, and after
 // the handshake, read until Read returns [ErrWantRead].
 func (c *Conn) Read(p []byte) (n int, err error) {
-	if err := c.ready(c.highWater() + readSlack); err != nil {
+	if err := c.ready(c.o.highWater() + readSlack); err != nil {
 		return 0, err
 	}
 	if c.readInJob {
@@ -72,8 +72,8 @@ func (c *Conn) jobRead(p []byte) (int, error) {
 	return n, op.readErr
 }
 
-// driveRead drives a Read in a job, if there is one, until it is over. What it has read stays
-// until a Read takes it.
+// driveRead drives a Read in a job, if there is one, until it is over. Its result stays until a
+// Read takes it.
 func (c *Conn) driveRead() error {
 	op := c.op
 	if op == nil || op.state == done {
@@ -165,7 +165,7 @@ func (c *Conn) ready(mark int) error {
 
 // readyToWrite is ready for Write and CloseWrite, which also wait for the end of a renegotiation.
 func (c *Conn) readyToWrite() error {
-	if err := c.ready(c.highWater()); err != nil {
+	if err := c.ready(c.o.highWater()); err != nil {
 		return err
 	}
 	if c.op.underWay() {

@@ -13,7 +13,7 @@ import (
 	"asynccrypto/asynctls/internal/tlstest"
 )
 
-// ends are the ways to end a connection, and what its methods return afterwards.
+// ends are the ways to end a connection, and the error of its methods afterwards.
 var ends = []struct {
 	name string
 	end  func(*asynctls.Conn) error
@@ -26,7 +26,7 @@ var ends = []struct {
 
 // A connection is ended at each step of its life, by each way there is: before, between any two
 // calls of a handshake, also while an engine computes, and afterwards. Its place in the pool is
-// free, and what the engine still does is dropped.
+// free, and the engine drops the result.
 func TestEndAtEveryStep(t *testing.T) {
 	before := runtime.NumGoroutine()
 	t.Run("all", func(t *testing.T) {
@@ -164,7 +164,7 @@ func TestFromInside(t *testing.T) {
 		o := &asynctls.Options{Pool: pool, HandshakeTimeout: 1}
 		s = newSide(t, asynctls.NewServerConn, sc, o)
 		c := newSide(t, asynctls.NewClientConn, cc, &asynctls.Options{Pool: pool})
-		sErr, _ := shake(t, s, c, 1<<20)
+		sErr, _ := handshake(t, s, c, 1<<20)
 		switch name {
 		case "Close", "Abort":
 			if !errors.Is(sErr, net.ErrClosed) || len(s.buf.Out()) > 0 {

@@ -16,8 +16,8 @@ import (
 	"asynccrypto/asynctls/internal/tlstest"
 )
 
-// wired is a Conn over a socket that one goroutine uses as if it blocked: it does what the
-// ErrWant errors ask for.
+// wired is a Conn over a socket that one goroutine uses as if it blocked: it waits as the
+// ErrWant errors ask.
 type wired struct {
 	*asynctls.Conn
 	buf   asynctls.Buffers
@@ -106,7 +106,7 @@ func (w *wired) Close() error {
 }
 
 // serveEcho serves each connection on its own goroutine, with an echo, until the test ends.
-// Handshakes that fail are told on the channel.
+// Failed handshakes are sent on errs.
 func serveEcho(t testing.TB, c *tls.Config, o *asynctls.Options) (addr string, states chan tls.ConnectionState, errs chan error) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -62,7 +62,7 @@ func TestServerListeners(t *testing.T) {
 
 type refusing struct{ *net.TCPListener }
 
-// What can't be served says so.
+// The error of a listener that cannot be served tells the caller which one to use.
 func TestServerWrongListener(t *testing.T) {
 	server, _ := tlstest.Configs(t, tlstest.NewEngine(t))
 	s := &tlsserver.Server{TLS: server, Handler: echo{}}

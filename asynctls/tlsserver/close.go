@@ -20,10 +20,10 @@ func (c *Conn) close(reason error) {
 	c.continueClose()
 }
 
-// finishClose goes on with what Close has begun.
+// finishClose is continueClose in a function of its own on the loop.
 func (c *Conn) finishClose() { c.guard(c.continueClose) }
 
-// continueClose sends what is held, and goes over to draining when nothing is left.
+// continueClose sends the output, and goes over to draining when none is left.
 func (c *Conn) continueClose() {
 	if c.state != closing {
 		return

@@ -25,7 +25,7 @@ const (
 // the connection's loop only: by the Handler's methods, and by functions given to the Post of
 // [Conn.Loop].
 type Conn struct {
-	// Value belongs to the Handler. It can hold what the Handler keeps for each connection.
+	// Value belongs to the Handler. It can hold the Handler's own state of the connection.
 	Value any
 
 	loop         *loop
@@ -115,9 +115,9 @@ func (c *Conn) Loop() *reactor.Loop { return c.loop.reactor }
 // Write is [asynctls.Conn.Write]. Output that the socket does not take now is sent when it
 // does. After [asynctls.ErrWantWrite] the Handler is given no more data from c until there is
 // room. It has to keep the bytes that were not taken, and write them when there is room, which
-// Writable tells a [WriteHandler]. It also has to bound what it keeps, if the bytes come from
-// elsewhere, such as from the other members of a chat. The first Write of up to 16 KB in a call
-// of Data never returns ErrWantWrite. Once the connection is closed Write returns
+// Writable tells a [WriteHandler]. It also has to bound the bytes that it keeps, if the bytes
+// come from elsewhere, such as from the other members of a chat. The first Write of up to 16 KB
+// in a call of Data never returns ErrWantWrite. Once the connection is closed Write returns
 // [net.ErrClosed].
 func (c *Conn) Write(p []byte) (int, error) {
 	if c.tls == nil {
@@ -148,7 +148,7 @@ func (c *Conn) noteRefused(err error) {
 	}
 }
 
-// Close ends the connection once what was written has been sent. The Handler's Data is not
+// Close ends the connection once all output has been sent. The Handler's Data is not
 // called again, and Closed is called later, not by Close. It returns nil.
 func (c *Conn) Close() error {
 	if !c.state.ending() {
@@ -159,8 +159,8 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// Abort ends the connection at once. It calls Closed before it returns. What was written and
-// not sent is lost.
+// Abort ends the connection at once. It calls Closed before it returns. Output that is held is
+// lost.
 func (c *Conn) Abort() { c.end(nil) }
 
 // Pause stops reading, and with it the notice of the end of the stream, until [Conn.Resume]. It

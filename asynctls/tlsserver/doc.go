@@ -15,7 +15,7 @@
 //	err := s.Serve(ln)
 //
 // The [Handler] gets the data, and answers with [Conn.Write]. Each connection stays on one
-// loop, which calls the Handler for it, so that what belongs to a connection needs no lock. The
+// loop, which calls the Handler for it, so that a connection's state needs no lock. The
 // methods of a Handler must not block.
 //
 // # Limits

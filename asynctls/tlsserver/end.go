@@ -59,7 +59,7 @@ func (c *Conn) end(reason error) {
 	}
 }
 
-// release gives back what the connection holds of the system and of the server.
+// release closes the fd, and gives the connection's place in MaxPending to another.
 func (c *Conn) release() {
 	c.sock.release()
 	if !c.handshaken {

@@ -14,7 +14,7 @@ import (
 	"asynccrypto/asynctls/tlsserver"
 )
 
-// Out of fds, what is open goes on, and what comes is served once there are some.
+// Without fds left, open connections go on, and new ones are served once there are fds again.
 func TestServerOutOfFDs(t *testing.T) {
 	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
 	addr := serve(t, &tlsserver.Server{TLS: server, Handler: echo{}})

@@ -9,15 +9,15 @@ import (
 // readsInTurn is how often a connection is read from before the others have their turn.
 const readsInTurn = 8
 
-// read gives the Handler the input that there is. What exceeds a turn's share is read in the
+// read gives the Handler the input that there is. Input beyond a turn's share is read in the
 // next turn.
 func (c *Conn) read() {
 	for range readsInTurn {
 		if c.state != open || c.flow != flowing || c.paused {
 			return
 		}
-		// Input is held back well before Write would refuse output, so that what is read can be
-		// written at least once, whatever crypto/tls sends beside it.
+		// Input is held back well before Write would refuse output, so that any input can be
+		// written back once, even if crypto/tls sends something too.
 		if c.sock.Buffered() > c.loop.highWater/2 {
 			c.flow = heldBack
 			return

@@ -54,8 +54,8 @@ func TestServerEOF(t *testing.T) {
 	}
 }
 
-// Without EOF the connection is closed when the client will send no more, once what was written
-// has been sent.
+// Without EOF the connection is closed when the client will send no more, once all output has
+// been sent.
 func TestServerWithoutEOF(t *testing.T) {
 	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
 	ends := make(chan error, 1)

@@ -1,7 +1,6 @@
 package tlsserver
 
-// Handler is the application of a [Server]: what its connections do once their handshakes are
-// done.
+// Handler is the application of a [Server]. It is called for connections whose handshakes are done.
 //
 // The methods are called on the connection's loop, one at a time for all connections of that
 // loop, and must not block. Long work belongs on another goroutine, which brings its result

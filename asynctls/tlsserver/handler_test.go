@@ -198,7 +198,7 @@ func TestServerConnAbort(t *testing.T) {
 	}
 }
 
-// corked holds back what is written once held is set.
+// corked holds output back once held is set.
 type corked struct {
 	net.Conn
 	held []byte

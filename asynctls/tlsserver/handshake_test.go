@@ -54,7 +54,7 @@ func hello(t testing.TB, client *tls.Config) []byte {
 	return p[:n]
 }
 
-// failures counts what Failed is told.
+// failures counts the calls of Failed.
 type failures struct {
 	mu sync.Mutex
 	by map[string][]error
@@ -69,7 +69,7 @@ func (f *failures) Failed(remote net.Addr, err error) {
 	f.by[remote.String()] = append(f.by[remote.String()], err)
 }
 
-// check wants n failures, each told once, in one line, of the right kind.
+// check wants n failures, each reported once, in one line, of the right kind.
 func (f *failures) check(t testing.TB, n int, kind func(error) bool) {
 	t.Helper()
 	f.mu.Lock()
@@ -84,7 +84,7 @@ func (f *failures) check(t testing.TB, n int, kind func(error) bool) {
 	}
 }
 
-// While many handshakes wait for an engine that is stuck, what is open goes on, and none of
+// While many handshakes wait for an engine that is stuck, open connections go on, and none of
 // them holds a thread, or much memory.
 func TestServerStuckEngine(t *testing.T) {
 	e, gate := newStuck(t)
@@ -134,7 +134,7 @@ func TestServerStuckEngine(t *testing.T) {
 	ask(t, open, "still there")
 }
 
-// In each turn of a loop what open connections have sent comes before handshakes, of which one
+// In each turn of a loop the data of open connections comes before handshakes, of which one
 // step is taken. The loop stands still until a storm of ClientHellos is there, and data behind
 // it; more data comes in the middle.
 func TestServerOpenComesFirst(t *testing.T) {
@@ -161,7 +161,7 @@ func TestServerOpenComesFirst(t *testing.T) {
 			return nil
 		},
 	}}
-	// Over unix sockets what was written is there when Write returns.
+	// Over unix sockets the bytes have arrived when Write returns.
 	addr := serveOn(t, s, listen(t, "unix", filepath.Join(t.TempDir(), "s")))
 	connect := func() net.Conn {
 		c, err := net.Dial("unix", addr)
@@ -296,7 +296,8 @@ func TestServerSlowLoris(t *testing.T) {
 	failed.check(t, 10, func(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) })
 }
 
-// What is no handshake, and an engine that is closed, fail with their cause. What is open goes on.
+// Garbage instead of a handshake, and an engine that is closed, are reported with their cause.
+// Open connections go on.
 func TestServerFailed(t *testing.T) {
 	e := tlstest.NewEngine(t)
 	server, client := tlstest.Configs(t, e)

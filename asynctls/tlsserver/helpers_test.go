@@ -11,7 +11,7 @@ import (
 	"asynccrypto/asynctls/tlsserver"
 )
 
-// funcs is echo, but for what is set.
+// funcs is echo, except for the functions that are set.
 type funcs struct {
 	open   func(c *tlsserver.Conn) error
 	data   func(c *tlsserver.Conn, p []byte) error

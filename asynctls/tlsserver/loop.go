@@ -55,7 +55,7 @@ func newLoop(s *Server) (*loop, error) {
 	return l, nil
 }
 
-// close frees what a loop holds that does not run.
+// close frees the resources of a loop that does not run.
 func (l *loop) close() {
 	l.reactor.Close()
 	l.options.Pool.Close()
@@ -66,7 +66,7 @@ func (l *loop) run() {
 	l.goroutine.Store(gid.Get())
 	returned := false
 	defer func() {
-		if !returned { // a Handler has exited the goroutine: another goes on with what comes next
+		if !returned { // a Handler has exited the goroutine: another one goes on
 			go l.run()
 			return
 		}

@@ -14,7 +14,7 @@ import (
 	"asynccrypto/asynctls/tlsserver"
 )
 
-// tally is what the server has read and written on a connection.
+// tally is the number of bytes that the server has read and written on a connection.
 type tally struct{ read, wrote int }
 
 // Shutdown while many connections are busy: each client gets all that the server says it has
@@ -56,7 +56,7 @@ func TestServerShutdownLosesNothing(t *testing.T) {
 		conns = append(conns, dial(t, addr, client))
 	}
 	for _, c := range conns {
-		clients.Go(func() { // in pieces of any size, until it is told to stop
+		clients.Go(func() { // in pieces of any size, until it is notified to stop
 			for total := 0; ; {
 				p := counting[total%256:][:1+rand.IntN(50_000)]
 				total += len(p)

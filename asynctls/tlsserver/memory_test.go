@@ -139,9 +139,9 @@ func TestServerIdleMemory(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				c.NetConn().Close() // the socket lives on; what the client needs memory for goes
+				c.NetConn().Close() // the socket lives on, and the client's memory is freed
 			}
-			for range 50 { // what is made once
+			for range 50 { // so that everything is allocated that is allocated once
 				connect()
 			}
 			before := memory()

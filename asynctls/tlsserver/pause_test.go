@@ -60,19 +60,19 @@ func TestServerPause(t *testing.T) {
 	}
 }
 
-// sending writes without end, but never so much that Data stops, and counts what comes in.
+// sending writes without end, but never so much that Data stops, and counts its input.
 type sending struct {
 	echo
-	got, told atomic.Int64
+	got, notified atomic.Int64
 }
 
 func (h *sending) Open(c *tlsserver.Conn) error {
-	c.AwaitSent(0) // nothing is held: told all the same
+	c.AwaitSent(0) // nothing is held: notified all the same
 	return nil
 }
 
 func (h *sending) Writable(c *tlsserver.Conn) error {
-	h.told.Add(1)
+	h.notified.Add(1)
 	for c.Buffered() <= 16<<10 { // with one more, less than half of HighWater's default
 		if _, err := c.Write(make([]byte, 8<<10)); err != nil {
 			return err
@@ -87,7 +87,7 @@ func (h *sending) Data(_ *tlsserver.Conn, p []byte) error {
 	return nil
 }
 
-// A Handler that stops to write in time is given what comes in though the peer reads nothing,
+// A Handler that stops writing in time is given data though the peer reads nothing,
 // and goes on when it does.
 func TestServerAwaitSent(t *testing.T) {
 	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
@@ -106,7 +106,7 @@ func TestServerAwaitSent(t *testing.T) {
 	if _, err := io.ReadFull(c, make([]byte, size)); err != nil {
 		t.Error(err)
 	}
-	if h.told.Load() < 2 {
-		t.Error("not told of room")
+	if h.notified.Load() < 2 {
+		t.Error("not notified of room")
 	}
 }

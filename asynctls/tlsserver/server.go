@@ -28,8 +28,7 @@ type Server struct {
 	// Loops is the number of event loops, each with a goroutine; 0 means GOMAXPROCS.
 	Loops int
 	// MaxHandshakes bounds the handshakes under way on each loop; 0 means 1,000. Each is a job
-	// of some 20 KB. Further handshakes wait in line, and what their peers have sent stays in
-	// the sockets.
+	// of some 20 KB. Further handshakes wait in line, and their peers' bytes wait in the sockets.
 	MaxHandshakes int
 	// MaxPending bounds the connections whose handshake is not done, whether it has begun or
 	// not; 0 means 20,000. Beyond it each listener holds one more connection, and the system's

@@ -15,7 +15,7 @@ import (
 	"asynccrypto/reactor"
 )
 
-// echo is a Handler that sends back what it gets.
+// echo is a Handler that sends its input back.
 type echo struct{}
 
 func (echo) Open(*tlsserver.Conn) error { return nil }
@@ -107,7 +107,7 @@ func TestServerLoops(t *testing.T) {
 	}
 }
 
-// What crypto/tls can: client certificates, ALPN and resumption, in both versions.
+// Features of crypto/tls: client certificates, ALPN and resumption, in both versions.
 func TestServerFeatures(t *testing.T) {
 	e := tlstest.NewEngine(t)
 	cert := tlstest.NewCert(t, tlstest.RSAKey())

@@ -9,8 +9,8 @@ import (
 )
 
 // Shutdown ends the server without losing a byte that it has taken. It stops accepting, lets
-// handshakes under way end, lets connections handle the input that has arrived and send what
-// was written (see [ShutdownHandler]), says close_notify on each, and returns when the last is
+// handshakes under way end, lets connections handle the input that has arrived and send all
+// output (see [ShutdownHandler]), says close_notify on each, and returns when the last is
 // closed. If ctx is done first, Shutdown closes the connections that are left, and returns
 // ctx's error.
 //
@@ -53,8 +53,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// Close ends the server at once: it closes all connections, and what they have not sent is
-// lost. Its only error is that of a call that would wait for itself; see [Server.Shutdown].
+// Close ends the server at once: it closes all connections, and output that they hold is lost.
+// Its only error is that of a call that would wait for itself; see [Server.Shutdown].
 func (s *Server) Close() error {
 	if s.onLoop() {
 		return errOnLoop

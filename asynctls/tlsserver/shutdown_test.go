@@ -96,7 +96,7 @@ func TestServerShutdownByHandler(t *testing.T) {
 	}
 }
 
-// When its patience ends Shutdown closes what is left.
+// When the context of Shutdown ends, it closes the connections that are left.
 func TestServerShutdownImpatient(t *testing.T) {
 	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
 	ends := make(chan error, 1)
@@ -116,10 +116,10 @@ func TestServerShutdownImpatient(t *testing.T) {
 	}
 }
 
-// A ShutdownHandler ends its connections when what they are in the middle of is done.
+// A ShutdownHandler ends its connections when they have finished their work.
 func TestShutdownHandler(t *testing.T) {
 	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
-	told := make(chan bool)
+	notified := make(chan bool)
 	s := &tlsserver.Server{TLS: server, Handler: &all{
 		funcs: funcs{data: func(c *tlsserver.Conn, p []byte) error {
 			if _, err := c.Write(p); err != nil {
@@ -130,13 +130,13 @@ func TestShutdownHandler(t *testing.T) {
 			}
 			return nil
 		}},
-		shutdown: func(*tlsserver.Conn) { told <- true },
+		shutdown: func(*tlsserver.Conn) { notified <- true },
 	}}
 	c := dial(t, serve(t, s), client)
 	ask(t, c, "first")
 	down := make(chan error)
 	go func() { down <- s.Shutdown(t.Context()) }()
-	<-told
+	<-notified
 	ask(t, c, "more")
 	ask(t, c, "last")
 	if n, err := c.Read(make([]byte, 1)); n > 0 || err != io.EOF {

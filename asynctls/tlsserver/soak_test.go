@@ -24,7 +24,7 @@ var soakFor = flag.Duration("soak", 0, "how long TestServerSoak runs, instead of
 
 // TestServerSoak has clients of all kinds come and go at random, with a Handler that closes,
 // aborts, panics and posts, and an engine that fails, while servers are shut down in the
-// middle. Afterwards jobs, goroutines, fds and memory are what they were.
+// middle. Afterwards there are no more jobs, goroutines, fds and memory than before.
 func TestServerSoak(t *testing.T) {
 	d, least := *soakFor, uint64(tlstest.Repeat(300, 2000))
 	if d == 0 {
@@ -41,7 +41,7 @@ func TestServerSoak(t *testing.T) {
 	defer e.Close()
 	server, client := tlstest.Configs(t, e)
 	client.ClientSessionCache = tls.NewLRUClientSessionCache(10)
-	soakServers(t, server, client, 100*time.Millisecond, 0) // what is made once is made now
+	soakServers(t, server, client, 100*time.Millisecond, 0) // allocates everything that is allocated once
 	goroutines, files, before := runtime.NumGoroutine(), openFDs(), memory()
 	n := soakServers(t, server, client, d, least)
 	tlstest.Await(t, "the goroutines", func() bool { return runtime.NumGoroutine() <= goroutines })

@@ -19,7 +19,7 @@ type socket struct {
 	empty  bool // the last read emptied the socket, and no edge has come since
 	ended  bool // the end of the stream is near, so empty cannot be relied on
 
-	unsent int32 // what the peer had not acknowledged when the server last looked
+	unsent int32 // bytes that the peer had not acknowledged at the last look
 
 	// Position in the TLS records that were read (RFC 8446, section 5.1).
 	recordLeft uint16 // bytes missing in the record whose header was read

@@ -56,7 +56,7 @@ func TestPartialPostHandshakeMessageIsKept(t *testing.T) {
 	cc.ClientSessionCache = tickets
 	s, c := newWires()
 	server, client := tls.Server(s, sc), tls.Client(c, cc)
-	shake(t, server, client)
+	handshake(t, server, client)
 	ticket := c.take()
 	c.whenEmpty(errNothing)
 	for i := range ticket {
@@ -156,26 +156,26 @@ func TestWaitingHandshakeHoldsMutex(t *testing.T) {
 		s, c := newWires()
 		s.asleep = make(chan struct{}, 1)
 		server, client := tls.Server(s, sc), tls.Client(c, cc)
-		shaken := make(chan error, 1)
-		go func() { shaken <- server.Handshake() }()
+		handshaken := make(chan error, 1)
+		go func() { handshaken <- server.Handshake() }()
 		<-s.asleep
-		told := make(chan tls.ConnectionState, 1)
-		go func() { told <- server.ConnectionState() }()
+		notified := make(chan tls.ConnectionState, 1)
+		go func() { notified <- server.ConnectionState() }()
 		if !asks(server) {
 			t.Error("the handshake was done, or its context not asked")
 		}
 		select {
-		case <-told:
+		case <-notified:
 			t.Error("ConnectionState does not wait")
 		case <-time.After(50 * time.Millisecond):
 		}
 		if err := client.Handshake(); err != nil {
 			t.Fatal(err)
 		}
-		if err := <-shaken; err != nil {
+		if err := <-handshaken; err != nil {
 			t.Fatal(err)
 		}
-		if state := <-told; state.Version != version {
+		if state := <-notified; state.Version != version {
 			t.Error(state.Version)
 		}
 		if asks(server) || asks(client) {
@@ -198,12 +198,12 @@ func TestCancelledHandshakeIsClosed(t *testing.T) {
 			if without {
 				ctx = context.WithoutCancel(parent)
 			}
-			shaken := make(chan error, 1)
-			go func() { shaken <- server.HandshakeContext(ctx) }()
+			handshaken := make(chan error, 1)
+			go func() { handshaken <- server.HandshakeContext(ctx) }()
 			<-s.asleep
 			cancel()
 			if !without {
-				if err := <-shaken; !errors.Is(err, context.Canceled) {
+				if err := <-handshaken; !errors.Is(err, context.Canceled) {
 					t.Error(version, err)
 				}
 				continue
@@ -211,7 +211,7 @@ func TestCancelledHandshakeIsClosed(t *testing.T) {
 			if err := client.Handshake(); err != nil {
 				t.Error(version, err)
 			}
-			if err := <-shaken; err != nil {
+			if err := <-handshaken; err != nil {
 				t.Error(version, err)
 			}
 		}
@@ -234,7 +234,7 @@ func TestGetCertificateWithoutSNI(t *testing.T) {
 				sc.Certificates = nil
 			}
 			s, c := newWires()
-			shake(t, tls.Server(s, sc), tls.Client(c, cc))
+			handshake(t, tls.Server(s, sc), tls.Client(c, cc))
 			if want := !certificates || name != ""; asked != want {
 				t.Errorf("name %q, Certificates %v: asked %v", name, certificates, asked)
 			}
@@ -261,7 +261,7 @@ func TestReadWithoutTheTransport(t *testing.T) {
 		s, below := newWires()
 		c := &counted{wire: below}
 		server, client := tls.Server(s, sc), tls.Client(c, cc)
-		shake(t, server, client)
+		handshake(t, server, client)
 		p := make([]byte, 10)
 		read := func(want string, wantErr error) {
 			t.Helper()

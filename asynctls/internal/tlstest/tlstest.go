@@ -1,4 +1,4 @@
-// Package tlstest holds what the tests of asynctls and tlsserver share: keys, certificates and
+// Package tlstest is shared by the tests of asynctls and tlsserver. It has keys, certificates and
 // configurations.
 package tlstest
 

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// Limit returns the time at which a test that still waits should give up, and say what it waits
-// for. It is far away: a test waits for events, and does not judge how long they take.
+// Limit returns the time at which a test that still waits should give up, and name the event
+// that it waits for. It is far away: a test waits for events, and does not judge how long they
+// take.
 func Limit() time.Time { return time.Now().Add(5 * time.Minute) }
 
 // Await waits until ok reports true, which another goroutine or process makes happen.
