@@ -1,5 +1,5 @@
-// Command bench measures this project beside libcrypto and other libraries and servers, in one run and on one machine, as
-// only such figures compare:
+// Command bench measures this project beside libcrypto and other libraries and servers, in one
+// run and on one machine, as only such figures compare:
 //
 //	go run ./bench              the facility: jobs and wait contexts
 //	go run ./bench reactor      waking jobs on one event loop, beside epoll in C
@@ -9,7 +9,8 @@
 //	go run ./bench timing       statistical tests of time: does it depend on a secret?
 //	go run ./bench tables       docs/benchmarks.md, from the results that -save has kept
 //
-// Each subject is a package; package harness has everything that they share, and says how they measure.
+// Each subject is a package; package harness has everything that they share, and says how they
+// measure.
 package main
 
 import (

@@ -1,4 +1,5 @@
-// Package cabi measures libasync, the C library, beside libcrypto's own facility. Both sides are the same C program.
+// Package cabi measures libasync, the C library, beside libcrypto's own facility. Both sides
+// are the same C program.
 package cabi
 
 import (
@@ -28,7 +29,7 @@ headers (Debian: apt install make gcc openssl libssl-dev). CC, CFLAGS and LDFLAG
 		Rounds: 21, QuickRounds: 3, Slice: 100 * time.Millisecond, QuickSlice: 20 * time.Millisecond,
 		QuietShare: facility.QuietShare,
 		Flags: func(fs *flag.FlagSet) {
-			fs.StringVar(&openssl, "openssl", "openssl", "the openssl command to run speed of, a name in PATH or a `PATH`")
+			fs.StringVar(&openssl, "openssl", "openssl", "the openssl `COMMAND` to run speed of")
 		},
 		Measure: func(ctx context.Context, run *harness.Run) error { return measureAll(ctx, run, openssl) },
 	}
@@ -97,7 +98,7 @@ func (s *sides) pairs() (pairs []*harness.Pair) {
 				return harness.MeasureC(ctx, s.cpu, program, "time", c.c, strconv.Itoa(c.fds), s.run.Milliseconds())
 			}
 		}
-		pairs = append(pairs, harness.NewPair(table, c.name, "libcrypto", harness.Nanoseconds, harness.Goal{AtLeast: c.goal},
+		pairs = append(pairs, harness.NewPair(table, c.name, facility.Columns, harness.Goal{AtLeast: c.goal},
 			side(s.theirs), side(s.ours)))
 	}
 	table = s.run.Result.Table("openssl speed", fmt.Sprintf("-async_jobs %d: time of a signature; slices of a second", speedJobs))
@@ -112,7 +113,7 @@ func (s *sides) pairs() (pairs []*harness.Pair) {
 				return float64(found.Time) / float64(found.Done), found.Share, nil
 			}
 		}
-		pairs = append(pairs, harness.NewPair(table, algorithm, "libcrypto", harness.Nanoseconds, harness.Goal{AtLeast: speedGoal},
+		pairs = append(pairs, harness.NewPair(table, algorithm, facility.Columns, harness.Goal{AtLeast: speedGoal},
 			side(), side("LD_PRELOAD="+s.preload)))
 	}
 	return pairs

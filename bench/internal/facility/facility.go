@@ -1,5 +1,6 @@
-// Package facility measures jobs and wait contexts beside libcrypto's. Their side is a C program; ours is the in-package
-// benchmarks of package async, so that the figures are those that users and contributors measure.
+// Package facility measures jobs and wait contexts beside libcrypto's. Their side is a C
+// program; ours is the in-package benchmarks of package async, so that the figures are those
+// that users and contributors measure.
 package facility
 
 import (
@@ -28,7 +29,7 @@ func Subject() harness.Subject {
 	return harness.Subject{
 		Name:  "facility",
 		Short: "jobs and wait contexts: nanoseconds an operation, memory of a paused job",
-		Long: `It takes a minute and a half. The other side needs a C compiler and OpenSSL's headers
+		Long: `It takes a minute. The other side needs a C compiler and OpenSSL's headers
 (Debian: apt install gcc libssl-dev); without them ours is measured alone. CC, CFLAGS and
 LDFLAGS are used, for an OpenSSL in a place of its own:
 
@@ -42,6 +43,9 @@ LDFLAGS are used, for an OpenSSL in a place of its own:
 
 // QuietShare leaves room for the start of a process, which is a part of each slice.
 const QuietShare = 0.9
+
+// Columns are those of times beside libcrypto's.
+var Columns = harness.Columns{Base: "libcrypto", Unit: harness.Nanoseconds, Times: "times as fast"}
 
 // measure is one row of the table.
 type measure struct {
@@ -76,7 +80,8 @@ type sides struct {
 	cpu          int
 }
 
-// measureAll builds both sides and measures all there is. Both sides of a pair are measured back to back.
+// measureAll builds both sides and measures all there is. Both sides of a pair are measured
+// back to back.
 func measureAll(ctx context.Context, run *harness.Run, measures []measure, memory bool) error {
 	run.Progress.Show("compiling both sides")
 	dir, remove, err := run.Dir()
@@ -138,7 +143,7 @@ func (s sides) pair(ctx context.Context, table *harness.Table, m measure) (*harn
 	}
 	var p *harness.Pair
 	worst := -1.0
-	p = harness.NewPair(table, m.name, "libcrypto", harness.Nanoseconds, m.goal, theirs, func(ctx context.Context) (float64, float64, error) {
+	p = harness.NewPair(table, m.name, Columns, m.goal, theirs, func(ctx context.Context) (float64, float64, error) {
 		found, share, err := harness.MeasureGo(ctx, s.cpu, s.ours, m.benchmark, s.run.Slice.String())
 		if err != nil {
 			return 0, 0, err
@@ -171,8 +176,9 @@ func (s sides) memory(r *harness.Result) *harness.Pair {
 			return bytes, 0, err
 		}
 	}
-	table := r.Table("memory", "resident memory of each of 100,000 paused jobs, with its wait context; times as small")
-	p := harness.NewPair(table, "paused job", "libcrypto", harness.Bytes, memoryGoal, theirs, func(ctx context.Context) (float64, float64, error) {
+	table := r.Table("memory", "resident memory of each of 100,000 paused jobs, with its wait context")
+	columns := harness.Columns{Base: "libcrypto", Unit: harness.Bytes, Times: "times as small"}
+	p := harness.NewPair(table, "paused job", columns, memoryGoal, theirs, func(ctx context.Context) (float64, float64, error) {
 		found, _, err := harness.MeasureGo(ctx, s.cpu, s.ours, memoryBenchmark, "1x") // a second time it would find the memory of the first
 		if err != nil {
 			return 0, 0, err

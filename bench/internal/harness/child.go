@@ -11,13 +11,14 @@ import (
 	"strconv"
 )
 
-// A child is a process that measures, so that the making of keys and the report run elsewhere. It is this program again.
-// The parent sends it JSON, one order at a time, and each order gets one answer. The child ends when its input does.
+// A child is a process that measures, so that the making of keys and the report run elsewhere.
+// It is this program again. The parent sends it JSON, one order at a time, and each order gets
+// one answer. The child ends when its input does.
 
 // childArg makes this program a child; the role follows.
 const childArg = "measure-for-parent"
 
-// BeChild does what the role of this process says, if it is a child.
+// BeChild carries out the role of this process, if it is a child.
 func (p Program) BeChild() (isChild bool, err error) {
 	if len(os.Args) != 3 || os.Args[1] != childArg {
 		return false, nil
@@ -30,7 +31,7 @@ func (p Program) BeChild() (isChild bool, err error) {
 	return true, fmt.Errorf("there is no role %q", os.Args[2])
 }
 
-// answer is what a child sends for an order.
+// answer is a child's answer to an order.
 type answer[A any] struct {
 	Answer A      `json:"answer"`
 	Err    string `json:"error,omitempty"`
@@ -67,8 +68,9 @@ type Child struct {
 	decode   *json.Decoder
 }
 
-// StartChild starts a copy of this program in a role, on one CPU or anywhere for [NoPin], with so many processors for
-// Go code. First is for a process that is to run before all others on its CPU. Call Close when done.
+// StartChild starts a copy of this program in a role, on one CPU or anywhere for [NoPin], with
+// so many processors for Go code. First is for a process that is to run before all others on
+// its CPU. Call Close when done.
 func StartChild(program, role string, cpu, procs int, first bool) (*Child, error) {
 	cmd := exec.Command(program, childArg, role)
 	cmd.Env = append(cmd.Environ(), "GOMAXPROCS="+strconv.Itoa(procs))
@@ -94,8 +96,8 @@ func StartChild(program, role string, cpu, procs int, first bool) (*Child, error
 	return &Child{priority, role, cmd, in, json.NewEncoder(in), json.NewDecoder(out)}, nil
 }
 
-// Do has an order carried out, and decodes the answer into a pointer unless that is nil. An interrupted parent and its
-// child both get the signal, as they share the terminal.
+// Do has an order carried out, and decodes the answer into a pointer unless that is nil. An
+// interrupted parent and its child both get the signal, as they share the terminal.
 func (c *Child) Do(order, into any) error {
 	if err := c.encode.Encode(order); err != nil {
 		return fmt.Errorf("the process %s: %w", c.role, err)

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// Missing says why the other side cannot be measured here, and what to do about it. It does not end the run: ours is
-// measured alone.
+// Missing says why the other side cannot be measured here, with a hint. It does not end the
+// run: ours is measured alone.
 type Missing struct {
 	What, Hint string
 }
@@ -32,8 +32,8 @@ const (
 		"macOS: brew install openssl), or name their place in CFLAGS and LDFLAGS"
 )
 
-// Compile compiles a C program with these flags and libraries beside CFLAGS and LDFLAGS. The error is a [*Missing]
-// whatever goes wrong, unless ctx ends.
+// Compile compiles a C program with these flags and libraries beside CFLAGS and LDFLAGS. The
+// error is a [*Missing] whatever goes wrong, unless ctx ends.
 func Compile(ctx context.Context, dir, name string, source []byte, flags, libraries []string) (string, error) {
 	cc, err := Compiler()
 	if err != nil {
@@ -58,7 +58,8 @@ func Compile(ctx context.Context, dir, name string, source []byte, flags, librar
 	return bin, nil
 }
 
-// Compiler returns the command of the C compiler: the words of CC, or the first compiler that is installed.
+// Compiler returns the command of the C compiler: the words of CC, or the first compiler that
+// is installed.
 func Compiler() ([]string, error) {
 	if cc := strings.Fields(os.Getenv("CC")); len(cc) > 0 {
 		if _, err := exec.LookPath(cc[0]); err != nil {
@@ -94,8 +95,9 @@ func explain(cc, said string, err error) *Missing {
 	return &Missing{"the C program did not compile", filepath.Base(cc) + " said: " + said}
 }
 
-// LibcryptoVersion runs a compiled program that knows the word version, for the first time. A libcrypto that cannot be
-// loaded, or that has no jobs (on a system without makecontext, such as musl), is a [*Missing] too.
+// LibcryptoVersion runs a compiled program that knows the word version, for the first time. A
+// libcrypto that cannot be loaded, or that has no jobs (on a system without makecontext, such
+// as musl), is a [*Missing] too.
 func LibcryptoVersion(ctx context.Context, bin string) (string, error) {
 	out, err := Output(ctx, NoPin, bin, "version")
 	if err == nil {
@@ -112,8 +114,8 @@ func LibcryptoVersion(ctx context.Context, bin string) (string, error) {
 	return "", &Missing{"the C program was compiled but does not run", err.Error()}
 }
 
-// MeasureC runs a compiled program on a CPU. The program answers with one number. MeasureC also returns the share of the
-// CPU that it had.
+// MeasureC runs a compiled program on a CPU. The program answers with one number. MeasureC also
+// returns the share of the CPU that it had.
 func MeasureC(ctx context.Context, cpu int, bin string, args ...string) (figure, share float64, err error) {
 	out, share, err := OutputShare(ctx, cpu, "", bin, args...)
 	if err != nil {

@@ -23,7 +23,8 @@ func BuildBenchmarks(ctx context.Context, dir, pkg string) (string, error) {
 // Metrics are the figures of one benchmark, by unit, as "ns/op".
 type Metrics map[string]float64
 
-// MeasureGo runs one benchmark of a compiled test binary on a CPU. It also returns the share of the CPU that it had.
+// MeasureGo runs one benchmark of a compiled test binary on a CPU. It also returns the share of
+// the CPU that it had.
 func MeasureGo(ctx context.Context, cpu int, bin, benchmark, benchtime string) (m Metrics, share float64, err error) {
 	out, share, err := OutputShare(ctx, cpu, "", bin, "-test.run=^$", "-test.bench="+pattern(benchmark), "-test.benchmem",
 		"-test.benchtime="+benchtime)
@@ -39,8 +40,9 @@ func pattern(benchmark string) string {
 	return "^" + strings.ReplaceAll(benchmark, "/", "$/^") + "$"
 }
 
-// parseBenchmark reads the output of a test binary that ran one benchmark. A line of figures is the name, with the
-// number of Ps appended unless that is 1, the iterations, and pairs of a value and a unit.
+// parseBenchmark reads the output of a test binary that ran one benchmark. A line of figures is
+// the name, with the number of Ps appended unless that is 1, the iterations, and pairs of a
+// value and a unit.
 func parseBenchmark(out, benchmark string) (m Metrics, err error) {
 	for line := range strings.Lines(out) {
 		fields := strings.Fields(line)

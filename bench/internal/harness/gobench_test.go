@@ -22,7 +22,8 @@ func TestParseBenchmark(t *testing.T) {
 		t.Error("no allocs/op in", m)
 	}
 
-	// With a suffix for several Ps, a metric of the benchmark's own, Windows' line ends, and no cpu line.
+	// With a suffix for several Ps, a metric of the benchmark's own, Windows' line ends, and no
+	// cpu line.
 	memory := "BenchmarkPausedJobMemory-16 \t 1\t403454990 ns/op\t 3141 RSS-B/job\t110620056 B/op\t1100086 allocs/op\r\nPASS\r\n"
 	m, err = parseBenchmark(memory, "BenchmarkPausedJobMemory")
 	if err != nil {

@@ -19,7 +19,8 @@ func writeFile(folder, name string, content []byte) error {
 	return os.WriteFile(filepath.Join(folder, name), content, 0o644)
 }
 
-// program has one subject, which measures 2 beside 1 in every round, with the share of its CPU that -share says.
+// program has one subject, which measures 2 beside 1 in every round, with the share of its CPU
+// that -share says.
 func program() Program {
 	var share float64
 	echo := Subject{
@@ -150,7 +151,8 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// What is saved can be read, and repeats the run. A disturbed result is saved only with -force, and marked.
+// What is saved can be read, and repeats the run. A disturbed result is saved only with -force,
+// and marked.
 func TestSave(t *testing.T) {
 	folder := t.TempDir()
 	status, _, err := run(t.Context(), "-save", "-results", folder, "-share", "0.5")

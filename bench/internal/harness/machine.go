@@ -27,8 +27,9 @@ func thisMachine() Machine {
 	return m
 }
 
-// cpuID returns the vendor, family and model of the first processor in the text of /proc/cpuinfo: amd-25-17 or
-// intel-6-143, or on ARM the implementer's and the part's numbers: arm-0x41-0xd0c. Elsewhere it is the architecture.
+// cpuID returns the vendor, family and model of the first processor in the text of
+// /proc/cpuinfo: amd-25-17 or intel-6-143, or on ARM the implementer's and the part's numbers:
+// arm-0x41-0xd0c. Elsewhere it is the architecture.
 func cpuID(cpuinfo string) string {
 	first, _, _ := strings.Cut(cpuinfo, "\n\n")
 	fields := map[string]string{}

@@ -37,7 +37,8 @@ func FindOpenSSL(ctx context.Context, path string) (*OpenSSL, error) {
 	return &OpenSSL{path, version}, nil
 }
 
-// Release returns the version's first two numbers, as "3.5"; empty for a command that is not OpenSSL.
+// Release returns the version's first two numbers, as "3.5"; empty for a command that is not
+// OpenSSL.
 func (o *OpenSSL) Release() string {
 	name, rest, _ := strings.Cut(o.Version, " ")
 	if name != "OpenSSL" {
@@ -55,16 +56,17 @@ func Release(version string) string {
 	return parts[0] + "." + parts[1]
 }
 
-// Speed is what openssl speed has measured.
+// Speed is a measurement by openssl speed.
 type Speed struct {
 	Done  uint64
 	Time  time.Duration
 	Share float64 // of its CPU that the process had
 }
 
-// Speed has "openssl speed" sign for a second on one CPU; whole seconds are all it takes. It counts by the clock and not
-// by its own CPU time, as ours is measured. The command goes on to other operations with the key, which take as long
-// again, so it is stopped when it has told of signing. More goes into the arguments, env into the environment.
+// Speed has "openssl speed" sign for a second on one CPU; whole seconds are all it takes. It
+// counts by the clock and not by its own CPU time, as ours is measured. The command goes on to
+// other operations with the key, which take as long again, so it is stopped when it has told of
+// signing. More goes into the arguments, env into the environment.
 func (o *OpenSSL) Speed(ctx context.Context, cpu int, algorithm string, more, env []string) (Speed, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -100,8 +102,8 @@ func (o *OpenSSL) Speed(ctx context.Context, cpu int, algorithm string, more, en
 	return found, nil
 }
 
-// parseSpeed reads the line of -mr that tells of signing: +R1 is of RSA and +R5 of ECDSA. The signatures, the bits and
-// the seconds follow.
+// parseSpeed reads the line of -mr that tells of signing: +R1 is of RSA and +R5 of ECDSA. The
+// signatures, the bits and the seconds follow.
 func parseSpeed(line string) (done uint64, took time.Duration, ok bool) {
 	fields := strings.Split(strings.TrimSpace(line), ":")
 	if len(fields) != 4 || fields[0] != "+R1" && fields[0] != "+R5" {

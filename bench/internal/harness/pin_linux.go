@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ChoosePin picks the CPU that the measured processes run on: the last one we may use, as interrupts prefer the first
-// ones. It tries the pinning too: where changing the affinity is forbidden, the error says so and nothing is pinned.
+// ChoosePin picks the CPU that the measured processes run on: the last one we may use, as
+// interrupts prefer the first ones. It tries the pinning too: where changing the affinity is
+// forbidden, the error says so and nothing is pinned.
 func ChoosePin() (int, error) {
 	var allowed unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
@@ -27,7 +28,8 @@ func ChoosePin() (int, error) {
 	return cpu, nil
 }
 
-// ChoosePins picks the CPU of [ChoosePin] for servers, and another one for their clients, if there is one.
+// ChoosePins picks the CPU of [ChoosePin] for servers, and another one for their clients, if
+// there is one.
 func ChoosePins() (servers, clients int, err error) {
 	if servers, err = ChoosePin(); err != nil {
 		return NoPin, NoPin, err
@@ -45,8 +47,9 @@ func ChoosePins() (servers, clients int, err error) {
 	return servers, clients, nil
 }
 
-// prior calls start in such a way that the process which it starts runs before all others: in real time, or else at a
-// higher priority. Either takes a privilege; without it start is called as it is. Prior returns how the process runs.
+// prior calls start in such a way that the process which it starts runs before all others: in
+// real time, or else at a higher priority. Either takes a privilege; without it start is called
+// as it is. Prior returns how the process runs.
 func prior(start func() error) (how string, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -75,8 +78,9 @@ func StartOn(cpu int, cmd *exec.Cmd) error {
 	return pinned(cpu, cmd.Start)
 }
 
-// pinned calls f on a thread that may run on one CPU only. A child process inherits that from the thread that forks it,
-// so it is in force before the child's first instruction: the Go runtime in it counts one CPU and makes one P.
+// pinned calls f on a thread that may run on one CPU only. A child process inherits that from
+// the thread that forks it, so it is in force before the child's first instruction: the Go
+// runtime in it counts one CPU and makes one P.
 func pinned(cpu int, f func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

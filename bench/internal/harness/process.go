@@ -16,15 +16,15 @@ import (
 // NoPin is the CPU of a process that may run anywhere.
 const NoPin = -1
 
-// Output runs a program on one CPU, or anywhere for [NoPin], and returns its standard output. If the program fails the
-// error has its complaint, and wraps the exec.ExitError.
+// Output runs a program on one CPU, or anywhere for [NoPin], and returns its standard output.
+// If the program fails the error has its complaint, and wraps the exec.ExitError.
 func Output(ctx context.Context, cpu int, name string, args ...string) (string, error) {
 	out, _, err := OutputShare(ctx, cpu, "", name, args...)
 	return out, err
 }
 
-// OutputShare is Output for a program that reads input. It also returns the share of its CPU that the process had, 0 for
-// one that is not pinned.
+// OutputShare is Output for a program that reads input. It also returns the share of its CPU
+// that the process had, 0 for one that is not pinned.
 func OutputShare(ctx context.Context, cpu int, input, name string, args ...string) (out string, share float64, err error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stdin = strings.NewReader(input)
@@ -60,9 +60,10 @@ func Executable(dir, name string) string {
 	return filepath.Join(dir, name)
 }
 
-// CopyOfThis copies this program into a folder. Where the pages of its code lie in memory is a matter of luck that lasts
-// as long as the file is cached, and it was seen to change the speed of the largest kernels by a third. A subject
-// therefore takes a new copy in every round, and the median tells what is usual.
+// CopyOfThis copies this program into a folder. Where the pages of its code lie in memory is a
+// matter of luck that lasts as long as the file is cached, and it was seen to change the speed
+// of the largest kernels by a third. A subject therefore takes a new copy in every round, and
+// the median shows the usual speed.
 func CopyOfThis(dir string) (string, error) {
 	this, err := os.Executable()
 	if err != nil {

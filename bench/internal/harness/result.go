@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Result is everything that a run of a subject found out. With -json it is printed as it is, and a file in the results
-// folder is one.
+// Result is everything that a run of a subject found out. With -json it is printed as it is,
+// and a file in the results folder is one.
 type Result struct {
 	Subject string   `json:"subject"`
 	Command string   `json:"command"` // repeats the run
@@ -65,7 +65,8 @@ type Goal struct {
 // Unit is the unit of a value.
 type Unit string
 
-// The units. Times is that of comparisons: how many times as fast, as small or as cheap ours is as the other side.
+// The units. Times is that of comparisons: how many times as fast, as small or as cheap ours is
+// as the other side.
 const (
 	Times        Unit = "times"
 	Nanoseconds  Unit = "ns"
@@ -98,13 +99,14 @@ func (r *Row) Value(head string, unit Unit) *Value {
 	return v
 }
 
-// TimesLess adds a comparison of figures of which less is better, such as nanoseconds: base divided by ours. It says how
-// many times as fast, or as small, ours is.
+// TimesLess adds a comparison of figures of which less is better, such as nanoseconds: base
+// divided by ours. It says how many times as fast, or as small, ours is.
 func (r *Row) TimesLess(head string, ours, base *Value, goal Goal) *Value {
 	return r.compare(head, base, ours, goal)
 }
 
-// TimesMore adds a comparison of figures of which more is better, such as signatures per second: ours divided by base.
+// TimesMore adds a comparison of figures of which more is better, such as signatures per
+// second: ours divided by base.
 func (r *Row) TimesMore(head string, ours, base *Value, goal Goal) *Value {
 	return r.compare(head, ours, base, goal)
 }
@@ -122,8 +124,8 @@ func (v *Value) Note(figure float64) { v.rounds = append(v.rounds, figure) }
 // Measured reports whether there is a figure.
 func (v *Value) Measured() bool { return v.Series != nil }
 
-// Conclude summarizes the rounds, and judges the values that have a goal. It leaves out values without a figure, rows
-// without a value, and tables without a row.
+// Conclude summarizes the rounds, and judges the values that have a goal. It leaves out values
+// without a figure, rows without a value, and tables without a row.
 func (r *Result) Conclude() {
 	for _, t := range r.Tables {
 		for _, row := range t.Rows {
@@ -147,7 +149,8 @@ func (r *Result) Conclude() {
 	r.Tables = slices.DeleteFunc(r.Tables, func(t *Table) bool { return len(t.Rows) == 0 })
 }
 
-// verdict says whether the median met the goal. It judges the median as it is printed, with two digits after the point.
+// verdict says whether the median met the goal. It judges the median as it is printed, with two
+// digits after the point.
 func (v *Value) verdict() string {
 	if v.Series == nil || v.Goal == (Goal{}) {
 		return ""

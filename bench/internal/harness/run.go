@@ -44,8 +44,8 @@ func (r *Run) Show(round int, what string) {
 	r.Progress.Show("round %d of %d: %s", round+1, r.Rounds, what)
 }
 
-// Alternate does both steps, one after the other. The order changes from round to round, so that neither always finds the
-// machine as the other has left it.
+// Alternate does both steps, one after the other. The order changes from round to round, so
+// that neither always finds the machine as the other has left it.
 func Alternate(round int, first, second func() error) error {
 	if round%2 == 1 {
 		first, second = second, first
@@ -59,7 +59,8 @@ func Alternate(round int, first, second func() error) error {
 // Milliseconds formats the length of a slice as the C and JavaScript programs read it.
 func (r *Run) Milliseconds() string { return fmt.Sprint(float64(r.Slice) / float64(time.Millisecond)) }
 
-// Side measures one side of a pair once. It returns the figure, and the share of its CPU that the process had.
+// Side measures one side of a pair once. It returns the figure, and the share of its CPU that
+// the process had.
 type Side func(ctx context.Context) (figure, share float64, err error)
 
 // Pair is a row that compares two sides, of which less is better.
@@ -69,11 +70,19 @@ type Pair struct {
 	sides      [2]Side
 }
 
-// NewPair adds a row to a table. Base is nil where the other side is missing: then ours is measured alone.
-func NewPair(t *Table, name, baseName string, unit Unit, goal Goal, base, ours Side) *Pair {
+// Columns are the heads of a pair's columns beside the one of ours.
+type Columns struct {
+	Base  string // of the other side
+	Unit  Unit   // of both sides
+	Times string // of the comparison, such as "times as fast"
+}
+
+// NewPair adds a row to a table. Base is nil where the other side is missing: then ours is
+// measured alone.
+func NewPair(t *Table, name string, c Columns, goal Goal, base, ours Side) *Pair {
 	p := &Pair{row: t.Row(name), sides: [2]Side{base, ours}}
-	p.base, p.ours = p.row.Value(baseName, unit), p.row.Value("ours", unit)
-	p.row.TimesLess("times as fast", p.ours, p.base, goal)
+	p.base, p.ours = p.row.Value(c.Base, c.Unit), p.row.Value("ours", c.Unit)
+	p.row.TimesLess(c.Times, p.ours, p.base, goal)
 	return p
 }
 

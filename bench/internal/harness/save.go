@@ -18,7 +18,8 @@ func (r *Result) File() string {
 	return fmt.Sprintf("%s-%s-%s.json", r.Machine.ID, strings.ReplaceAll(r.Machine.System, "/", "-"), r.Subject)
 }
 
-// Save writes the result into a folder, in place of an earlier one of the same subject on the same kind of CPU.
+// Save writes the result into a folder, in place of an earlier one of the same subject on the
+// same kind of CPU.
 func (r *Result) Save(folder string) (path string, err error) {
 	var b bytes.Buffer
 	if err := writeJSON(&b, r); err != nil {

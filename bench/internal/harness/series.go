@@ -2,8 +2,8 @@ package harness
 
 import "slices"
 
-// Series is one figure over all rounds. It has the median and the extremes but no mean: on a shared machine the
-// disturbed rounds all lie on one side, and would shift a mean.
+// Series is one figure over all rounds. It has the median and the extremes but no mean: on a
+// shared machine the disturbed rounds all lie on one side, and would shift a mean.
 type Series struct {
 	Median float64   `json:"median"`
 	Least  float64   `json:"least"`
@@ -25,8 +25,8 @@ func Summarize(rounds []float64) *Series {
 	return &Series{Median: median, Least: sorted[0], Most: sorted[len(sorted)-1], Rounds: rounds}
 }
 
-// ratios divides pair by pair, each pair measured a moment apart. It returns nil unless both sides were measured in
-// every round.
+// ratios divides pair by pair, each pair measured a moment apart. It returns nil unless both
+// sides were measured in every round.
 func ratios(over, under []float64) []float64 {
 	if len(over) != len(under) {
 		return nil

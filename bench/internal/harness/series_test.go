@@ -30,7 +30,8 @@ func TestSummarize(t *testing.T) {
 }
 
 func TestRatiosPairByPair(t *testing.T) {
-	// The machine slowed down to a half in the second round. No pair shows it, though the medians of the sides would.
+	// The machine slowed down to a half in the second round. No pair shows it, though the
+	// medians of the sides would.
 	over, under := []float64{8, 16, 9}, []float64{10, 20, 10}
 	if r := ratios(over, under); !slices.Equal(r, []float64{0.8, 0.8, 0.9}) {
 		t.Error(r)

@@ -20,20 +20,22 @@ import (
 type Subject struct {
 	Name  string
 	Short string // one line for the list of subjects
-	Long  string // for -h: what it measures beside what, how long that takes, and what it needs
+	Long  string // for -h: both sides, how long it takes, and the programs that it needs
 
-	Rounds, QuickRounds int           // the default of -rounds, without and with -quick
-	Slice, QuickSlice   time.Duration // the default of -time
-	QuietShare          float64       // a slice with less of its CPU is disturbed; see [Quietly]
+	// The defaults of -rounds and -time, without and with -quick. A subject without rounds of
+	// its own has none of these flags.
+	Rounds, QuickRounds int
+	Slice, QuickSlice   time.Duration
+	QuietShare          float64 // a slice with less of its CPU is disturbed; see [Quietly]
 
 	// Flags declares the subject's own flags; it may be nil.
 	Flags func(fs *flag.FlagSet)
-	// Check looks at the values of the flags, and says whether they leave out a part of the tables; it may be nil. Make
-	// its errors with [Usagef].
+	// Check looks at the values of the flags, and says whether they leave out a part of the
+	// tables; it may be nil. Make its errors with [Usagef].
 	Check func() (part bool, err error)
 	// Measure fills the run's result.
 	Measure func(ctx context.Context, run *Run) error
-	// Finish does what is left to do with the result, such as a plot; it may be nil.
+	// Finish does more with the result, such as a plot; it may be nil.
 	Finish func(r *Result) error
 	// Roles are the mains of the processes that the subject starts with [StartChild], by name.
 	Roles map[string]func(in io.Reader, out io.Writer) error
@@ -61,7 +63,8 @@ func (e usageError) Error() string { return string(e) }
 // Usagef returns an error about the arguments.
 func Usagef(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
 
-// Main runs the program, and ends it. In a process that [StartChild] has started it does what the role says.
+// Main runs the program, and ends it. In a process that [StartChild] has started it does what
+// the role says.
 func (p Program) Main() {
 	if isChild, err := p.BeChild(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: the process to measure in:", err)
@@ -144,9 +147,11 @@ type options struct {
 }
 
 func (o *options) declare(fs *flag.FlagSet, s Subject) {
-	fs.IntVar(&o.rounds, "rounds", s.Rounds, fmt.Sprintf("measure everything `N` times; with -quick %d times", s.QuickRounds))
-	fs.DurationVar(&o.slice, "time", s.Slice, fmt.Sprintf("how long one side of a pair is measured in a round; with -quick %v", s.QuickSlice))
-	fs.BoolVar(&o.quick, "quick", false, "short rounds: a first idea, not a figure to quote")
+	if s.Rounds > 0 {
+		fs.IntVar(&o.rounds, "rounds", s.Rounds, fmt.Sprintf("measure everything `N` times; with -quick %d times", s.QuickRounds))
+		fs.DurationVar(&o.slice, "time", s.Slice, fmt.Sprintf("measure one side of a pair for this `DURATION` in a round; with -quick %v", s.QuickSlice))
+		fs.BoolVar(&o.quick, "quick", false, "short rounds: a first idea, not a figure to quote")
+	}
 	fs.BoolVar(&o.asJSON, "json", false, "print every round and the summary as one JSON object")
 	fs.BoolVar(&o.save, "save", false, "keep the result in the results folder, in a file named after the kind of CPU")
 	fs.BoolVar(&o.force, "force", false, "save a result even if it is disturbed, quick or partial; it is marked as such")
@@ -177,6 +182,7 @@ func (s Subject) parse(args []string) (o options, fs *flag.FlagSet, err error) {
 	switch {
 	case fs.NArg() > 0:
 		return o, fs, Usagef("%s: unexpected argument %q", s.Name, fs.Arg(0))
+	case s.Rounds == 0:
 	case o.rounds < 1:
 		return o, fs, Usagef("%s: -rounds %d: at least one round is needed", s.Name, o.rounds)
 	case o.slice < time.Millisecond || o.slice > 10*time.Minute:
@@ -249,7 +255,8 @@ func (p Program) measure(ctx context.Context, s Subject, args []string, stdout, 
 	return err
 }
 
-// commandLine returns the command that repeats a run. A path is somebody's own: the name of the flag's value stands for it.
+// commandLine returns the command that repeats a run. A path is somebody's own: the name of the
+// flag's value stands for it.
 func commandLine(command string, fs *flag.FlagSet) string {
 	fs.Visit(func(f *flag.Flag) {
 		value := f.Value.String()

@@ -9,16 +9,17 @@ import (
 	"asynccrypto/internal/measure"
 )
 
-// Text writes the result for a person: where it was measured, each table, and how far every figure is from its goal.
+// Text writes the result for a person: where it was measured, each table, and how far every
+// figure is from its goal.
 func (r *Result) Text(w io.Writer) error {
 	var b strings.Builder
-	for _, line := range r.facts() {
-		fmt.Fprintln(&b, line)
+	for _, fact := range r.facts() {
+		b.WriteString(wrapped(fact))
 	}
 	for _, t := range r.Tables {
 		fmt.Fprintf(&b, "\n%s\n", t.Title)
 		if t.Note != "" {
-			fmt.Fprintln(&b, t.Note)
+			b.WriteString(wrapped(t.Note))
 		}
 		for _, line := range aligned(t.cells(true)) {
 			fmt.Fprintln(&b, strings.TrimRight(line, " "))
@@ -31,11 +32,14 @@ func (r *Result) Text(w io.Writer) error {
 // Markdown writes the result as a section of a page: the same without the goals.
 func (r *Result) Markdown(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\nTo repeat it:\n\n    %s\n", strings.Join(r.facts(), "\\\n"), r.Command)
+	for _, fact := range r.facts() {
+		b.WriteString("- " + strings.ReplaceAll(strings.TrimSpace(wrapped(fact)), "\n", "\n  ") + "\n")
+	}
+	fmt.Fprintf(&b, "\n      %s\n", r.Command)
 	for _, t := range r.Tables {
 		fmt.Fprintf(&b, "\n**%s**", capital(t.Title))
 		if t.Note != "" {
-			fmt.Fprintf(&b, "\\\n%s", t.Note)
+			b.WriteString("\\\n" + strings.TrimSpace(wrapped(t.Note)))
 		}
 		b.WriteString("\n\n")
 		lines := t.cells(false)
@@ -50,6 +54,26 @@ func (r *Result) Markdown(w io.Writer) error {
 	return err
 }
 
+// wrapped returns text in lines of at most 110 columns, each with its end.
+func wrapped(text string) string {
+	var b strings.Builder
+	column := 0
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case column == 0:
+		case column+1+len(word) > 110:
+			b.WriteString("\n")
+			column = 0
+		default:
+			b.WriteString(" ")
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String() + "\n"
+}
+
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // facts says where and how the figures were measured, one fact a line.
@@ -61,8 +85,10 @@ func (r *Result) facts() []string {
 	for _, missing := range r.Missing {
 		facts = append(facts, "not measured: "+missing)
 	}
-	facts = append(facts, fmt.Sprintf("medians of %s of %v; a comparison is formed pair by pair, with its least..most",
-		measure.Count(r.Rounds, "round"), r.Slice()))
+	if r.Rounds > 0 {
+		facts = append(facts, fmt.Sprintf("medians of %s of %v; a comparison is formed pair by pair, with its least..most",
+			measure.Count(r.Rounds, "round"), r.Slice()))
+	}
 	if r.Busy > 0 || r.Again > 0 {
 		facts = append(facts, fmt.Sprintf("other programs had a part of the cores: %s repeated, and %d of %d remained disturbed",
 			measure.Count(r.Again, "slice"), r.Busy, r.Slices))
@@ -76,8 +102,8 @@ func (r *Result) facts() []string {
 	return append(facts, r.Notes...)
 }
 
-// cells returns the table as text, the heads first: a column for the names, one for each head of a value, and one for
-// remarks if there are any.
+// cells returns the table as text, the heads first: a column for the names, one for each head
+// of a value, and one for remarks if there are any.
 func (t *Table) cells(goals bool) [][]string {
 	heads := []string{""}
 	remarks := false
@@ -114,7 +140,8 @@ func (t *Table) cells(goals bool) [][]string {
 	return lines
 }
 
-// text returns the median with its unit; for a comparison, and for a figure that has a goal, also the spread.
+// text returns the median with its unit; for a comparison, and for a figure that has a goal,
+// also the spread.
 func (v *Value) text(goals bool) string {
 	format := func(f float64) string { return measure.Number(f) }
 	unit := " " + string(v.Unit)
@@ -146,8 +173,9 @@ func (g Goal) String() string {
 	return fmt.Sprintf("at least %g", g.AtLeast)
 }
 
-// aligned returns a line for each row of cells. Figures are aligned to the right; names, remarks, and the columns that
-// have a spread, to the left. The name of a row that was not measured stands alone, as it takes more than its column.
+// aligned returns a line for each row of cells. Figures are aligned to the right; names,
+// remarks, and the columns that have a spread, to the left. The name of a row that was not
+// measured stands alone, as it takes more than its column.
 func aligned(cells [][]string) []string {
 	widths, left := make([]int, len(cells[0])), make([]bool, len(cells[0]))
 	for _, row := range cells {

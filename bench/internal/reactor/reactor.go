@@ -24,6 +24,8 @@ const (
 	jobs      = 32 // the constant of the benchmark
 )
 
+var columns = harness.Columns{Base: "C", Unit: harness.Nanoseconds, Times: "times as fast"}
+
 // goal is set against the cost of an eventfd for each job in C.
 var goal = harness.Goal{AtLeast: 1.33}
 
@@ -77,7 +79,7 @@ func measure(ctx context.Context, run *harness.Run) error {
 			}
 		}
 		name := fmt.Sprintf("%d jobs, %s", jobs, on.name)
-		pairs = append(pairs, harness.NewPair(table, name, "C", harness.Nanoseconds, goal, base, func(ctx context.Context) (float64, float64, error) {
+		pairs = append(pairs, harness.NewPair(table, name, columns, goal, base, func(ctx context.Context) (float64, float64, error) {
 			found, share, err := harness.MeasureGo(ctx, on.cpu, ours, benchmark, run.Slice.String())
 			if err != nil {
 				return 0, 0, err

@@ -50,8 +50,9 @@ func findCryptoMB(ctx context.Context, place, dir string) (*other, error) {
 	}, nil
 }
 
-// cryptoMBIn returns the include directory and the library: of a prefix with include/ and lib/, or of two directories with
-// a comma between. It prefers the static library, which is copied with the program.
+// cryptoMBIn returns the include directory and the library: of a prefix with include/ and lib/,
+// or of two directories with a comma between. It prefers the static library, which is copied
+// with the program.
 func cryptoMBIn(place string) (include, library string, err error) {
 	include, lib, two := strings.Cut(place, ",")
 	libs := []string{lib}

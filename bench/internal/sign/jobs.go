@@ -8,9 +8,9 @@ import (
 	"asynccrypto/internal/measure"
 )
 
-// jobs keeps jobs in flight, each one operation long, driven by the goroutine that calls run, as an event loop does that
-// has nothing else to do. On one core there is no other goroutine but the engine's worker, so that the cost of driving
-// the jobs is a part of the figure.
+// jobs keeps jobs in flight, each one operation long, driven by the goroutine that calls run,
+// as an event loop does that has nothing else to do. On one core there is no other goroutine
+// but the engine's worker, so that the cost of driving the jobs is a part of the figure.
 type jobs struct {
 	runner *measure.Runner
 	slots  []slot
@@ -40,9 +40,10 @@ func newJobs(n int) (*jobs, error) {
 	return j, nil
 }
 
-// run starts a job in every slot, and the next when one ends, until the time is up; then it finishes those under way. It
-// starts as many jobs as there are slots, or a multiple of that: so the batches at the end are as full as those before,
-// and the slice is a fair piece of a load that goes on.
+// run starts a job in every slot, and the next when one ends, until the time is up; then it
+// finishes those under way. It starts as many jobs as there are slots, or a multiple of that:
+// so the batches at the end are as full as those before, and the slice is a fair piece of a
+// load that goes on.
 func (j *jobs) run(w *worker, d time.Duration, keys []*keyed) (all tally, failed error) {
 	until := time.Now().Add(d)
 	started := 0

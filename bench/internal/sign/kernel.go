@@ -11,8 +11,8 @@ import (
 	"asynccrypto/internal/ifma"
 )
 
-// kernel is the arithmetic alone, eight lanes at a time and checked with the public exponent as always. The engine costs
-// the difference between its rate and that of jobs through the engine.
+// kernel is the arithmetic alone, eight lanes at a time and checked with the public exponent as
+// always. The engine costs the difference between its rate and that of jobs through the engine.
 type kernel struct {
 	keys []*keyed
 	work *ifma.Workspace
@@ -60,7 +60,8 @@ func (k *kernel) run(w *worker, d time.Duration) (all tally, err error) {
 	return all, nil
 }
 
-// digestOf returns input n, no two alike. It takes the place of a digest; that it is not one makes no difference.
+// digestOf returns input n, no two alike. It takes the place of a digest; that it is not one
+// makes no difference.
 func digestOf(n uint64) []byte {
 	d := bytes.Repeat([]byte{0xa5}, crypto.SHA256.Size())
 	binary.BigEndian.PutUint64(d, n)

@@ -13,13 +13,14 @@ import (
 	"asynccrypto/internal/measure"
 )
 
-// keySet holds RSA keys as PKCS #8, by openssl's name of the algorithm. The keys of other algorithms take no time to
-// make: each process makes its own.
+// keySet holds RSA keys as PKCS #8, by openssl's name of the algorithm. The keys of other
+// algorithms take no time to make: each process makes its own.
 type keySet map[string][][]byte
 
-// makeKeys makes n RSA keys of each size. It makes only as many primes as have n pairs, and every pair is a key: to make 64
-// RSA-4096 keys one by one would take a minute. No operation can tell the difference. Never use such keys for anything:
-// anybody who has two public keys with a common prime has both private keys.
+// makeKeys makes n RSA keys of each size. It makes only as many primes as have n pairs, and
+// every pair is a key: to make 64 RSA-4096 keys one by one would take a minute. No operation
+// can tell the difference. Never use such keys for anything: anybody who has two public keys
+// with a common prime has both private keys.
 func makeKeys(ctx context.Context, sizes []int, n int, p *measure.Progress) (keySet, error) {
 	set := keySet{}
 	for _, bits := range sizes {

@@ -24,8 +24,9 @@ type session struct {
 	one, two *harness.Child // on one core, and on two; two is nil where there is only one
 }
 
-// measure makes the keys, starts the processes and measures all there is, round by round. Figures that are compared are
-// measured a moment apart, and the order of the two changes from round to round.
+// measure makes the keys, starts the processes and measures all there is, round by round.
+// Figures that are compared are measured a moment apart, and the order of the two changes from
+// round to round.
 func (o options) measure(ctx context.Context, run *harness.Run) (*plan, error) {
 	s := &session{Run: run, plan: newPlan(run, o)}
 	var err error
@@ -57,7 +58,8 @@ func (o options) measure(ctx context.Context, run *harness.Run) (*plan, error) {
 	return s.plan, nil
 }
 
-// round measures everything once, in new processes of a new copy of this program: see [harness.CopyOfThis].
+// round measures everything once, in new processes of a new copy of this program: see
+// [harness.CopyOfThis].
 func (s *session) round(ctx context.Context, round int) (err error) {
 	s.Show(round, "starting")
 	if s.dir, err = os.MkdirTemp("", "bench"); err != nil {

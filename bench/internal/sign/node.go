@@ -20,8 +20,9 @@ var nodeScript []byte
 
 const hintNode = "install it from nodejs.org (24 and later carry OpenSSL 3.5), and name it with -node"
 
-// findNode looks for a Node.js. Each carries an OpenSSL of its own, as a rule newer than the system's, and anybody can
-// install one: it is the easiest way to a second OpenSSL to measure beside.
+// findNode looks for a Node.js. Each carries an OpenSSL of its own, as a rule newer than the
+// system's, and anybody can install one: it is the easiest way to a second OpenSSL to measure
+// beside.
 func findNode(ctx context.Context, path, dir string) (*other, error) {
 	path, err := lookProgram(path, hintNode)
 	if err != nil {

@@ -17,9 +17,10 @@ import (
 	"asynccrypto/internal/measure"
 )
 
-// other is a library to measure beside when a flag asks for it, by a program of ours. The program starts anew for every
-// slice: it reads its keys and messages, and parseOther reads its answer. If one that a flag asks for is not there, the
-// run ends before it begins, unlike with openssl: nobody asks for it without wanting its figures.
+// other is a library to measure beside when a flag asks for it, by a program of ours. The
+// program starts anew for every slice: it reads its keys and messages, and parseOther reads its
+// answer. If one that a flag asks for is not there, the run ends before it begins, unlike with
+// openssl: nobody asks for it without wanting its figures.
 type other struct {
 	name    string // the library, with its version
 	about   string // how the work in its slice differs from ours
@@ -40,7 +41,8 @@ type besideRow struct {
 	theirs, ours *harness.Value
 }
 
-// findOthers looks for the libraries that the flags ask for. Programs that need compiling are put into dir.
+// findOthers looks for the libraries that the flags ask for. Programs that need compiling are
+// put into dir.
 func findOthers(ctx context.Context, o options, dir string) (others []*other, err error) {
 	if o.node != "" {
 		found, err := findNode(ctx, o.node, dir)
@@ -59,8 +61,9 @@ func findOthers(ctx context.Context, o options, dir string) (others []*other, er
 	return others, nil
 }
 
-// withOthers compares the rows of most jobs and keys with the others, as the goals are set there. Those that sign one at
-// a time are compared with a lone job too, as they may well be faster than that.
+// withOthers compares the rows of most jobs and keys with the others, as the goals are set
+// there. Those that sign one at a time are compared with a lone job too, as they may well be
+// faster than that.
 func (p *plan) withOthers(all []*other) {
 	for _, o := range all {
 		p.result.Beside = append(p.result.Beside, o.name)
@@ -133,7 +136,8 @@ func (s *session) measureOthers(ctx context.Context, algorithm string) error {
 	return nil
 }
 
-// othersTimes is how many times as long as ours the others' slices are, as their programs start anew each time.
+// othersTimes is how many times as long as ours the others' slices are, as their programs start
+// anew each time.
 const othersTimes = 4
 
 // sign measures one slice, and verifies the results that it ends with.
@@ -173,8 +177,8 @@ func (o *other) sign(ctx context.Context, s *session, algorithm string) (outcome
 	return found, nil
 }
 
-// parseOther reads an answer: a line with the number of signatures, the seconds, the seconds of CPU time and perhaps the
-// microseconds of a call, and lines with results in hex.
+// parseOther reads an answer: a line with the number of signatures, the seconds, the seconds of
+// CPU time and perhaps the microseconds of a call, and lines with results in hex.
 func parseOther(said string) (o outcome, call float64, results [][]byte, err error) {
 	lines := strings.Split(strings.TrimSpace(said), "\n")
 	var figures []float64

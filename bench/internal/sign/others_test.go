@@ -171,7 +171,8 @@ func TestNodeWrong(t *testing.T) {
 	}
 }
 
-// If something that a flag asks for is not there, the run ends before it begins, on one line with a hint.
+// If something that a flag asks for is not there, the run ends before it begins, on one line
+// with a hint.
 func TestOthersMissing(t *testing.T) {
 	t.Setenv("CC", "no-such-compiler")
 	empty := t.TempDir()

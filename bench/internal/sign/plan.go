@@ -50,8 +50,8 @@ type side struct {
 
 var rsaSizes = []int{2048, 3072, 4096}
 
-// goals are what the multi-buffer engine has to reach with jobsFull jobs, in times as fast as the others, and with a job
-// alone, by algorithm.
+// goals are those of the multi-buffer engine by algorithm, in times as fast: beside the others
+// with jobsFull jobs, and beside crypto/rsa with one job alone.
 var goals = map[string]struct{ std, openssl30, openssl35, cryptoMB, alone float64 }{
 	"rsa2048": {8.5, 2.2, 2.2, 1.1, 1.8},
 	"rsa3072": {8, 5, 2, 1.6, 1},
@@ -118,8 +118,8 @@ func (p *plan) alone(r *row) {
 	p.steps = append(p.steps, &step{rows: []*row{r}, openssl: -1})
 }
 
-// signRows has one key, from few jobs to many; then many keys, from many jobs to few. So the rows with most jobs are on
-// either side of openssl.
+// signRows has one key, from few jobs to many; then many keys, from many jobs to few. So the
+// rows with most jobs are on either side of openssl.
 func (p *plan) signRows(run *harness.Run) {
 	t := p.result.Table("signatures on one core", "jobs through the engine multibuffer, beside crypto/rsa called directly and openssl speed, whose slices are a second")
 	for _, bits := range rsaSizes {
@@ -154,8 +154,8 @@ func (p *plan) signRows(run *harness.Run) {
 	}
 }
 
-// aloneRows are the operations one at a time, as a job and from a plain goroutine. RSA signatures as a job are among the
-// signRows.
+// aloneRows are the operations one at a time, as a job and from a plain goroutine. RSA
+// signatures as a job are among the signRows.
 func (p *plan) aloneRows(run *harness.Run) {
 	t := p.result.Table("one operation at a time on one core", "operations a second as a job, or from a plain goroutine that calls the engine, beside a direct call")
 	for _, a := range []struct{ algorithm, operation string }{
@@ -216,8 +216,8 @@ func (p *plan) costRows(run *harness.Run) {
 	}
 }
 
-// stopsRows stop the world, with two cores at full load. Their slices are longer, as there are at most a hundred stops in
-// a tenth of a second.
+// stopsRows stop the world, with two cores at full load. Their slices are longer, as there are
+// at most a hundred stops in a tenth of a second.
 func (p *plan) stopsRows(run *harness.Run) {
 	t := p.result.Table("waiting for the world to stop", "with two cores at full load: all waits of all rounds")
 	for _, bits := range rsaSizes {
@@ -237,8 +237,8 @@ func (p *plan) stopsRows(run *harness.Run) {
 	}
 }
 
-// opensslGoal is what has to be reached beside a release. 3.0 has no kernel of this kind for RSA-3072 and 4096, 3.5 has;
-// there is no goal for those between.
+// opensslGoal returns the goal beside a release. 3.0 has no kernel of this kind for RSA-3072
+// and 4096, 3.5 has; there is no goal for those between.
 func opensslGoal(release, algorithm string) float64 {
 	switch release {
 	case "3.0":

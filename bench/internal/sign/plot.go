@@ -8,8 +8,8 @@ import (
 	"asynccrypto/internal/measure/svg"
 )
 
-// The plot has a diagram for each size of key: signatures/s on one core, from zero, against the number of jobs. Whatever
-// makes no use of many jobs is a dashed line across.
+// The plot has a diagram for each size of key: signatures/s on one core, from zero, against the
+// number of jobs. Whatever makes no use of many jobs is a dashed line across.
 const (
 	diagramWidth  = 250
 	diagramHeight = 230

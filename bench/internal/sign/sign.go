@@ -1,8 +1,9 @@
-// Package sign measures RSA signatures, and all other operations that the multi-buffer engine may do, beside the standard
-// library, openssl and other libraries.
+// Package sign measures RSA signatures, and all other operations that the multi-buffer engine
+// may do, beside the standard library, openssl and other libraries.
 //
-// It measures in processes of its own, one of them pinned to one CPU, so that neither the making of the keys nor the
-// report is on the clock. Every result is verified when the clock has stopped.
+// It measures in processes of its own, one of them pinned to one CPU, so that neither the
+// making of the keys nor the report is on the clock. Every result is verified when the clock
+// has stopped.
 package sign
 
 import (
@@ -58,10 +59,10 @@ before it begins.
 }
 
 func (o *options) declare(fs *flag.FlagSet) {
-	fs.IntVar(&o.keys, "keys", 64, "how many keys take turns where there are many, from 2 to 1000")
-	fs.StringVar(&o.openssl, "openssl", "openssl", "the openssl command to run speed of, a name in PATH or a `PATH`")
-	fs.StringVar(&o.node, "node", "", "measure beside the OpenSSL inside a Node.js too (24 and later carry 3.5): a name in PATH, such as node, or a `PATH`")
-	fs.StringVar(&o.cryptoMB, "crypto-mb", "", "measure beside Intel's crypto_mb too: the prefix `DIR` that it is installed to, or INCLUDEDIR,LIBDIR")
+	fs.IntVar(&o.keys, "keys", 64, "how many keys take turns where there are many: `N` from 2 to 1000")
+	fs.StringVar(&o.openssl, "openssl", "openssl", "the openssl `COMMAND` to run speed of")
+	fs.StringVar(&o.node, "node", "", "measure beside the OpenSSL inside a Node.js too, by its `COMMAND`, such as node;\n24 and later carry 3.5")
+	fs.StringVar(&o.cryptoMB, "crypto-mb", "", "measure beside Intel's crypto_mb too, by the prefix `DIR` that it is installed to,\nor by INCLUDEDIR,LIBDIR")
 	fs.StringVar(&o.plot, "plot", "", "also draw signatures/s against the number of jobs, into `FILE.svg`")
 }
 

@@ -214,7 +214,8 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// One row after the other is reported; one step after the other is measured, openssl amid the rows with most jobs.
+// One row after the other is reported; one step after the other is measured, openssl amid the
+// rows with most jobs.
 func TestOrder(t *testing.T) {
 	p := planned(t, 1, 64)
 	var reported []string

@@ -9,10 +9,12 @@ import (
 	"asynccrypto/bench/internal/harness"
 )
 
-// Assembly cannot be preempted: whatever stops the world, such as the garbage collector, waits for the call under way. The
-// runtime keeps the lengths of these waits, up to the moment at which everything had stopped, in a histogram.
+// Assembly cannot be preempted: whatever stops the world, such as the garbage collector, waits
+// for the call under way. The runtime keeps the lengths of these waits, up to the moment at
+// which everything had stopped, in a histogram.
 
-// stopsMetric counts the stops that are not the collector's own, of which there are too few to make a figure.
+// stopsMetric counts the stops that are not the collector's own, of which there are too few to
+// make a figure.
 const stopsMetric = "/sched/pauses/stopping/other:seconds"
 
 // stop is a number of waits of about the same length.

@@ -31,7 +31,7 @@ type task struct {
 	Stops     bool          `json:"stops"` // stop the world again and again during the slice
 }
 
-// order is what the parent sends: the keys first, and then one task at a time.
+// order is a message of the parent: the keys first, and then one task at a time.
 type order struct {
 	Keys keySet `json:"keys,omitempty"`
 	Task *task  `json:"task,omitempty"`

@@ -16,7 +16,7 @@ import (
 	"asynccrypto/internal/measure"
 )
 
-// worker is what a process that measures keeps between tasks.
+// worker is the state of a process that measures.
 type worker struct {
 	e    *engine.Engine
 	keys keySet
@@ -31,7 +31,7 @@ type keyed struct {
 	rsa    *rsa.PrivateKey      // nil for other algorithms
 }
 
-// tally is what one goroutine has done in a slice. Every result is kept, as all of them are verified.
+// tally is the work of one goroutine in a slice. Every result is kept, as all of them are verified.
 type tally []done
 
 type done struct {
@@ -58,7 +58,8 @@ func (w *worker) keysFor(algorithm, operation string, n int) ([]*keyed, error) {
 	return w.ops[name][:n], nil
 }
 
-// prepare returns the operation with the key of a number. The parent has sent the RSA keys; the others are made here.
+// prepare returns the operation with the key of a number. The parent has sent the RSA keys; the
+// others are made here.
 func (w *worker) prepare(algorithm, operation string, number int) (*keyed, error) {
 	var key any
 	var err error
@@ -133,7 +134,8 @@ func (w *worker) do(t task) (outcome, error) {
 	return o, err
 }
 
-// wrappedSize returns how many bytes of the heap the engine takes for each of these keys, beside the key itself.
+// wrappedSize returns how many bytes of the heap the engine takes for each of these keys,
+// beside the key itself.
 func (w *worker) wrappedSize(keys []*keyed) (float64, error) {
 	signers := make([]engine.Signer, len(keys))
 	var before, after runtime.MemStats
@@ -153,7 +155,7 @@ func (w *worker) wrappedSize(keys []*keyed) (float64, error) {
 	return (float64(after.HeapAlloc) - float64(before.HeapAlloc)) / float64(len(keys)), nil
 }
 
-// slice returns what a task does while the clock runs.
+// slice returns the part of a task that runs while the clock does.
 func (w *worker) slice(t task, keys []*keyed) (func() ([]tally, error), error) {
 	switch t.Way {
 	case wayDirect:

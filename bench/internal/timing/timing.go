@@ -1,9 +1,10 @@
-// Package timing runs the statistical tests of time: those of the kernels and of the multi-buffer engine, which show that
-// the time of a signature does not depend on a secret.
+// Package timing runs the statistical tests of time: those of the kernels and of the
+// multi-buffer engine, which show that the time of a signature does not depend on a secret.
 //
-// They follow dudect (Reparaz, Balasch, Verbauwhede 2017): a test compares the times of two classes of inputs by Welch's
-// t. Other tests measure reference implementations that leak on purpose, to show that the tests would see a leak. The
-// noise of a busy machine hides a leak, so these get several tries.
+// They follow dudect (Reparaz, Balasch, Verbauwhede 2017): a test compares the times of two
+// classes of inputs by Welch's t. Other tests measure reference implementations that leak on
+// purpose, to show that the tests would see a leak. The noise of a busy machine hides a leak,
+// so these get several tries.
 package timing
 
 import (
@@ -21,14 +22,14 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
 	"asynccrypto/bench/internal/harness"
 	"asynccrypto/engine/multibuffer"
 	"asynccrypto/internal/ifma"
 )
 
-// outVariable names the file to which the tests append a measurement in JSON for each of theirs, one a line.
+// outVariable names the file to which the tests append a measurement in JSON for each of
+// theirs, one a line.
 const outVariable = "ASYNCCRYPTO_TIMING_OUT"
 
 // measurement is the result of one test.
@@ -63,9 +64,8 @@ fixed, one random. Welch's t of their times should stay under %g; above that the
 busy machine can cause too. Reference implementations that leak on purpose must differ: if the
 tests do not see their leaks, the run ends with an error.
 
-It takes some minutes, and less than one with -short. -rounds and -time make no difference: the
-tests have their own numbers of samples and tries.`, limit),
-		Rounds: 1, QuickRounds: 1, Slice: time.Second, QuickSlice: time.Second,
+It takes some minutes, and less than one with -short. The tests have their own numbers of samples
+and tries.`, limit),
 		Flags: func(fs *flag.FlagSet) {
 			fs.BoolVar(&short, "short", false, "few samples: judge only whether the tests see the leaks")
 		},

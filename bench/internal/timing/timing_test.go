@@ -15,7 +15,8 @@ import (
 
 var errTests = errors.New("a test failed")
 
-// judged measures with tests that append these lines, one string for each package, and return failed.
+// judged measures with tests that append these lines, one string for each package, and return
+// failed.
 func judged(t *testing.T, short bool, failed error, answers ...string) (*harness.Result, error) {
 	t.Helper()
 	if ok, reason := multibuffer.Supported(); !ok {
@@ -62,7 +63,8 @@ func TestJudges(t *testing.T) {
 	}
 }
 
-// If the tests do not see a leak, answer nonsense, or fail for a reason of their own, there is no result.
+// If the tests do not see a leak, answer nonsense, or fail for a reason of their own, there is
+// no result.
 func TestRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		answer    string

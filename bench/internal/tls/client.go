@@ -22,8 +22,8 @@ import (
 // roleClient is the role of the clients' processes.
 const roleClient = "tls-client"
 
-// clientOrder is one of: handshake, which does so without end; connect, which establishes connections; echo, which does
-// that and exchanges messages without end; account; stop.
+// clientOrder is one of: handshake, which does so without end; connect, which establishes
+// connections; echo, which does that and exchanges messages without end; account; stop.
 type clientOrder struct {
 	Do   string      `json:"do"`
 	Load *clientLoad `json:"load,omitempty"` // for the first three
@@ -170,7 +170,8 @@ func (c *client) handshakeLoop() {
 			c.failed(err)
 			return
 		}
-		// As openssl s_time does: it sends nothing and waits for nothing. The server reads the client's last message and the end.
+		// As openssl s_time does: it sends nothing and waits for nothing. The server reads the
+		// client's last message and the end.
 		conn.NetConn().Close()
 		c.done.Add(1)
 		c.mu.Lock()
@@ -275,8 +276,9 @@ func (c *client) exchange(conn net.Conn, n byte) error {
 	return nil
 }
 
-// echoes exchanges one message after the other on a connection. The next one is sent a pause after the last has come back,
-// so that a server which answers late is asked less often. That is in its favour.
+// echoes exchanges one message after the other on a connection. The next one is sent a pause
+// after the last has come back, so that a server which answers late is asked less often. That
+// is in its favour.
 func (c *client) echoes(conn *tls.Conn) {
 	defer conn.Close()
 	var timer *time.Timer

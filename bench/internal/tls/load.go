@@ -41,7 +41,8 @@ func (s *session) serve(side *side) (*served, error) {
 	return &served{addr: a.Addr, child: child}, nil
 }
 
-// key returns the key of a side's server. Where the key makes no difference it is the one that is quick.
+// key returns the key of a side's server. Where the key makes no difference it is the one that
+// is quick.
 func (s *session) key(side *side) key {
 	if slices.Contains([]string{sectionRSA, sectionDefault, sectionLatency}, side.section) {
 		return s.keys.rsa2048
@@ -67,7 +68,8 @@ func (s *served) account() (a serverAccount, err error) {
 	return a, err
 }
 
-// startClients starts clients for a server. First is for those that are to run before all others on their CPU.
+// startClients starts clients for a server. First is for those that are to run before all
+// others on their CPU.
 func (s *session) startClients(side *side, server *served, do string, l clientLoad, first bool) (*harness.Child, error) {
 	l.Addr, l.Cert, l.X25519 = server.addr, s.key(side).Cert, side.section != sectionDefault
 	child, err := harness.StartChild(s.program, roleClient, s.clientCPU, 1, first)
@@ -81,7 +83,7 @@ func (s *session) startClients(side *side, server *served, do string, l clientLo
 	return child, nil
 }
 
-// span is what a server and its clients did between two moments.
+// span is the work of a server and its clients between two moments.
 type span struct {
 	serverCPU, clientCPU int64
 	done                 float64
@@ -120,10 +122,12 @@ func after(ctx context.Context, d time.Duration, server *served, clients *harnes
 	return m, nil
 }
 
-// slicesAtMost bounds how long the clock runs, in slices, if nothing is done: on a machine that is busy otherwise.
+// slicesAtMost bounds how long the clock runs, in slices, if nothing is done: on a machine that
+// is busy otherwise.
 const slicesAtMost = 100
 
-// between lets the load warm up, and measures it. It also returns how many handshakes a second others make, if any.
+// between lets the load warm up, and measures it. It also returns how many handshakes a second
+// others make, if any.
 func (s *session) between(ctx context.Context, server *served, procs int, clients *harness.Child, others ...*harness.Child) (sp span, storm float64, err error) {
 	begin, err := after(ctx, s.warm, server, clients, others)
 	if err != nil {
@@ -237,7 +241,8 @@ func (s *side) measureHandshakes(ctx context.Context, session *session) (figures
 	return f, nil
 }
 
-// measureLatency measures echoes on established connections, a thousand in a second at most, while others handshake.
+// measureLatency measures echoes on established connections, a thousand in a second at most,
+// while others handshake.
 func (s *side) measureLatency(ctx context.Context, session *session) (figures, error) {
 	server, err := session.serve(s)
 	if err != nil {

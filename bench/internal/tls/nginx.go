@@ -41,7 +41,8 @@ func (s *session) findNginx(ctx context.Context) error {
 	return nil
 }
 
-// nginxVersion returns the versions of nginx and of the OpenSSL in it. The error is a [*harness.Missing] unless ctx ends.
+// nginxVersion returns the versions of nginx and of the OpenSSL in it. The error is a
+// [*harness.Missing] unless ctx ends.
 func nginxVersion(ctx context.Context) (string, error) {
 	path, err := nginxPath()
 	if err != nil {
@@ -82,7 +83,8 @@ func nginxPath() (string, error) {
 	return "", &harness.Missing{What: `no command "nginx"`, Hint: hintNginx}
 }
 
-// nginxConfig has one worker, no log and no resumption, as the other servers. The rest are nginx's defaults.
+// nginxConfig has one worker, no log and no resumption, as the other servers. The rest are
+// nginx's defaults.
 const nginxConfig = `daemon off;
 %sworker_processes 1;
 pid nginx.pid;
@@ -111,7 +113,8 @@ http {
 }
 `
 
-// writeNginx writes a configuration into a directory of its own, and returns the address that it listens on.
+// writeNginx writes a configuration into a directory of its own, and returns the address that
+// it listens on.
 func writeNginx(dir string, key key) (addr string, err error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -199,7 +202,8 @@ func (n *nginx) complained() error {
 	return err
 }
 
-// cpu returns how long the master and its worker have computed, and how long they have waited for a CPU.
+// cpu returns how long the master and its worker have computed, and how long they have waited
+// for a CPU.
 func (n *nginx) cpu() (ns, waits int64, err error) {
 	master := n.cmd.Process.Pid
 	all, err := os.ReadDir("/proc")

@@ -55,8 +55,8 @@ func residentSet() (int64, error) {
 	return 0, errors.New("/proc/self/status has no VmRSS")
 }
 
-// waited returns how long the threads of a process were ready to run and did not, because others ran; 0 where the system
-// does not tell.
+// waited returns how long the threads of a process were ready to run and did not, because
+// others ran; 0 where the system does not tell.
 func waited(pid string) (ns int64) {
 	threads, _ := filepath.Glob("/proc/" + pid + "/task/*/schedstat")
 	for _, t := range threads {

@@ -142,9 +142,9 @@ const (
 	nameNginx     = "nginx"
 )
 
-// handshakeBound is how many handshakes a server of goroutines has under way. With keys this fast the storm is no longer
-// in the signatures, but in the goroutines that all others have to queue behind: an echo waits for 150 us of each. This
-// many fill the batches.
+// handshakeBound is how many handshakes a server of goroutines has under way. With keys this
+// fast the storm is no longer in the signatures, but in the goroutines that all others have to
+// queue behind: an echo waits for 150 us of each. This many fill the batches.
 const handshakeBound = 32
 
 // tables adds a table for each section, with a row for each server, and one for the comparisons.

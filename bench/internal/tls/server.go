@@ -40,7 +40,8 @@ type spec struct {
 	Bound     int    `json:"bound"`     // if not 0, how many handshakes a server of goroutines has under way
 }
 
-// serverOrder is one of: serve, which starts the server; account; memory, which is an account after a garbage collection.
+// serverOrder is one of: serve, which starts the server; account; memory, which is an account
+// after a garbage collection.
 type serverOrder struct {
 	Do   string `json:"do"`
 	Spec *spec  `json:"spec,omitempty"` // for serve

@@ -1,7 +1,9 @@
-// Package tls measures TLS servers: handshakes, latency, memory and echoes, beside crypto/tls, net/http and nginx.
+// Package tls measures TLS servers: handshakes, latency, memory and echoes, beside crypto/tls,
+// net/http and nginx.
 //
-// The servers of ours and of the standard library and all clients are processes of their own, on a CPU of their own. The
-// first figure is the CPU time that the system has counted for a server, as the clients may be the limit of the rate.
+// The servers of ours and of the standard library and all clients are processes of their own,
+// on a CPU of their own. The first figure is the CPU time that the system has counted for a
+// server, as the clients may be the limit of the rate.
 package tls
 
 import (
@@ -64,7 +66,7 @@ that runs in real time, and so should be run by root.
 }
 
 func (o *options) declare(fs *flag.FlagSet) {
-	fs.StringVar(&o.pattern, "only", "", "only the sections that match this regular expression; there are "+sectionNames())
+	fs.StringVar(&o.pattern, "only", "", "only the sections that match the regular expression `PATTERN`; there are\n"+sectionNames())
 }
 
 func (o *options) check() (part bool, err error) {
@@ -106,7 +108,8 @@ func (o options) session(ctx context.Context, run *harness.Run) (*session, error
 	return s, s.findNginx(ctx)
 }
 
-// measure measures every side once in each round, one after the other; every second round goes backwards.
+// measure measures every side once in each round, one after the other; every second round goes
+// backwards.
 func (o options) measure(ctx context.Context, run *harness.Run) error {
 	s, err := o.session(ctx, run)
 	if err != nil {
@@ -125,7 +128,8 @@ func pinning(server, clients int, err error) string {
 	return fmt.Sprintf("servers on cpu %d, clients on cpu %d", server, clients)
 }
 
-// round measures everything once, with processes of a new copy of this program: see [harness.CopyOfThis].
+// round measures everything once, with processes of a new copy of this program: see
+// [harness.CopyOfThis].
 func (s *session) round(ctx context.Context, round int) error {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
@@ -147,7 +151,8 @@ func (s *session) round(ctx context.Context, round int) error {
 			return err
 		}
 		s.Show(round, side.section+": "+side.report.Name)
-		// The share is that of a process which waits for nothing but its clients: it lacks the time it waited for its core.
+		// The share is that of a process which waits for nothing but its clients: it lacks the
+		// time it waited for its core.
 		found, err := harness.Quietly(s.Run, func() (figures, float64, error) {
 			found, err := side.measure(ctx, s)
 			return found, max(0.01, 1-found[figureWaited]), err

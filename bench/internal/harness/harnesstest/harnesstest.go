@@ -26,7 +26,8 @@ func Run(t *testing.T, s harness.Subject, rounds int, slice time.Duration) *harn
 	return harness.NewRun(s, rounds, slice, true, measure.NewProgress(t.Output()))
 }
 
-// Complete fails the test unless a row has exactly these columns, each with a positive figure for every round.
+// Complete fails the test unless a row has exactly these columns, each with a positive figure
+// for every round.
 func Complete(t *testing.T, row *harness.Row, rounds int, heads ...string) {
 	t.Helper()
 	var got []string
@@ -44,7 +45,8 @@ func Complete(t *testing.T, row *harness.Row, rounds int, heads ...string) {
 	}
 }
 
-// Main is the TestMain of a subject: it lets the test binary be a process that measures, as the program is.
+// Main is the TestMain of a subject: it lets the test binary be a process that measures, as the
+// program is.
 func Main(m *testing.M, s harness.Subject) {
 	program := harness.Program{Subjects: []harness.Subject{s}}
 	if isChild, err := program.BeChild(); err != nil {
