@@ -147,19 +147,26 @@ func (v *Value) text(goals bool) string {
 	unit := " " + string(v.Unit)
 	switch v.Unit {
 	case Times:
-		format = func(f float64) string { return fmt.Sprintf("%.2f", f) }
-		unit = ""
+		format, unit = times, ""
 	case Plain, PerSecond:
 		unit = string(v.Unit)
 	}
 	text := format(v.Median) + unit
-	if v.Unit == Times || v.Goal != (Goal{}) {
+	if len(v.Rounds) > 1 && (v.Unit == Times || v.Goal != (Goal{})) {
 		text += fmt.Sprintf(" (%s..%s)", format(v.Least), format(v.Most))
 	}
 	if goals && v.Verdict != "" {
 		text += fmt.Sprintf(", %v: %s", v.Goal, v.Verdict)
 	}
 	return text
+}
+
+// times formats a comparison with two digits after the point, as it is judged, where they mean something.
+func times(f float64) string {
+	if f >= 100 {
+		return measure.Number(f)
+	}
+	return fmt.Sprintf("%.2f", f)
 }
 
 // String returns the goal in words.
@@ -183,7 +190,7 @@ func aligned(cells [][]string) []string {
 			if i > 0 || !strings.Contains(cell, ": not measured, ") {
 				widths[i] = max(widths[i], len(cell))
 			}
-			left[i] = left[i] || cells[0][i] == "" || strings.Contains(cell, "..")
+			left[i] = left[i] || cells[0][i] == "" || strings.Contains(cell, "..") || strings.Contains(cell, ", at ")
 		}
 	}
 	var lines []string

@@ -73,7 +73,7 @@ RSS: not measured, only linux has /proc
 
 memory
           kept
-each key  25 KB (25..25), at most 64: met
+each key  25 KB, at most 64: met
 `
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)

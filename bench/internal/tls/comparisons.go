@@ -36,7 +36,7 @@ func (s *session) comparisons() {
 	table := s.Result.Table("ours beside the others", "how many times less CPU time, latency or memory ours takes, or how many times more handshakes it makes")
 	for _, c := range comparisons {
 		ours, base := s.side(c.section, c.ours), s.side(c.section, c.base)
-		if ours == nil {
+		if ours == nil || base != nil && base.report.Skipped != "" {
 			continue
 		}
 		row := table.Row(c.section + ": " + c.name)

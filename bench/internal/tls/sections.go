@@ -81,8 +81,8 @@ func (s *session) note(section string) string {
 		return fmt.Sprintf("%d clients at a time, GOMAXPROCS=1 on both sides; CPU time for each handshake. Busy: the server's share of its core; "+
 			"waited: the share of the time that the server or the clients waited for other programs", s.clients)
 	case sectionLatency:
-		return fmt.Sprintf("%d connections, each asked %d ms after its last echo; %d other clients handshake on the same core. "+
-			"The process of the echoes runs before them, in real time if it may; the p99 of how late its timers are is its own delay. "+
+		return fmt.Sprintf("%d connections, each asked %d ms after its last echo; %d other clients, in a process on the same core, handshake. "+
+			"The process of the echoes runs before that one, in real time if it may; its own delay is how late its timers are, of which there is the p99. "+
 			"An echo's clock starts when it is sent. GOMAXPROCS=2 on the server's core, except for the first server; the engine has one worker at nice 10. "+
 			"Semaphore: one signature at a time; %d handshakes: as many under way at a time", s.conns, s.conns, s.storm, handshakeBound)
 	case sectionMemory:
@@ -147,7 +147,7 @@ const (
 // queue behind: an echo waits for 150 us of each. This many fill the batches.
 const handshakeBound = 32
 
-// tables adds a table for each section, with a row for each server, and one for the comparisons.
+// tables adds a table for each section, with a row for each server.
 func (s *session) tables() {
 	if ok, reason := multibuffer.Supported(); !ok {
 		s.Result.Notes = append(s.Result.Notes, "no gain here: "+reason+"; the engine leaves everything to the standard library")
@@ -171,7 +171,6 @@ func (s *session) tables() {
 			s.sides = append(s.sides, side)
 		}
 	}
-	s.comparisons()
 }
 
 // allSides lists everything there is to measure.

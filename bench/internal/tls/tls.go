@@ -105,7 +105,11 @@ func (o options) session(ctx context.Context, run *harness.Run) (*session, error
 	s.serverCPU, s.clientCPU, err = harness.ChoosePins()
 	run.Result.Machine.Pinned = pinning(s.serverCPU, s.clientCPU, err)
 	s.tables()
-	return s, s.findNginx(ctx)
+	if err := s.findNginx(ctx); err != nil {
+		return nil, err
+	}
+	s.comparisons()
+	return s, nil
 }
 
 // measure measures every side once in each round, one after the other; every second round goes

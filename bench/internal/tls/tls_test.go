@@ -184,6 +184,7 @@ func TestComparisons(t *testing.T) {
 	run := harnesstest.Run(t, Subject(), 1, time.Millisecond)
 	s := &session{Run: run, options: options{only: regexp.MustCompile("rsa2048 x25519|latency")}}
 	s.tables()
+	s.comparisons()
 	s.side(sectionRSA, "std").note(figures{figureCPU: 900, figureRate: 1000})
 	s.side(sectionRSA, "ours").note(figures{figureCPU: 225, figureRate: 4000})
 	s.side(sectionRSA, "nginx").note(figures{figureCPU: 450, figureRate: 2000})
