@@ -18,19 +18,6 @@ import (
 // childArg makes this program a child; the role follows.
 const childArg = "measure-for-parent"
 
-// BeChild carries out the role of this process, if it is a child.
-func (p Program) BeChild() (isChild bool, err error) {
-	if len(os.Args) != 3 || os.Args[1] != childArg {
-		return false, nil
-	}
-	for _, s := range p.Subjects {
-		if main := s.Roles[os.Args[2]]; main != nil {
-			return true, main(os.Stdin, os.Stdout)
-		}
-	}
-	return true, fmt.Errorf("there is no role %q", os.Args[2])
-}
-
 // answer is a child's answer to an order.
 type answer[A any] struct {
 	Answer A      `json:"answer"`

@@ -78,6 +78,19 @@ func (p Program) Main() {
 	os.Exit(status)
 }
 
+// BeChild carries out the role of this process, if it is a child.
+func (p Program) BeChild() (isChild bool, err error) {
+	if len(os.Args) != 3 || os.Args[1] != childArg {
+		return false, nil
+	}
+	for _, s := range p.Subjects {
+		if main := s.Roles[os.Args[2]]; main != nil {
+			return true, main(os.Stdin, os.Stdout)
+		}
+	}
+	return true, fmt.Errorf("there is no role %q", os.Args[2])
+}
+
 // Run is the program without the process: it returns the exit status.
 func (p Program) Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	err := p.dispatch(ctx, args, stdout, stderr)

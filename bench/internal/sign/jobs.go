@@ -44,7 +44,7 @@ func newJobs(n int) (*jobs, error) {
 // finishes those under way. It starts as many jobs as there are slots, or a multiple of that:
 // so the batches at the end are as full as those before, and the slice is a fair piece of a
 // load that goes on.
-func (j *jobs) run(w *worker, d time.Duration, keys []*keyed) (all tally, failed error) {
+func (j *jobs) run(number func() uint64, d time.Duration, keys []*keyed) (all tally, failed error) {
 	until := time.Now().Add(d)
 	started := 0
 	begin := func(i int) async.Func {
@@ -53,7 +53,7 @@ func (j *jobs) run(w *worker, d time.Duration, keys []*keyed) (all tally, failed
 		}
 		started++
 		s := &j.slots[i]
-		s.n = w.next.Add(1)
+		s.n = number()
 		s.key = keys[s.n%uint64(len(keys))]
 		return s.body
 	}

@@ -37,14 +37,14 @@ func newKernel(keys []*keyed) (*kernel, error) {
 	return k, nil
 }
 
-func (k *kernel) run(w *worker, d time.Duration) (all tally, err error) {
+func (k *kernel) run(number func() uint64, d time.Duration) (all tally, err error) {
 	size := k.work.Size()
 	var lanes [ifma.MaxBatch]*ifma.Key
 	var numbers [ifma.MaxBatch]uint64
 	var data [ifma.MaxBatch][]byte
 	for until := time.Now().Add(d); time.Now().Before(until); {
 		for l := range lanes {
-			numbers[l] = w.next.Add(1)
+			numbers[l] = number()
 			lanes[l] = k.lane[numbers[l]%uint64(len(k.lane))]
 			data[l] = padded(size, numbers[l])
 		}

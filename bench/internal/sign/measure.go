@@ -4,10 +4,19 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"asynccrypto/bench/internal/harness"
-	"asynccrypto/internal/measure"
 )
+
+// options are the subject's flags.
+type options struct {
+	keys     int // how many are many
+	openssl  string
+	node     string // a command to measure beside; empty unless asked for
+	cryptoMB string // where a library to measure beside is; empty unless asked for
+	plot     string
+}
 
 // session is a measurement under way.
 type session struct {
@@ -28,7 +37,7 @@ type session struct {
 // Figures that are compared are measured a moment apart, and the order of the two changes from
 // round to round.
 func (o options) measure(ctx context.Context, run *harness.Run) (*plan, error) {
-	s := &session{Run: run, plan: newPlan(run, o)}
+	s := &session{Run: run, plan: newPlan(run, o.keys)}
 	var err error
 	if s.openssl, err = harness.FindOpenSSL(ctx, o.openssl); err == nil {
 		s.plan.withOpenSSL(s.openssl)
@@ -189,11 +198,62 @@ func (s *session) keyMemory() error {
 	return nil
 }
 
-// conclude fills in the figures that need all rounds.
-func (p *plan) conclude(verified uint64) {
-	for _, s := range p.stops {
-		s.conclude()
+// findOthers looks for the libraries that the flags ask for. Programs that need compiling are
+// put into dir.
+func findOthers(ctx context.Context, o options, dir string) (others []*other, err error) {
+	if o.node != "" {
+		found, err := findNode(ctx, o.node, dir)
+		if err != nil {
+			return nil, fmt.Errorf("-node: %w", err)
+		}
+		others = append(others, found)
 	}
-	p.result.Notes = append(p.result.Notes, fmt.Sprintf("verified, off the clock: all %s results of ours and of the standard library; none was wrong",
-		measure.Number(float64(verified))))
+	if o.cryptoMB != "" {
+		found, err := findCryptoMB(ctx, o.cryptoMB, dir)
+		if err != nil {
+			return nil, fmt.Errorf("-crypto-mb: %w", err)
+		}
+		others = append(others, found)
+	}
+	return others, nil
+}
+
+// copyOthers makes this round's copies of programs.
+func (s *session) copyOthers() error {
+	for _, o := range s.others {
+		if !o.copied {
+			continue
+		}
+		if err := harness.CopyProgram(filepath.Join(s.dir, filepath.Base(o.command[0])), o.command[0]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measureOthers measures all others once for an algorithm, for all rows that compare with them.
+func (s *session) measureOthers(ctx context.Context, algorithm string) error {
+	slice := othersSlice{s.dir, s.cpu, s.Slice, s.keySet}
+	for _, other := range s.others {
+		var rows []*besideRow
+		var reports []*harness.Row
+		for _, r := range s.plan.signing {
+			for _, b := range r.others {
+				if r.ours.Algorithm == algorithm && b.other == other {
+					rows, reports = append(rows, b), append(reports, b.report)
+				}
+			}
+		}
+		o, err := harness.Quietly(s.Run, func() (outcome, float64, error) {
+			o, err := other.sign(ctx, slice, algorithm)
+			return o, o.Share, err
+		}, reports...)
+		if err != nil {
+			return err
+		}
+		for _, b := range rows {
+			b.theirs.Note(1e6 / o.perSecond())
+		}
+	}
+	return nil
 }

@@ -48,38 +48,21 @@ type side struct {
 	cores int
 }
 
-var rsaSizes = []int{2048, 3072, 4096}
-
-// goals are those of the multi-buffer engine by algorithm, in times as fast: beside the others
-// with jobsFull jobs, and beside crypto/rsa with one job alone.
-var goals = map[string]struct{ std, openssl30, openssl35, cryptoMB, alone float64 }{
-	"rsa2048": {8.5, 2.2, 2.2, 1.1, 1.8},
-	"rsa3072": {8, 5, 2, 1.6, 1},
-	"rsa4096": {7.5, 5, 1.85, 1.4, 1},
-}
-
-const (
-	jobsFull  = 64 // fill every batch
-	coresGoal = 1.9
-	costGoal  = 0.97 // of the bare kernels' rate, for RSA-2048
-	keyGoal   = 64   // KB for a wrapped key
-)
-
 var jobCounts = []int{1, 2, 4, 8, jobsFull}
 
 // newPlan fills the run's result with tables, and says in which order they are measured.
-func newPlan(run *harness.Run, o options) *plan {
+func newPlan(run *harness.Run, keys int) *plan {
 	_, reason := multibuffer.Supported()
-	return planFor(run, o, reason)
+	return planFor(run, keys, reason)
 }
 
-func planFor(run *harness.Run, o options, reason string) *plan {
-	p := &plan{result: run.Result, keys: o.keys, reason: reason}
+func planFor(run *harness.Run, keys int, reason string) *plan {
+	p := &plan{result: run.Result, keys: keys, reason: reason}
 	if reason != "" {
 		p.result.Notes = append(p.result.Notes, "no gain here: "+reason+"; the engine leaves everything to the standard library")
 	}
 	p.signRows(run)
-	p.beside = p.result.Table("beside other libraries", fmt.Sprintf("time of a signature on one core, %d keys; their slices are %v", o.keys, othersTimes*run.Slice))
+	p.beside = p.result.Table("beside other libraries", fmt.Sprintf("time of a signature on one core, %d keys; their slices are %v", keys, othersTimes*run.Slice))
 	p.aloneRows(run)
 	p.coresRows(run)
 	p.costRows(run)
@@ -237,18 +220,6 @@ func (p *plan) stopsRows(run *harness.Run) {
 	}
 }
 
-// opensslGoal returns the goal beside a release. 3.0 has no kernel of this kind for RSA-3072
-// and 4096, 3.5 has; there is no goal for those between.
-func opensslGoal(release, algorithm string) float64 {
-	switch release {
-	case "3.0":
-		return goals[algorithm].openssl30
-	case "3.5":
-		return goals[algorithm].openssl35
-	}
-	return 0
-}
-
 // withOpenSSL compares all signing rows with an openssl.
 func (p *plan) withOpenSSL(o *harness.OpenSSL) {
 	p.result.Beside = append(p.result.Beside, o.Version+" (openssl speed)")
@@ -286,4 +257,84 @@ func (r *row) reports() []*harness.Row {
 		all = append(all, r.stops.oursReport)
 	}
 	return all
+}
+
+// besideRow compares ours with an other, in microseconds.
+type besideRow struct {
+	report       *harness.Row
+	other        *other
+	theirs, ours *harness.Value
+}
+
+// withOthers compares the rows of most jobs and keys with the others, as the goals are set
+// there. Those that sign one at a time are compared with a lone job too, as they may well be
+// faster than that.
+func (p *plan) withOthers(all []*other) {
+	for _, o := range all {
+		p.result.Beside = append(p.result.Beside, o.name)
+		p.result.Notes = append(p.result.Notes, o.name+": "+o.about)
+	}
+	for _, r := range p.signing {
+		if r.ours.Keys != p.keys || r.ours.Jobs != jobsFull && r.ours.Jobs != 1 {
+			continue
+		}
+		for _, o := range all {
+			if r.ours.Jobs == 1 && o.keys > 1 {
+				continue
+			}
+			goal := harness.Goal{}
+			if r.ours.Jobs == jobsFull {
+				goal = p.goal(o.goal(r.ours.Algorithm))
+			}
+			b := &besideRow{report: p.beside.Row(fmt.Sprintf("%s, %s, %s", r.ours.Algorithm, measure.Count(r.ours.Jobs, "job"), o.name)), other: o}
+			b.theirs = b.report.Value("the other", harness.Microseconds)
+			b.ours = b.report.Value("multibuffer", harness.Microseconds)
+			b.report.TimesLess("times as fast", b.ours, b.theirs, goal)
+			r.others = append(r.others, b)
+		}
+	}
+	for _, o := range all {
+		if o.keys == 1 {
+			row := p.beside.Row(o.name + ", an HMAC-SHA256 of the message")
+			row.Remark = "about this much of each figure is calls and hashing; it is not subtracted"
+			o.call = row.Value("the other", harness.Microseconds)
+		}
+	}
+}
+
+// stopsRow gathers the waits of both sides over all rounds.
+type stopsRow struct {
+	base, ours             []stop
+	baseReport, oursReport *harness.Row
+}
+
+func (s *stopsRow) noteBase(o outcome) { s.base = addStops(s.base, o.Stops) }
+func (s *stopsRow) noteOurs(o outcome) { s.ours = addStops(s.ours, o.Stops) }
+
+// conclude fills in the figures.
+func (s *stopsRow) conclude() {
+	for _, side := range []struct {
+		report *harness.Row
+		waits  []stop
+	}{{s.baseReport, s.base}, {s.oursReport, s.ours}} {
+		if len(side.waits) == 0 {
+			continue
+		}
+		var n uint64
+		for _, w := range side.waits {
+			n += w.Count
+		}
+		side.report.Value("median", harness.Microseconds).Note(1e6 * quantile(side.waits, 0.5))
+		side.report.Value("p99", harness.Microseconds).Note(1e6 * quantile(side.waits, 0.99))
+		side.report.Value("stops", harness.Plain).Note(float64(n))
+	}
+}
+
+// conclude fills in the figures that need all rounds.
+func (p *plan) conclude(verified uint64) {
+	for _, s := range p.stops {
+		s.conclude()
+	}
+	p.result.Notes = append(p.result.Notes, fmt.Sprintf("verified, off the clock: all %s results of ours and of the standard library; none was wrong",
+		measure.Number(float64(verified))))
 }

@@ -17,15 +17,6 @@ import (
 	"asynccrypto/bench/internal/harness"
 )
 
-// options are the subject's flags.
-type options struct {
-	keys     int // how many are many
-	openssl  string
-	node     string // a command to measure beside; empty unless asked for
-	cryptoMB string // where a library to measure beside is; empty unless asked for
-	plot     string
-}
-
 // Subject is this package's part of the benchmark.
 func Subject() harness.Subject {
 	var o options

@@ -135,7 +135,7 @@ func planned(t *testing.T, rounds, keys int) *plan {
 	run := harnesstest.Run(t, Subject(), rounds, time.Millisecond)
 	run.Result.Machine.Cores = 2
 	run.Result.Machine.PinnedTo(1, nil)
-	return planFor(run, options{keys: keys}, "")
+	return planFor(run, keys, "")
 }
 
 func TestOpenSSLGoals(t *testing.T) {

@@ -5,8 +5,6 @@ import (
 	"runtime"
 	"runtime/metrics"
 	"time"
-
-	"asynccrypto/bench/internal/harness"
 )
 
 // Assembly cannot be preempted: whatever stops the world, such as the garbage collector, waits
@@ -107,32 +105,4 @@ func addStops(a, b []stop) []stop {
 		}
 	}
 	return append(append(sum, a...), b...)
-}
-
-// stopsRow gathers the waits of both sides over all rounds.
-type stopsRow struct {
-	base, ours             []stop
-	baseReport, oursReport *harness.Row
-}
-
-func (s *stopsRow) noteBase(o outcome) { s.base = addStops(s.base, o.Stops) }
-func (s *stopsRow) noteOurs(o outcome) { s.ours = addStops(s.ours, o.Stops) }
-
-// conclude fills in the figures.
-func (s *stopsRow) conclude() {
-	for _, side := range []struct {
-		report *harness.Row
-		waits  []stop
-	}{{s.baseReport, s.base}, {s.oursReport, s.ours}} {
-		if len(side.waits) == 0 {
-			continue
-		}
-		var n uint64
-		for _, w := range side.waits {
-			n += w.Count
-		}
-		side.report.Value("median", harness.Microseconds).Note(1e6 * quantile(side.waits, 0.5))
-		side.report.Value("p99", harness.Microseconds).Note(1e6 * quantile(side.waits, 0.99))
-		side.report.Value("stops", harness.Plain).Note(float64(n))
-	}
 }

@@ -1,8 +1,6 @@
 package sign
 
 import (
-	"io"
-	"runtime"
 	"time"
 
 	"asynccrypto/bench/internal/harness"
@@ -49,19 +47,6 @@ type outcome struct {
 }
 
 func (o outcome) perSecond() float64 { return float64(o.Done) / o.Time.Seconds() }
-
-// beChild is the main of a process that measures.
-func beChild(in io.Reader, out io.Writer) error {
-	var w *worker
-	return harness.Orders(in, out, func(o order) (result outcome, err error) {
-		if o.Task == nil {
-			w, err = newWorker(o.Keys)
-			return result, err
-		}
-		runtime.GC() // the garbage of the verification before is not on this task's clock
-		return w.do(*o.Task)
-	})
-}
 
 // startChild starts a process that measures, with the keys.
 func startChild(program string, cpu, cores int, keys keySet) (*harness.Child, error) {

@@ -5,12 +5,14 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"asynccrypto/bench/internal/harness"
 	"asynccrypto/engine"
 	"asynccrypto/engine/multibuffer"
 	"asynccrypto/internal/measure"
@@ -21,28 +23,28 @@ type worker struct {
 	e    *engine.Engine
 	keys keySet
 	ops  map[string][]*keyed // by algorithm and operation
-	next atomic.Uint64       // the number of the next input: none is used twice
+	next atomic.Uint64       // the last number of an input: none is used twice
 }
 
-// keyed is an operation with one key.
-type keyed struct {
-	*measure.Operation
-	engine measure.JobOperation // the same through the engine
-	rsa    *rsa.PrivateKey      // nil for other algorithms
-}
-
-// tally is the work of one goroutine in a slice. Every result is kept, as all of them are verified.
-type tally []done
-
-type done struct {
-	n      uint64
-	verify func(n uint64, result []byte) error
-	result []byte
-}
+// number returns the number of the next input.
+func (w *worker) number() uint64 { return w.next.Add(1) }
 
 func newWorker(keys keySet) (*worker, error) {
 	e, err := multibuffer.New(multibuffer.Options{})
 	return &worker{e: e, keys: keys, ops: map[string][]*keyed{}}, err
+}
+
+// beChild is the main of a process that measures.
+func beChild(in io.Reader, out io.Writer) error {
+	var w *worker
+	return harness.Orders(in, out, func(o order) (result outcome, err error) {
+		if o.Task == nil {
+			w, err = newWorker(o.Keys)
+			return result, err
+		}
+		runtime.GC() // the garbage of the verification before is not on this task's clock
+		return w.do(*o.Task)
+	})
 }
 
 // keysFor returns the operation with n keys, prepared.
@@ -101,7 +103,7 @@ func (w *worker) do(t task) (outcome, error) {
 	}
 	if t.Way != wayDirect && t.Way != wayKernel {
 		// The engine's workspace may have been collected. To make another is not a part of a signature.
-		n := w.next.Add(1)
+		n := w.number()
 		if result, err := keys[0].engine(context.Background(), n); err != nil {
 			return outcome{}, err
 		} else if err := keys[0].Verify(n, result); err != nil {
@@ -173,7 +175,7 @@ func (w *worker) slice(t task, keys []*keyed) (func() ([]tally, error), error) {
 		}
 		return func() ([]tally, error) {
 			defer j.close()
-			all, err := j.run(w, t.Time, keys)
+			all, err := j.run(w.number, t.Time, keys)
 			return []tally{all}, err
 		}, nil
 	case wayKernel:
@@ -182,7 +184,7 @@ func (w *worker) slice(t task, keys []*keyed) (func() ([]tally, error), error) {
 			return nil, err
 		}
 		return func() ([]tally, error) {
-			all, err := k.run(w, t.Time)
+			all, err := k.run(w.number, t.Time)
 			return []tally{all}, err
 		}, nil
 	}
@@ -195,7 +197,7 @@ func (w *worker) loops(goroutines int, d time.Duration, keys []*keyed, do func(k
 	until := time.Now().Add(d)
 	loop := func(i int) {
 		for time.Now().Before(until) {
-			n := w.next.Add(1)
+			n := w.number()
 			k := keys[n%uint64(len(keys))]
 			result, err := do(k, n)
 			if err != nil {

@@ -58,13 +58,3 @@ func (s *session) comparisons() {
 		}
 	}
 }
-
-// side returns a side that is measured, or nil.
-func (s *session) side(section, key string) *side {
-	for _, side := range s.sides {
-		if side.section == section && side.key == key {
-			return side
-		}
-	}
-	return nil
-}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -39,15 +38,6 @@ func (s *session) serve(side *side) (*served, error) {
 		return nil, err
 	}
 	return &served{addr: a.Addr, child: child}, nil
-}
-
-// key returns the key of a side's server. Where the key makes no difference it is the one that
-// is quick.
-func (s *session) key(side *side) key {
-	if slices.Contains([]string{sectionRSA, sectionDefault, sectionLatency}, side.section) {
-		return s.keys.rsa2048
-	}
-	return s.keys.p256
 }
 
 func (s *served) close() {

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,28 +17,6 @@ import (
 )
 
 const hintNginx = "install it (Debian, Ubuntu: apt install nginx; Fedora: dnf install nginx; macOS: brew install nginx)"
-
-// findNginx looks for nginx. Where it is missing it is not measured.
-func (s *session) findNginx(ctx context.Context) error {
-	if !slices.ContainsFunc(s.sides, func(side *side) bool { return side.nginx }) {
-		return nil
-	}
-	version, err := nginxVersion(ctx)
-	switch {
-	case harness.IsMissing(err):
-		s.Result.Missing = append(s.Result.Missing, "nginx, "+err.Error())
-		for _, side := range s.sides {
-			if side.nginx {
-				side.report.Skipped = "there is no nginx"
-			}
-		}
-		return nil
-	case err != nil:
-		return err
-	}
-	s.Result.Beside = append(s.Result.Beside, version)
-	return nil
-}
 
 // nginxVersion returns the versions of nginx and of the OpenSSL in it. The error is a
 // [*harness.Missing] unless ctx ends.

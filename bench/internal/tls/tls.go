@@ -13,30 +13,10 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"time"
 
 	"asynccrypto/bench/internal/harness"
-)
-
-// options are the subject's flags, and how much is measured.
-type options struct {
-	pattern string
-	only    *regexp.Regexp
-	load
-}
-
-// load is how many clients there are.
-type load struct {
-	warm    time.Duration // before the clock starts
-	clients int           // that handshake at a time, where handshakes are measured
-	storm   int           // and where echoes are
-	conns   int           // established ones, for echoes
-	idle    int           // idle ones
-}
-
-var (
-	fullLoad  = load{warm: 500 * time.Millisecond, clients: 64, storm: 300, conns: 50, idle: 10000}
-	quickLoad = load{warm: 200 * time.Millisecond, clients: 64, storm: 300, conns: 50, idle: 1000}
 )
 
 // Subject is this package's part of the benchmark.
@@ -85,18 +65,8 @@ func (o *options) check() (part bool, err error) {
 	return matches < len(sections), nil
 }
 
-// session is a measurement under way.
-type session struct {
-	*harness.Run
-	options
-	keys                 keys
-	serverCPU, clientCPU int
-	sides                []*side
-	program              string // this round's copy of this program
-}
-
-// session prepares a measurement.
-func (o options) session(ctx context.Context, run *harness.Run) (*session, error) {
+// prepare makes the keys and the tables.
+func (o options) prepare(ctx context.Context, run *harness.Run) (*session, error) {
 	s := &session{Run: run, options: o}
 	var err error
 	if s.keys, err = newKeys(); err != nil {
@@ -115,11 +85,33 @@ func (o options) session(ctx context.Context, run *harness.Run) (*session, error
 // measure measures every side once in each round, one after the other; every second round goes
 // backwards.
 func (o options) measure(ctx context.Context, run *harness.Run) error {
-	s, err := o.session(ctx, run)
+	s, err := o.prepare(ctx, run)
 	if err != nil {
 		return err
 	}
 	return run.Each(ctx, func(round int) error { return s.round(ctx, round) })
+}
+
+// findNginx looks for nginx. Where it is missing it is not measured.
+func (s *session) findNginx(ctx context.Context) error {
+	if !slices.ContainsFunc(s.sides, func(side *side) bool { return side.nginx }) {
+		return nil
+	}
+	version, err := nginxVersion(ctx)
+	switch {
+	case harness.IsMissing(err):
+		s.Result.Missing = append(s.Result.Missing, "nginx, "+err.Error())
+		for _, side := range s.sides {
+			if side.nginx {
+				side.report.Skipped = "there is no nginx"
+			}
+		}
+		return nil
+	case err != nil:
+		return err
+	}
+	s.Result.Beside = append(s.Result.Beside, version)
+	return nil
 }
 
 func pinning(server, clients int, err error) string {

@@ -46,7 +46,7 @@ func TestTLS(t *testing.T) {
 	if _, err := o.check(); err != nil {
 		t.Fatal(err)
 	}
-	s, err := o.session(t.Context(), run)
+	s, err := o.prepare(t.Context(), run)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,7 +90,7 @@ func besideOthers(t *testing.T, o options) (*session, error) {
 		t.Fatal(err)
 	}
 	run := harnesstest.Run(t, Subject(), 1, time.Millisecond)
-	s := &session{Run: run, plan: planFor(run, o, ""), cpu: harness.NoPin, keySet: keys, others: others, dir: t.TempDir()}
+	s := &session{Run: run, plan: planFor(run, o.keys, ""), cpu: harness.NoPin, keySet: keys, others: others, dir: t.TempDir()}
 	s.plan.withOthers(others)
 	return s, s.copyOthers()
 }

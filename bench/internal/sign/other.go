@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"asynccrypto/bench/internal/harness"
-	"asynccrypto/internal/measure"
 )
 
 // other is a library to measure beside when a flag asks for it, by a program of ours. The
@@ -34,117 +33,23 @@ type other struct {
 	call *harness.Value
 }
 
-// besideRow compares ours with an other, in microseconds.
-type besideRow struct {
-	report       *harness.Row
-	other        *other
-	theirs, ours *harness.Value
-}
-
-// findOthers looks for the libraries that the flags ask for. Programs that need compiling are
-// put into dir.
-func findOthers(ctx context.Context, o options, dir string) (others []*other, err error) {
-	if o.node != "" {
-		found, err := findNode(ctx, o.node, dir)
-		if err != nil {
-			return nil, fmt.Errorf("-node: %w", err)
-		}
-		others = append(others, found)
-	}
-	if o.cryptoMB != "" {
-		found, err := findCryptoMB(ctx, o.cryptoMB, dir)
-		if err != nil {
-			return nil, fmt.Errorf("-crypto-mb: %w", err)
-		}
-		others = append(others, found)
-	}
-	return others, nil
-}
-
-// withOthers compares the rows of most jobs and keys with the others, as the goals are set
-// there. Those that sign one at a time are compared with a lone job too, as they may well be
-// faster than that.
-func (p *plan) withOthers(all []*other) {
-	for _, o := range all {
-		p.result.Beside = append(p.result.Beside, o.name)
-		p.result.Notes = append(p.result.Notes, o.name+": "+o.about)
-	}
-	for _, r := range p.signing {
-		if r.ours.Keys != p.keys || r.ours.Jobs != jobsFull && r.ours.Jobs != 1 {
-			continue
-		}
-		for _, o := range all {
-			if r.ours.Jobs == 1 && o.keys > 1 {
-				continue
-			}
-			goal := harness.Goal{}
-			if r.ours.Jobs == jobsFull {
-				goal = p.goal(o.goal(r.ours.Algorithm))
-			}
-			b := &besideRow{report: p.beside.Row(fmt.Sprintf("%s, %s, %s", r.ours.Algorithm, measure.Count(r.ours.Jobs, "job"), o.name)), other: o}
-			b.theirs = b.report.Value("the other", harness.Microseconds)
-			b.ours = b.report.Value("multibuffer", harness.Microseconds)
-			b.report.TimesLess("times as fast", b.ours, b.theirs, goal)
-			r.others = append(r.others, b)
-		}
-	}
-	for _, o := range all {
-		if o.keys == 1 {
-			row := p.beside.Row(o.name + ", an HMAC-SHA256 of the message")
-			row.Remark = "about this much of each figure is calls and hashing; it is not subtracted"
-			o.call = row.Value("the other", harness.Microseconds)
-		}
-	}
-}
-
-// copyOthers makes this round's copies of programs.
-func (s *session) copyOthers() error {
-	for _, o := range s.others {
-		if !o.copied {
-			continue
-		}
-		if err := harness.CopyProgram(filepath.Join(s.dir, filepath.Base(o.command[0])), o.command[0]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// measureOthers measures all others once for an algorithm, for all rows that compare with them.
-func (s *session) measureOthers(ctx context.Context, algorithm string) error {
-	for _, other := range s.others {
-		var rows []*besideRow
-		var reports []*harness.Row
-		for _, r := range s.plan.signing {
-			for _, b := range r.others {
-				if r.ours.Algorithm == algorithm && b.other == other {
-					rows, reports = append(rows, b), append(reports, b.report)
-				}
-			}
-		}
-		o, err := harness.Quietly(s.Run, func() (outcome, float64, error) {
-			o, err := other.sign(ctx, s, algorithm)
-			return o, o.Share, err
-		}, reports...)
-		if err != nil {
-			return err
-		}
-		for _, b := range rows {
-			b.theirs.Note(1e6 / o.perSecond())
-		}
-	}
-	return nil
-}
-
 // othersTimes is how many times as long as ours the others' slices are, as their programs start
 // anew each time.
 const othersTimes = 4
 
+// othersSlice is how a program of theirs is run.
+type othersSlice struct {
+	dir  string // of the round's copies of programs
+	cpu  int
+	time time.Duration // of a slice of ours
+	keys keySet
+}
+
 // sign measures one slice, and verifies the results that it ends with.
-func (o *other) sign(ctx context.Context, s *session, algorithm string) (outcome, error) {
+func (o *other) sign(ctx context.Context, s othersSlice, algorithm string) (outcome, error) {
 	keys := make([]*rsa.PrivateKey, o.keys)
 	for i := range keys {
-		all := s.keySet[algorithm]
+		all := s.keys[algorithm]
 		key, err := x509.ParsePKCS8PrivateKey(all[i%len(all)])
 		if err != nil {
 			return outcome{}, err
@@ -156,7 +61,7 @@ func (o *other) sign(ctx context.Context, s *session, algorithm string) (outcome
 	if o.copied {
 		command = append([]string{filepath.Join(s.dir, filepath.Base(command[0]))}, command[1:]...)
 	}
-	ms := fmt.Sprint(float64(othersTimes*s.Slice) / float64(time.Millisecond))
+	ms := fmt.Sprint(float64(othersTimes*s.time) / float64(time.Millisecond))
 	said, _, err := harness.OutputShare(ctx, s.cpu, input, command[0], append(command[1:len(command):len(command)], ms)...)
 	if err != nil {
 		return outcome{}, fmt.Errorf("%s, %s: %w", o.name, algorithm, err)
