@@ -161,7 +161,8 @@ func (v *Value) text(goals bool) string {
 	return text
 }
 
-// times formats a comparison with two digits after the point, as it is judged, where they mean something.
+// times formats a comparison with two digits after the point, as it is judged, where they mean
+// something.
 func times(f float64) string {
 	if f >= 100 {
 		return measure.Number(f)

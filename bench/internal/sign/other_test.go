@@ -16,11 +16,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"asynccrypto/bench/internal/harness"
 	"asynccrypto/bench/internal/harness/harnesstest"
+	"asynccrypto/internal/measure"
 )
 
 // fakeNodeArg makes the test binary a Node.js: fakeNode's script passes it on.
@@ -77,6 +79,11 @@ func fakeNode(t *testing.T) string {
 	return path
 }
 
+// threeKeys makes keys once for all tests.
+var threeKeys = sync.OnceValues(func() (keySet, error) {
+	return makeKeys(context.Background(), []int{2048}, 3, measure.NewProgress(io.Discard))
+})
+
 // besideOthers is a session that has come to where others are measured.
 func besideOthers(t *testing.T, o options) (*session, error) {
 	t.Helper()
@@ -85,7 +92,7 @@ func besideOthers(t *testing.T, o options) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := makeKeys(t.Context(), []int{2048}, o.keys, silent(t))
+	keys, err := threeKeys()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func TestMakeKeys(t *testing.T) {
 
 // A child does every operation in every way, and verifies all that it has done.
 func TestChild(t *testing.T) {
-	keys, err := makeKeys(t.Context(), []int{2048}, 3, silent(t))
+	keys, err := threeKeys()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func TestTLS(t *testing.T) {
 		t.Skip("servers on event loops, and the CPU time and memory of processes, are measured on linux only")
 	}
 	run := harnesstest.Run(t, Subject(), 1, 50*time.Millisecond)
-	o := options{load: load{warm: 20 * time.Millisecond, clients: 16, storm: 20, conns: 10, idle: 100}}
+	o := options{load: load{warm: 20 * time.Millisecond, clients: 8, storm: 8, conns: 4, idle: 32}}
 	if _, err := o.check(); err != nil {
 		t.Fatal(err)
 	}

@@ -55,5 +55,8 @@ func Main(m *testing.M, s harness.Subject) {
 	} else if isChild {
 		return
 	}
+	// A program with the race detector sleeps for a second at its end, and a test starts dozens
+	// of them.
+	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	os.Exit(m.Run())
 }
