@@ -99,6 +99,9 @@ func (r *Result) facts() []string {
 	if r.Quick {
 		facts = append(facts, "QUICK: a first idea, not a figure to quote")
 	}
+	if r.Part {
+		facts = append(facts, "PARTIAL: a flag has left out a part")
+	}
 	return append(facts, r.Notes...)
 }
 

@@ -34,7 +34,7 @@ func Page(sections []Section, results []*harness.Result) (string, error) {
 		}
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n", s.Title, s.About)
 		for _, r := range mine {
-			fmt.Fprintf(&b, "\n### %s on %s\n\n", s.Title, r.Machine.CPU)
+			fmt.Fprintf(&b, "\n### %s on %s (%s, %s)\n\n", s.Title, r.Machine.CPU, r.Machine.ID, r.Machine.System)
 			if err := r.Markdown(&b); err != nil {
 				return "", err
 			}
