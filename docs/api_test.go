@@ -176,7 +176,7 @@ func (s *symbolList) typ(t *doc.Type) {
 			assign = "= "
 		}
 		var members *ast.FieldList
-		kind := ""
+		var kind string
 		switch body := spec.Type.(type) {
 		case *ast.StructType:
 			kind, members = "struct", body.Fields
