@@ -32,10 +32,15 @@ func ThisMachine() Machine {
 	return m
 }
 
-// CPUFacts says, one sentence an element, which instructions this processor has that matter to the speed of public-key
-// operations, and why each matters.
+// String describes the machine on one line.
+func (m Machine) String() string {
+	return fmt.Sprintf("%s, %s, %s, %s, %s", m.CPU, Count(m.Cores, "core"), m.System, m.Go, m.Date)
+}
+
+// CPUFacts says, one fact an element, how many cores the program uses at most, and which instructions this
+// processor has that matter to the speed of public-key operations, and why each matters.
 func CPUFacts() []string {
-	var facts []string
+	facts := []string{fmt.Sprintf("GOMAXPROCS: %d (at most as many cores are used)", runtime.GOMAXPROCS(0))}
 	if runtime.GOARCH == "amd64" {
 		facts = append(facts, feature(cpu.X86.HasBMI2 && cpu.X86.HasADX, "BMI2 and ADX",
 			"the standard library's RSA is faster with them"))
