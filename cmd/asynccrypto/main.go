@@ -11,6 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"asynccrypto/cmd/asynccrypto/internal/cli"
+	"asynccrypto/cmd/asynccrypto/internal/speed"
 )
 
 // The exit statuses. A user's mistake is told from a failure so that scripts can tell them apart.
@@ -33,7 +36,6 @@ type stdio struct{ out, err io.Writer }
 
 func commands() []command {
 	return []command{
-		{"speed", speedUsage, speedCommand},
 		{"sign", signUsage, signCommand},
 		{"serve", serveUsage, serveCommand},
 		{"handshakes", handshakesUsage, handshakesCommand},
@@ -52,6 +54,9 @@ func run(args []string, std stdio) int {
 	case "-h", "-help", "--help", "help":
 		fmt.Fprint(std.out, mainUsage)
 		return exitOK
+	}
+	if name == speed.Command.Name {
+		return speed.Command.Main(args[1:], cli.Stdio{Out: std.out, Err: std.err})
 	}
 	for _, c := range commands() {
 		if c.name != name {

@@ -16,6 +16,7 @@ import (
 	"asynccrypto/async"
 	"asynccrypto/engine"
 	"asynccrypto/engine/workers"
+	"asynccrypto/internal/measure"
 )
 
 const (
@@ -57,7 +58,7 @@ func signFiles(ctx context.Context, key crypto.Signer, opts crypto.SignerOpts, t
 		return err
 	}
 	defer s.closeFiles()
-	r, err := newRunner(min(len(tasks), maxSigning))
+	r, err := measure.NewRunner(min(len(tasks), maxSigning))
 	if err != nil {
 		return err
 	}
@@ -66,9 +67,9 @@ func signFiles(ctx context.Context, key crypto.Signer, opts crypto.SignerOpts, t
 		return fmt.Sprintf("signed %s of %s, %s MB read", thousands(float64(s.signed.Load())), count(len(tasks), "file"),
 			thousands(float64(s.bytes.Load()/1e6)))
 	})
-	current := make([]signTask, len(r.slots))
+	current := make([]signTask, r.Jobs())
 	next := 0
-	r.run(func(i int) async.Func {
+	r.Run(func(i int) async.Func {
 		if next == len(tasks) || ctx.Err() != nil {
 			return nil
 		}
@@ -87,7 +88,7 @@ func signFiles(ctx context.Context, key crypto.Signer, opts crypto.SignerOpts, t
 		}
 	})
 	stop()
-	err = r.close()
+	err = r.Close()
 	summary := fmt.Sprintf("signed %s of %s", thousands(float64(s.signed.Load())), count(len(tasks), "file"))
 	switch {
 	case ctx.Err() != nil:

@@ -41,8 +41,7 @@ var kinds = []Kind{
 		Supported: multibuffer.Supported,
 		Gain: func() string {
 			return "signs eight at a time with RSA-2048, RSA-3072 and RSA-4096, on AVX-512 IFMA.\n" +
-				"Everything else it leaves to the standard library of the direct calls: there is no gain in speed there.\n" +
-				"What elliptic curves compute a job does itself, so one event loop, as here, keeps one core busy with it."
+				"Everything else it leaves to the standard library of the direct calls: there is no gain in speed there."
 		},
 		does: func() []string {
 			return []string{
@@ -60,7 +59,7 @@ var kinds = []Kind{
 		Supported: func() (bool, string) { return true, "" },
 		Gain: func() string {
 			const same = "computes with the same standard library as the direct calls: there is no gain in speed.\n" +
-				"It gives a bounded queue, and one goroutine that drives many jobs. "
+				"It gives a bounded queue, and goroutines that drive many jobs each. "
 			if ok, why := multibuffer.Supported(); !ok {
 				return same + "Nor is there a gain to be had here from\n" +
 					`the engine "multibuffer", which signs with RSA eight at a time: ` + why + "."
