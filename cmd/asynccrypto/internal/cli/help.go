@@ -15,7 +15,7 @@ func (c *Command) help(w io.Writer) {
 	c.Setup(f)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s.\n\nUsage:\n", c.Short)
-	for line := range strings.Lines(c.Usage) {
+	for line := range strings.Lines(strings.Trim(c.Usage, "\n")) {
 		b.WriteString("    " + strings.TrimRight(programName+" "+c.Name+" "+line, " \n") + "\n")
 	}
 	paragraph(&b, c.Arguments)
