@@ -11,6 +11,7 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/serve"
 	"asynccrypto/cmd/asynccrypto/internal/sign"
 	"asynccrypto/cmd/asynccrypto/internal/speed"
+	"asynccrypto/cmd/asynccrypto/internal/version"
 )
 
 var program = &cli.Program{
@@ -21,6 +22,7 @@ var program = &cli.Program{
 		serve.Command,
 		handshakes.Command,
 		engines.Command,
+		version.Command,
 	},
 	Long: `
 Keys are PEM files as openssl writes them, not encrypted. Options may stand before or after the
