@@ -1,5 +1,5 @@
-// Command asynccrypto measures asynchronous cryptography and TLS servers, serves TLS, signs files, and says what this
-// machine can do.
+// Command asynccrypto measures asynchronous cryptography and TLS servers, serves TLS, signs
+// files, and says what this machine can do.
 package main
 
 import (

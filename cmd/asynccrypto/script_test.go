@@ -77,7 +77,8 @@ var testKeys = sync.OnceValue(func() map[string][]byte {
 	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
 		panic(err)
 	}
-	// What "openssl ecparam -genkey" writes before the key; the bytes are those of the curve's name.
+	// What "openssl ecparam -genkey" writes before the key; the bytes are those of the curve's
+	// name.
 	params := pem.EncodeToMemory(&pem.Block{Type: "EC PARAMETERS", Bytes: []byte{6, 5, 43, 129, 4, 0, 35}})
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "one.test"}}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, p256.Public(), p256)
@@ -131,7 +132,8 @@ func scriptFails(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// scriptBad wants one line on stderr that matches, nothing on stdout, and status 2: bad REGEXP args...
+// scriptBad wants one line on stderr that matches, nothing on stdout, and status 2: bad REGEXP
+// args...
 func scriptBad(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: bad REGEXP args...")

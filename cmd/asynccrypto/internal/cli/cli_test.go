@@ -37,12 +37,13 @@ func echo() *Command {
 			f.Section("More")
 			f.Duration(&o.wait, "wait", "how long")
 			f.Also("seconds", "wait")
-			f.Func("even", "N", "an even number", func(text string) error {
+			f.Func("even", "N", "an even number (default 0)", func(text string) error {
 				if _, err := fmt.Sscan(text, &o.even); err != nil || o.even%2 != 0 {
 					return errors.New("must be even")
 				}
 				return nil
 			})
+			f.Also("e", "even")
 			return func(args []string, std Stdio) error {
 				if len(args) == 1 && args[0] == "fail" {
 					return errors.New("it failed\non two lines")
@@ -59,8 +60,10 @@ func echo() *Command {
 	}
 }
 
+// program has echo and a command without arguments and options.
 func program() *Program {
-	return &Program{Short: "Test the package", Commands: []*Command{echo(), {Name: "other", Short: "Do nothing"}}, Long: "A paragraph.",
+	return &Program{Short: "Test the package", Commands: []*Command{echo(), {Name: "other", Short: "Do nothing",
+		Setup: func(*Flags) Run { return func(args []string, _ Stdio) error { return NoArguments(args) } }}}, Long: "A paragraph.",
 		Example: "$ asynccrypto"}
 }
 
@@ -107,6 +110,7 @@ func TestMistakes(t *testing.T) {
 		{[]string{"echo", "-times", "x"}, `asynccrypto echo: -times "x": not a whole number (see asynccrypto echo -h)`},
 		{[]string{"echo", "-times", "10"}, `asynccrypto echo: -times "10": must be between 1 and 9 (see asynccrypto echo -h)`},
 		{[]string{"echo", "-times", "99999999999999999999"}, `asynccrypto echo: -times "99999999999999999999": must be between 1 and 9 (see asynccrypto echo -h)`},
+		{[]string{"other", "x"}, `asynccrypto other: unexpected argument "x" (see asynccrypto other -h)`},
 		{[]string{"echo", "-even", "3\n"}, `asynccrypto echo: -even "3\n": must be even (see asynccrypto echo -h)`},
 	} {
 		status, stdout, stderr := run(test.args...)
@@ -126,7 +130,8 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// The help of a command is the same in all the ways to ask for it, and says everything that is declared.
+// The help of a command is the same in all the ways to ask for it, and says everything that is
+// declared.
 func TestHelp(t *testing.T) {
 	const want = `Write the arguments.
 
@@ -144,7 +149,7 @@ Options:
 
 More:
     -wait TIME  how long (default 5m; also -seconds)
-    -even N     an even number
+    -even N     an even number (default 0; also -e)
 
 It writes them all.
 
@@ -157,6 +162,10 @@ Example:
 		if status, stdout, stderr := run(args...); status != ExitOK || stdout != want || stderr != "" {
 			t.Errorf("%q: status %d, %s\n%s", args, status, stderr, stdout)
 		}
+	}
+	const other = "Do nothing.\n\nUsage:\n    asynccrypto other\n"
+	if status, stdout, _ := run("other", "-h"); status != ExitOK || stdout != other {
+		t.Errorf("status %d\n%s", status, stdout)
 	}
 	_, all, _ := run("help")
 	for _, want := range []string{"Test the package.\n\n", "\n    echo        Write the arguments\n    other       Do nothing\n", "\nA paragraph.\n",
@@ -198,7 +207,8 @@ func TestOneLine(t *testing.T) {
 		"no\nfile":     `no\nfile`,
 		"\x1b[2Jgone":  `\x1b[2Jgone`,
 		"it's a quote": "it's a quote",
-		// A peer's certificate, which errors quote, can hold what makes a terminal show other text than there is.
+		// A peer's certificate, which errors quote, can hold what makes a terminal show other
+		// text than there is.
 		"a\u202egnp.exe\u2028b": `a\u202egnp.exe\u2028b`,
 		"cut \xc3":              "cut \ufffd",
 	} {

@@ -25,24 +25,24 @@ type Stdio struct{ Out, Err io.Writer }
 // Run is the work of a command. Its arguments are those that are neither options nor their values.
 type Run func(args []string, std Stdio) error
 
-// Command is a subcommand. Its help is printed from these fields and from the options that Setup declares, so
-// that an option and what the help says about it cannot differ.
+// Command is a subcommand. Its help is printed from these fields and from the options that Setup
+// declares, so that an option and what the help says about it cannot differ.
 type Command struct {
 	Name  string
 	Short string // what it does: one sentence, without its full stop
-	// Usage is what follows the command's name on the command line. Each line is a way to call it, perhaps with
-	// an explanation.
+	// Usage is what follows the command's name on the command line. Each line is a way to call
+	// it, perhaps with an explanation.
 	Usage     string
 	Arguments string // explains the arguments, before the options; may be empty
-	// Setup declares the options, each with its default and its help, and returns the function that does the
-	// work once they have been parsed.
+	// Setup declares the options, each with its default and its help, and returns the function
+	// that does the work once they have been parsed.
 	Setup   func(*Flags) Run
 	Long    string // paragraphs that follow the options; may be empty
 	Example string // a session in a shell; may be empty
 }
 
-// Main runs the command with the arguments that follow its name, and returns the exit status. It writes errors,
-// a line each, to std.Err.
+// Main runs the command with the arguments that follow its name, and returns the exit status. It
+// writes errors, a line each, to std.Err.
 func (c *Command) Main(args []string, std Stdio) int {
 	f := new(Flags)
 	run := c.Setup(f)
@@ -129,7 +129,8 @@ func NoArguments(args []string) error {
 	return nil
 }
 
-// fail prints err on one line and returns the exit status that goes with it. A nil error prints nothing.
+// fail prints err on one line and returns the exit status that goes with it. A nil error prints
+// nothing.
 func fail(std Stdio, who string, err error) int {
 	if err == nil {
 		return ExitOK

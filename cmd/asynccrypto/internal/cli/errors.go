@@ -16,13 +16,13 @@ type usageError struct{ err error }
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
-// Usagef returns an error about the arguments, or about a file that they name. It ends the command with
-// [ExitUsage] and a pointer to the help.
+// Usagef returns an error about the arguments, or about a file that they name. It ends the
+// command with [ExitUsage] and a pointer to the help.
 func Usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
 
-// OneLine escapes, as Go does, the characters that do not show as themselves. Names of files and texts from a peer
-// may hold them. A message stays one line, and nothing in it can pass for two lines, move the cursor or reverse the
-// direction of the text.
+// OneLine escapes, as Go does, the characters that do not show as themselves. Names of files and
+// texts from a peer may hold them. A message stays one line, and nothing in it can pass for two
+// lines, move the cursor or reverse the direction of the text.
 func OneLine(s string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -35,7 +35,8 @@ func OneLine(s string) string {
 	return b.String()
 }
 
-// Cause returns an error of a file without the operation and the path, for a message that names the file already.
+// Cause returns an error of a file without the operation and the path, for a message that names
+// the file already.
 func Cause(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// Flags are the options of a command, in the order of its help. Each method that declares one takes a pointer to its
-// value, which holds the default, and the text of the help. The help adds the default unless that is the zero value; a
-// default that is computed later stands in the text.
+// Flags are the options of a command, in the order of its help. Each method that declares one
+// takes a pointer to its value, which holds the default, and the text of the help. The help adds
+// the default unless that is the zero value; a default that is computed later stands in the text.
 //
-// Options may stand anywhere among the arguments, up to "--"; package flag stops at the first argument. An option that
-// is given twice is a usage error, also under two names.
+// Options may stand anywhere among the arguments, up to "--"; package flag stops at the first
+// argument. An option that is given twice is a usage error, also under two names.
 type Flags struct {
 	sections []section
 	byName   map[string]*option
@@ -37,7 +37,8 @@ type option struct {
 
 var errHelp = errors.New("help")
 
-// Section begins a group of options with a title in the help. Options declared before it are under "Options".
+// Section begins a group of options with a title in the help. Options declared before it are
+// under "Options".
 func (f *Flags) Section(title string) { f.sections = append(f.sections, section{title: title}) }
 
 // Func declares an option whose value, which the help calls value, is parsed by set.
@@ -82,7 +83,8 @@ func (f *Flags) Int(p *int, name string, low, high int, usage string) {
 	}})
 }
 
-// Duration declares an option that takes a time from 1ms to 24h: Go's 1m30s, or a number of seconds such as 90 or 0.5.
+// Duration declares an option that takes a time from 1ms to 24h: Go's 1m30s, or a number of
+// seconds such as 90 or 0.5.
 func (f *Flags) Duration(p *time.Duration, name, usage string) {
 	preset := ""
 	if *p != 0 {
@@ -98,7 +100,8 @@ func parseDuration(text string) (time.Duration, error) {
 	const low, high = time.Millisecond, 24 * time.Hour
 	d, err := time.ParseDuration(text)
 	if s, bare := strconv.ParseFloat(text, 64); bare == nil {
-		// The bounds come first: a float outside them need not fit in a Duration, and NaN is within none.
+		// The bounds come first: a float outside them need not fit in a Duration, and NaN is
+		// within none.
 		if !(s >= low.Seconds() && s <= high.Seconds()) {
 			s = 0
 		}
@@ -122,7 +125,8 @@ func shortest(d time.Duration) string {
 	return s
 }
 
-// Also gives an option that is declared already a second name: a shorter one, or the one that it had before.
+// Also gives an option that is declared already a second name: a shorter one, or the one that it
+// had before.
 func (f *Flags) Also(other, name string) {
 	o := f.byName[name]
 	o.other = other
@@ -144,7 +148,8 @@ func (f *Flags) add(o *option) {
 // Given reports whether the option was given, be it with the value of its default.
 func (f *Flags) Given(name string) bool { return f.byName[name].given != "" }
 
-// parse sets the options and returns the arguments that are none. Errors are usage errors, or errHelp.
+// parse sets the options and returns the arguments that are none. Errors are usage errors, or
+// errHelp.
 func (f *Flags) parse(args []string) (rest []string, err error) {
 	for len(args) > 0 {
 		arg := args[0]

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// helpWidth is where the texts of options are wrapped. The other texts are wrapped as they are written.
+// helpWidth is where the texts of options are wrapped. The other texts are wrapped as they are
+// written.
 const helpWidth = 98
 
 // help writes the whole help in one piece.
@@ -15,8 +16,8 @@ func (c *Command) help(w io.Writer) {
 	c.Setup(f)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s.\n\nUsage:\n", c.Short)
-	for line := range strings.Lines(strings.Trim(c.Usage, "\n")) {
-		b.WriteString("    " + strings.TrimRight(programName+" "+c.Name+" "+line, " \n") + "\n")
+	for line := range strings.SplitSeq(strings.Trim(c.Usage, "\n"), "\n") {
+		b.WriteString("    " + strings.TrimRight(programName+" "+c.Name+" "+line, " ") + "\n")
 	}
 	paragraph(&b, c.Arguments)
 	f.help(&b)
@@ -71,10 +72,14 @@ func (o *option) text() string {
 	if o.other != "" {
 		notes = append(notes, "also -"+o.other)
 	}
-	if notes == nil {
+	note := strings.Join(notes, "; ")
+	if note == "" {
 		return o.usage
 	}
-	return o.usage + " (" + strings.Join(notes, "; ") + ")"
+	if usage, ok := strings.CutSuffix(o.usage, ")"); ok { // it ends with a default of its own
+		return usage + "; " + note + ")"
+	}
+	return o.usage + " (" + note + ")"
 }
 
 // wrap breaks text between words into lines of at most width bytes, unless a word is longer.

@@ -8,10 +8,11 @@ import (
 	"path/filepath"
 )
 
-// WriteFile writes a file whole or not at all: it writes a temporary file in the same directory and renames it. An
-// existing file is replaced at that moment. The data is synced before the rename, because otherwise a crash of the
-// machine could leave an empty file under the new name. The directory is not synced: after a crash the file may be
-// missing, as if it had not been written, but it is never incomplete.
+// WriteFile writes a file whole or not at all: it writes a temporary file in the same directory
+// and renames it. An existing file is replaced at that moment. The data is synced before the
+// rename, because otherwise a crash of the machine could leave an empty file under the new name.
+// The directory is not synced: after a crash the file may be missing, as if it had not been
+// written, but it is never incomplete.
 func WriteFile(path string, data []byte) (err error) {
 	f, err := createTemp(filepath.Dir(path))
 	if err != nil {
@@ -35,8 +36,9 @@ func WriteFile(path string, data []byte) (err error) {
 	return os.Rename(f.Name(), path)
 }
 
-// createTemp is os.CreateTemp with the permissions of an ordinary new file, because a signature or a plot is no
-// secret. Its names have one short length, so that they fit into any directory that takes the file's own name.
+// createTemp is os.CreateTemp with the permissions of an ordinary new file, because a signature
+// or a plot is no secret. Its names have one short length, so that they fit into any directory
+// that takes the file's own name.
 func createTemp(dir string) (*os.File, error) {
 	for {
 		name := filepath.Join(dir, ".asynccrypto-"+rand.Text()+".tmp")

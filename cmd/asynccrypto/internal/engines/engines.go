@@ -15,14 +15,15 @@ import (
 	"asynccrypto/engine/workers"
 )
 
-// Kind is an engine that the command knows. To add one, add an element to the table: speed, sign, serve and engines
-// all go by it.
+// Kind is an engine that the command knows. To add one, add an element to the table: speed, sign,
+// serve and engines all go by it.
 type Kind struct {
 	Name string
 	Open func(Options) (*engine.Engine, error)
 	// Supported reports whether the engine gains speed on this machine and, if not, why.
 	Supported func() (ok bool, why string)
-	// Gain says what to expect of it beside direct calls, in sentences, for the first screen of speed.
+	// Gain says what to expect of it beside direct calls, in sentences, for the first screen of
+	// speed.
 	Gain func() string
 	// does says what it does on this machine, where it is supported, a line each.
 	does func() []string
@@ -76,8 +77,8 @@ var kinds = []Kind{
 	},
 }
 
-// Choose returns the engine of that name, or the default for the empty name. Errors are usage errors; they list the
-// engines, and after them the other names that the caller takes.
+// Choose returns the engine of that name, or the default for the empty name. Errors are usage
+// errors; they list the engines, and after them the other names that the caller takes.
 func Choose(name string, others ...string) (*Kind, error) {
 	var names []string
 	for i := range kinds {
@@ -99,8 +100,8 @@ func Choose(name string, others ...string) (*Kind, error) {
 	return nil, cli.Usagef("unknown engine %q; there are %s", name, strings.Join(append(names, others...), ", "))
 }
 
-// Batches reports whether the engine multibuffer signs up to eight at a time with such a key on this machine and, if
-// not, why. The parameter key is the public key.
+// Batches reports whether the engine multibuffer signs up to eight at a time with such a key on
+// this machine and, if not, why. The parameter key is the public key.
 func Batches(key crypto.PublicKey) (ok bool, why string) {
 	if ok, why := multibuffer.Supported(); !ok {
 		return false, why

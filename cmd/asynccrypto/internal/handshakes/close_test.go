@@ -9,8 +9,8 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
 
-// A server that hangs up right after the handshake, with the client's close_notify unread, resets the connection. That is
-// no failure, and the tickets that it sent before are not lost.
+// A server that hangs up right after the handshake, with the client's close_notify unread, resets
+// the connection. That is no failure, and the tickets that it sent before are not lost.
 func TestHandshakesServerClosesFirst(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	config := cert.Config()

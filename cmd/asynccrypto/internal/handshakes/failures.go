@@ -18,8 +18,8 @@ import (
 	"asynccrypto/internal/measure"
 )
 
-// failures counts failed handshakes by phase and cause. Its size is bounded, because a server can make up any number of
-// error messages.
+// failures counts failed handshakes by phase and cause. Its size is bounded, because a server can
+// make up any number of error messages.
 type failures struct {
 	total  int
 	groups []*failureGroup
@@ -66,7 +66,8 @@ func (f *failures) sorted() []*failureGroup {
 	return slices.SortedStableFunc(slices.Values(f.groups), func(a, b *failureGroup) int { return cmp.Compare(b.Count, a.Count) })
 }
 
-// explain returns the command's error for a first handshake that has failed, with a hint if there is one.
+// explain returns the command's error for a first handshake that has failed, with a hint if there
+// is one.
 func explain(phase string, err error, o *options) error {
 	why, hint := causeOf(err, o)
 	if hint != "" {
@@ -75,8 +76,8 @@ func explain(phase string, err error, o *options) error {
 	return fmt.Errorf("%s: %s%s", phase, why, hint)
 }
 
-// causeOf returns why a handshake failed, without the ports and addresses that differ from one connection to the next,
-// and a hint to the user, which may be empty.
+// causeOf returns why a handshake failed, without the ports and addresses that differ from one
+// connection to the next, and a hint to the user, which may be empty.
 func causeOf(err error, o *options) (why, hint string) {
 	var netErr net.Error
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout() {
@@ -116,8 +117,8 @@ func verifyHint(err error, o *options) string {
 	return without
 }
 
-// alertCause explains the server's alert. Servers, and versions of TLS, differ in the alert that means that a client
-// certificate is wanted.
+// alertCause explains the server's alert. Servers, and versions of TLS, differ in the alert that
+// means that a client certificate is wanted.
 func alertCause(alert string, o *options) (why, hint string) {
 	why = fmt.Sprintf("the server answered with an alert (%s)", alert)
 	switch alert {

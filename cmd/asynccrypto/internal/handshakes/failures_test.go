@@ -63,7 +63,8 @@ func TestHandshakesRefused(t *testing.T) {
 	}
 }
 
-// What fails in the measurement is counted by cause, and is no failure of the command unless nothing succeeded.
+// What fails in the measurement is counted by cause, and is no failure of the command unless
+// nothing succeeded.
 func TestHandshakesFailing(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	s := &tlsServer{t: t, config: cert.Config()}
@@ -106,7 +107,8 @@ func TestHandshakesFailing(t *testing.T) {
 	}
 }
 
-// A server that stops answering takes no more than the timeout, and does not spoil the rate of what it did.
+// A server that stops answering takes no more than the timeout, and does not spoil the rate of
+// what it did.
 func TestHandshakesStall(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	s := &tlsServer{t: t, config: cert.Config()}

@@ -14,13 +14,14 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/tlsname"
 )
 
-// handshaker makes one connection after the other. On the wire each connection consists of TCP, the handshake, the
-// client's close_notify, and whatever the server still sends before it ends the stream. There is no application data.
+// handshaker makes one connection after the other. On the wire each connection consists of TCP,
+// the handshake, the client's close_notify, and whatever the server still sends before it ends
+// the stream. There is no application data.
 //
-// Reading to the end of the stream has three purposes. In TLS 1.3 the client has finished before the server has looked
-// at its certificate, so only the end tells a handshake that succeeded from one that was refused. Session tickets
-// arrive after the handshake. And closing a socket with unread data resets it, perhaps in the middle of the server's
-// handshake.
+// Reading to the end of the stream has three purposes. In TLS 1.3 the client has finished before
+// the server has looked at its certificate, so only the end tells a handshake that succeeded from
+// one that was refused. Session tickets arrive after the handshake. And closing a socket with
+// unread data resets it, perhaps in the middle of the server's handshake.
 type handshaker struct {
 	network, address string
 	config           *tls.Config
@@ -46,7 +47,8 @@ const (
 	phaseAfter     = "after the handshake"
 )
 
-// negotiated is what client and server agreed on. It is comparable, so that it can be a key of a map.
+// negotiated is what client and server agreed on. It is comparable, so that it can be a key of a
+// map.
 type negotiated struct {
 	version, cipher, curve, certificate, alpn string
 	retried                                   bool // the server wanted another key share, which took one more round trip
@@ -83,9 +85,9 @@ func (h *handshaker) connect(ctx context.Context) (a attempt) {
 	return a
 }
 
-// finish sends close_notify and reads to the end of the stream. An error means that the server has refused the
-// handshake, with an alert or with bytes that are not TLS. A reset is no refusal: a server that needs nothing more may
-// close its socket with the close_notify unread.
+// finish sends close_notify and reads to the end of the stream. An error means that the server
+// has refused the handshake, with an alert or with bytes that are not TLS. A reset is no refusal:
+// a server that needs nothing more may close its socket with the close_notify unread.
 func (h *handshaker) finish(ctx context.Context, conn *tls.Conn) (leftOpen bool, err error) {
 	conn.CloseWrite() // if the server has closed first this fails, and reading says why
 	conn.SetReadDeadline(time.Now().Add(h.closeWait))
@@ -115,8 +117,8 @@ func agreed(s *tls.ConnectionState) negotiated {
 	return n
 }
 
-// sessionCache is a [tls.ClientSessionCache] for one worker, whose connections all go to the same server. It holds the
-// newest session, which is used again until the server gives a new one.
+// sessionCache is a [tls.ClientSessionCache] for one worker, whose connections all go to the same
+// server. It holds the newest session, which is used again until the server gives a new one.
 type sessionCache struct {
 	mu      sync.Mutex // the interface requires it; there is no contention
 	session *tls.ClientSessionState

@@ -142,7 +142,8 @@ func TestHandshakesClientCertificate(t *testing.T) {
 	for _, version := range []string{"1.2", "1.3"} {
 		addr := newTLSServer(t, config).addr
 		args := []string{"-count", "4", "-c", "2", "-ca", cert.File, "-tls", version, addr}
-		// In TLS 1.3 the client has finished by the time the server refuses: it must be noticed all the same.
+		// In TLS 1.3 the client has finished by the time the server refuses: it must be noticed
+		// all the same.
 		_, status, stderr := handshakesJSON(t, args...)
 		if status != cli.ExitFailure || !strings.Contains(stderr, "client certificate") || !strings.Contains(stderr, "-cert and -key") {
 			t.Errorf("%s without: status %d, %s", version, status, stderr)

@@ -63,8 +63,9 @@ func (d *durations) Add(v time.Duration) {
 func (d *durations) Quantile(q float64) time.Duration { return min(d.Histogram.Quantile(q), d.max) }
 
 const (
-	// closeWait is how long a connection waits for the server to end it. If the server leaves the trial's connection
-	// open, when it has nothing else to do, later connections wait only for shortCloseWait.
+	// closeWait is how long a connection waits for the server to end it. If the server leaves the
+	// trial's connection open, when it has nothing else to do, later connections wait only for
+	// shortCloseWait.
 	closeWait      = time.Second
 	shortCloseWait = 50 * time.Millisecond
 	// failurePause keeps a worker from spinning on a server that refuses at once.
@@ -97,8 +98,9 @@ func (l *load) worker() *handshaker {
 	return &h
 }
 
-// prepare makes a trial handshake, which is not counted: a mistake is reported before the measurement begins. The
-// address that the host's name led to is kept, so that the measurement looks up no names.
+// prepare makes a trial handshake, which is not counted: a mistake is reported before the
+// measurement begins. The address that the host's name led to is kept, so that the measurement
+// looks up no names.
 func (l *load) prepare(ctx context.Context, p *measure.Progress) error {
 	p.Show("a first handshake with %s", l.server.text)
 	h := l.worker()
@@ -143,7 +145,8 @@ func (l *load) run(ctx context.Context, p *measure.Progress) {
 	l.interrupted = ctx.Err() != nil
 	l.elapsed = l.whole
 	if l.o.count == 0 && !l.interrupted {
-		// When a server has stopped answering, failures end long after the time is up. The rate leaves that time out.
+		// When a server has stopped answering, failures end long after the time is up. The rate
+		// leaves that time out.
 		l.elapsed = max(l.o.time, l.last)
 	}
 }
@@ -156,8 +159,9 @@ func forEach(all []*handshaker, do func(*handshaker)) {
 	wg.Wait()
 }
 
-// work makes handshakes until the time is up, their number is reached, or ctx is done. In the first two cases the last
-// handshake is finished; when ctx is done it is given up and not counted.
+// work makes handshakes until the time is up, their number is reached, or ctx is done. In the
+// first two cases the last handshake is finished; when ctx is done it is given up and not
+// counted.
 func (l *load) work(ctx context.Context, h *handshaker) {
 	for l.claim(ctx) {
 		a := h.connect(ctx)

@@ -119,8 +119,8 @@ func (o *offer) setRoots(c *tls.Config) (err error) {
 	return err
 }
 
-// setCertificate applies -cert and -key. A server that asks for a certificate gets this one, whichever issuers it says
-// it accepts: if it refuses, the report shows its own refusal.
+// setCertificate applies -cert and -key. A server that asks for a certificate gets this one,
+// whichever issuers it says it accepts: if it refuses, the report shows its own refusal.
 func (o *offer) setCertificate(c *tls.Config) error {
 	if o.cert == "" {
 		if o.key != "" {

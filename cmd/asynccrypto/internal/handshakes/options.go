@@ -30,7 +30,7 @@ func newOptions(f *cli.Flags) *options {
 	f.Int(&o.concurrency, "concurrency", 1, maxConcurrency, "connections at a time")
 	f.Also("c", "concurrency")
 	f.Int(&o.rate, "rate", 1, 1_000_000, "begin at most this many per second, evenly spread (default as many as possible)")
-	f.Duration(&o.timeout, "timeout", "for a connection, and again for its handshake")
+	f.Duration(&o.timeout, "timeout", "how long a connection may take, and again its handshake")
 	f.Bool(&o.resume, "resume", "measure resumed handshakes instead of full ones")
 	f.Bool(&o.json, "json", "write an object instead of text")
 	f.Section("What the client offers and accepts")

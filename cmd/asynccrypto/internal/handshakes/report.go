@@ -53,7 +53,8 @@ func (r *report) kind() string {
 
 func (r *report) perSecond() float64 { return float64(r.l.wanted) / r.l.elapsed.Seconds() }
 
-// clientCPU is how long this process computed for each handshake, also for those that are not in the figures.
+// clientCPU is how long this process computed for each handshake, also for those that are not in
+// the figures.
 func (r *report) clientCPU() time.Duration {
 	return r.l.computed / time.Duration(max(r.l.done, 1))
 }

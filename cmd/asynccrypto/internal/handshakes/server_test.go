@@ -59,7 +59,8 @@ func (s *tlsServer) saw() (full, resumed, bad int) {
 	return s.full, s.resumed, s.bad
 }
 
-// handshakesJSON runs the command with -json. What it wrote is checked to be whole, if there is anything.
+// handshakesJSON runs the command with -json. What it wrote is checked to be whole, if there is
+// anything.
 func handshakesJSON(t *testing.T, args ...string) (got jsonReport, status int, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer

@@ -14,8 +14,9 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/cli"
 )
 
-// ReadCertificate reads a certificate, with its issuers after it, and its private key. An empty keyFile means that both
-// are in certFile. The result has its Leaf, and a PrivateKey that belongs to it and is a crypto.Signer.
+// ReadCertificate reads a certificate, with its issuers after it, and its private key. An empty
+// keyFile means that both are in certFile. The result has its Leaf, and a PrivateKey that belongs
+// to it and is a crypto.Signer.
 func ReadCertificate(certFile, keyFile string) (*tls.Certificate, error) {
 	text, err := read(certFile, maxCertificateFile)
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package pemfile reads private keys and certificates from PEM files, as openssl writes them. Its errors are usage
-// errors of package cli: they name the file, say what it holds instead, and what to do about it.
+// Package pemfile reads private keys and certificates from PEM files, as openssl writes them. Its
+// errors are usage errors of package cli: they name the file, say what it holds instead, and what
+// to do about it.
 package pemfile
 
 import (
@@ -32,8 +33,8 @@ func ReadKey(path string) (any, error) {
 	return nil, cli.Usagef("key %s: %w", path, err)
 }
 
-// parseKey returns the first private key in text. Other blocks may come before it: a certificate, or the EC PARAMETERS
-// that "openssl ecparam -genkey" writes.
+// parseKey returns the first private key in text. Other blocks may come before it: a certificate,
+// or the EC PARAMETERS that "openssl ecparam -genkey" writes.
 func parseKey(text []byte) (any, error) {
 	var others []string
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {

@@ -16,7 +16,8 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
 
-// A side that does not read holds up the other one, and costs no memory; one direction does not hold up the other.
+// A side that does not read holds up the other one, and costs no memory; one direction does not
+// hold up the other.
 func TestServeProxyBackPressure(t *testing.T) {
 	const much = 200 << 20
 	var sent atomic.Int64

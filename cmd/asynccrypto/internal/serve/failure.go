@@ -19,8 +19,8 @@ func peerName(addr net.Addr) string {
 	return addr.String()
 }
 
-// errorCause is the text of err without the addresses and the system call that package net puts before it: addresses
-// differ from connection to connection.
+// errorCause is the text of err without the addresses and the system call that package net puts
+// before it: addresses differ from connection to connection.
 func errorCause(err error) string {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op != "remote error" && op.Err != nil {
 		err = op.Err

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// files is the visible part of -root. A file is hidden if its name, or that of a directory above it, begins with a dot,
-// as .git and .env do, except .well-known (RFC 8615). Only regular files and directories are visible, and none outside
-// the root, wherever a symbolic link leads.
+// files is the visible part of -root. A file is hidden if its name, or that of a directory above
+// it, begins with a dot, as .git and .env do, except .well-known (RFC 8615). Only regular files
+// and directories are visible, and none outside the root, wherever a symbolic link leads.
 type files struct{ root *os.Root }
 
 func newFiles(dir string) (http.Handler, error) {

@@ -19,14 +19,14 @@ import (
 	"asynccrypto/internal/measure"
 )
 
-// httpService serves files, or the page about the connection, by net/http. Only its tls.Config differs from that of an
-// ordinary HTTPS server.
+// httpService serves files, or the page about the connection, by net/http. Only its tls.Config
+// differs from that of an ordinary HTTPS server.
 type httpService struct {
 	server http.Server
 	what   string
 	conns  atomic.Int64
-	// handshaking holds the connections whose handshake is not known to be done. net/http tells when a request comes
-	// and, over HTTP/2, at once.
+	// handshaking holds the connections whose handshake is not known to be done. net/http tells
+	// when a request comes and, over HTTP/2, at once.
 	handshaking                                               sync.Map
 	accepted, handshakes, resumed, failed, timedOut, canceled atomic.Uint64
 }
@@ -48,7 +48,8 @@ func newHTTPService(o *options, config *tls.Config, keys *keys, log *eventlog.Lo
 		TLSConfig:         config,
 		ReadHeaderTimeout: 10 * time.Second, // of handshakes too
 		IdleTimeout:       o.idle,
-		// Without this a client that reads nothing keeps its connection after its streams have ended.
+		// Without this a client that reads nothing keeps its connection after its streams have
+		// ended.
 		HTTP2:     &http.HTTP2Config{WriteByteTimeout: o.idle},
 		ErrorLog:  httpErrors{log, s.handshakeFailed}.logger(),
 		ConnState: s.connState,
@@ -137,9 +138,9 @@ func getOnly(h http.Handler) http.Handler {
 	})
 }
 
-// withDeadlines gives a client the time d for the body of its request, and again for each piece of the response. The
-// timeouts of net/http do not do that: IdleTimeout is the time between requests, and WriteTimeout the time for the whole
-// response.
+// withDeadlines gives a client the time d for the body of its request, and again for each piece
+// of the response. The timeouts of net/http do not do that: IdleTimeout is the time between
+// requests, and WriteTimeout the time for the whole response.
 func withDeadlines(d time.Duration, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := http.NewResponseController(w)

@@ -128,7 +128,8 @@ func TestServeFiles(t *testing.T) {
 	resp.Body.Close()
 }
 
-// What is under way when the command is told to stop is finished; what does not end is cut off, and that is a failure.
+// What is under way when the command is told to stop is finished; what does not end is cut off,
+// and that is a failure.
 func TestServeDrainHTTP(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	root := t.TempDir()

@@ -7,7 +7,8 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/serve/eventlog"
 )
 
-// httpErrors is the log of an http.Server. net/http reports a failed handshake there and nowhere else.
+// httpErrors is the log of an http.Server. net/http reports a failed handshake there and nowhere
+// else.
 type httpErrors struct {
 	log *eventlog.Log
 	// handshakeFailed is told the cause of each failed handshake; nil for a server without TLS.

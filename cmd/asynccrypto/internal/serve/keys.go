@@ -67,8 +67,8 @@ func (k *keys) close() {
 	}
 }
 
-// use makes new handshakes use cert. Handshakes in progress go on with the certificate before it, whose key the engine
-// forgets when the last of them has ended.
+// use makes new handshakes use cert. Handshakes in progress go on with the certificate before it,
+// whose key the engine forgets when the last of them has ended.
 func (k *keys) use(cert *tls.Certificate) error {
 	if k.engine != nil {
 		signer, err := k.engine.Signer(cert.PrivateKey.(crypto.Signer))

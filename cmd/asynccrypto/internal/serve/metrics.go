@@ -12,8 +12,8 @@ import (
 	"asynccrypto/metrics"
 )
 
-// serveMetrics serves figures for Prometheus over plain HTTP, if -metrics was given: the engine's, the server's, and
-// those of Go and of the process. Call stop when done.
+// serveMetrics serves figures for Prometheus over plain HTTP, if -metrics was given: the
+// engine's, the server's, and those of Go and of the process. Call stop when done.
 func serveMetrics(o *options, keys *keys, s service, log *eventlog.Log) (stop func(), err error) {
 	if o.metrics == "" {
 		return func() {}, nil

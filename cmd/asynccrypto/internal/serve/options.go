@@ -49,7 +49,7 @@ func newOptions(f *cli.Flags) *options {
 	f.Section("With -proxy")
 	f.Int(&o.loops, "loops", 1, 4096, "event loops, each with its share of the connections (default one for each core)")
 	f.Int(&o.maxHandshakes, "max-handshakes", 1, 1_000_000, "handshakes in progress at a time; further ones wait (default 1000)")
-	f.Duration(&o.dialTimeout, "dial-timeout", "for a connection to the backend")
+	f.Duration(&o.dialTimeout, "dial-timeout", "how long a connection to the backend may take to be established")
 	return o
 }
 

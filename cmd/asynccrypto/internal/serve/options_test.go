@@ -13,8 +13,9 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
 
-// The metrics have all that there is to know of the engine and of handshakes, by their outcome, of net/http's and of event
-// loops. No secret is in them or in the log: not the key, nor what a client has sent in the clear by mistake.
+// The metrics have all that there is to know of the engine and of handshakes, by their outcome,
+// of net/http's and of event loops. No secret is in them or in the log: not the key, nor what a
+// client has sent in the clear by mistake.
 func TestServeMetrics(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	backend := tlstest.Listen(t, func(_ int, c net.Conn) { io.Copy(c, c) })

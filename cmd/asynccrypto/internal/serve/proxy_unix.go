@@ -61,7 +61,8 @@ func newProxy(o *options, config *tls.Config, log *eventlog.Log) (service, error
 	return p, nil
 }
 
-// expected reports whether err is an ordinary end of a connection: the peer's, the server's, or that of -idle.
+// expected reports whether err is an ordinary end of a connection: the peer's, the server's, or
+// that of -idle.
 func expected(err error) bool {
 	return err == nil || err == io.EOF || errors.Is(err, asynctls.ErrServerClosed) || errors.Is(err, os.ErrDeadlineExceeded)
 }

@@ -63,7 +63,8 @@ func echoBackend(_ int, c net.Conn) {
 	c.(halfCloser).CloseWrite()
 }
 
-// Large transfers in both directions at once, over many connections, every byte of them; before TCP and unix sockets.
+// Large transfers in both directions at once, over many connections, every byte of them; before
+// TCP and unix sockets.
 func TestServeProxyEcho(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "socket")
 	l, err := net.Listen("unix", path)
@@ -262,7 +263,8 @@ func TestServeProxyBreaks(t *testing.T) {
 	s.logged(`connection failed: ` + c.LocalAddr().String() + `: tls: `)
 }
 
-// lastRecord keeps what a connection has read once its handshake is done, but for what is application data.
+// lastRecord keeps what a connection has read once its handshake is done, but for what is
+// application data.
 type lastRecord struct {
 	net.Conn
 	read []byte

@@ -177,8 +177,9 @@ func tlsConfig(o *options, keys *keys) (*tls.Config, error) {
 	return asynctls.Config(c), nil
 }
 
-// spareProcessors sets GOMAXPROCS so that an event loop, or net/http, finds a free P even while all workers compute.
-// Otherwise it would wait for a time slice of 10 ms to end, again and again. A GOMAXPROCS in the environment stays.
+// spareProcessors sets GOMAXPROCS so that an event loop, or net/http, finds a free P even while
+// all workers compute. Otherwise it would wait for a time slice of 10 ms to end, again and again.
+// A GOMAXPROCS in the environment stays.
 func spareProcessors(o *options) (restore func()) {
 	old := runtime.GOMAXPROCS(0)
 	if os.Getenv("GOMAXPROCS") != "" || o.engine == "none" {

@@ -47,7 +47,8 @@ func parse(t *testing.T, args ...string) *options {
 	return got
 }
 
-// startServe runs serve on a port of its own. At the end of the test it is told to stop, and to have nothing to wait for.
+// startServe runs serve on a port of its own. At the end of the test it is told to stop, and to
+// have nothing to wait for.
 func startServe(t *testing.T, args ...string) *served {
 	t.Helper()
 	o := parse(t, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
@@ -71,7 +72,8 @@ func (s *served) logged(pattern string) []string {
 	return s.log.Find(s.t, pattern, s.ended)
 }
 
-// measured waits until the metrics have each of the lines, or one that begins with it, and returns them.
+// measured waits until the metrics have each of the lines, or one that begins with it, and
+// returns them.
 func (s *served) measured(lines ...string) string {
 	s.t.Helper()
 	url := s.logged(`metrics at (\S+)`)[1]
@@ -115,7 +117,8 @@ func (s *served) stop() error {
 	}
 }
 
-// Only a client with the right certificate is let in, and only the version that was asked for is spoken.
+// Only a client with the right certificate is let in, and only the version that was asked for is
+// spoken.
 func TestServeClientCA(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	s := startServe(t, "-cert", cert.File, "-key", cert.KeyFile, "-client-ca", cert.File, "-tls", "1.2")
@@ -170,7 +173,8 @@ func TestServeReload(t *testing.T) {
 	}
 }
 
-// Failed handshakes are logged with peer and cause, and a storm of them in a few lines; by net/http and by event loops.
+// Failed handshakes are logged with peer and cause, and a storm of them in a few lines; by
+// net/http and by event loops.
 func TestServeFailures(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	backend := tlstest.Listen(t, func(_ int, c net.Conn) { io.Copy(c, c) })

@@ -14,8 +14,8 @@ type service interface {
 	describe() string
 	// serve accepts connections until shutdown is called, and then returns nil.
 	serve(net.Listener) error
-	// shutdown stops accepting, and returns when the last connection has ended by itself. If ctx is done first, it
-	// closes the rest, and the error wraps errNotDrained.
+	// shutdown stops accepting, and returns when the last connection has ended by itself. If ctx
+	// is done first, it closes the rest, and the error wraps errNotDrained.
 	shutdown(ctx context.Context) error
 	// connections returns how many are open.
 	connections() int

@@ -21,8 +21,8 @@ import (
 // throwAwayFor is how long a throw-away certificate is valid: too short for anybody to rely on it.
 const throwAwayFor = 7 * 24 * time.Hour
 
-// throwAway makes a certificate for this machine, which nobody has a reason to trust, and logs that. Its key is
-// RSA-2048, the kind that the engines make faster.
+// throwAway makes a certificate for this machine, which nobody has a reason to trust, and logs
+// that. Its key is RSA-2048, the kind that the engines make faster.
 func throwAway(log *eventlog.Log) (*tls.Certificate, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

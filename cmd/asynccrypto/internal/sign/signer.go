@@ -24,15 +24,16 @@ import (
 const (
 	// maxSigning is how many files are in work at once. Each has a job, which costs a few KB.
 	maxSigning = 1024
-	// fileWorkers read files and write signatures, which blocks. Each has one file open at a time, so at most this many
-	// files are open at once.
+	// fileWorkers read files and write signatures, which blocks. Each has one file open at a
+	// time, so at most this many files are open at once.
 	fileWorkers = 16
-	// stopTimeout is how long an interrupted command waits for a read that hangs, on a dead network file system for
-	// instance.
+	// stopTimeout is how long an interrupted command waits for a read that hangs, on a dead
+	// network file system for instance.
 	stopTimeout = 2 * time.Second
 )
 
-// fileSigner signs files as jobs on two engines: one for the key, and one for reading and writing files.
+// fileSigner signs files as jobs on two engines: one for the key, and one for reading and writing
+// files.
 type fileSigner struct {
 	files  *engine.Engine
 	signer engine.Signer
@@ -105,10 +106,12 @@ func signFiles(ctx context.Context, key crypto.Signer, opts crypto.SignerOpts, t
 	return nil
 }
 
-// sign is the body of a job. It reads as if it blocked, but the job pauses at each step while the engines work.
+// sign is the body of a job. It reads as if it blocked, but the job pauses at each step while the
+// engines work.
 func (s *fileSigner) sign(ctx context.Context, j async.Job, task task) error {
-	// Once ctx is done, reading and signing are given up, also those that still wait in a queue. Writing is not given
-	// up: it is short, and a write that has begun ends with the signature in its place.
+	// Once ctx is done, reading and signing are given up, also those that still wait in a queue.
+	// Writing is not given up: it is short, and a write that has begun ends with the signature in
+	// its place.
 	jobCtx := async.NewContext(ctx, j)
 	var digest []byte
 	err := s.files.Do(jobCtx, engine.Func(func() error {
@@ -136,7 +139,8 @@ func (s *fileSigner) sign(ctx context.Context, j async.Job, task task) error {
 
 // digest hashes a file in pieces, however large it is.
 func (s *fileSigner) digest(ctx context.Context, path string) ([]byte, error) {
-	// Opening a pipe could block for ever, and the error from reading a directory does not say that it is one.
+	// Opening a pipe could block for ever, and the error from reading a directory does not say
+	// that it is one.
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, cli.Cause(err)

@@ -10,9 +10,9 @@ import (
 // task is a file and the path of its signature.
 type task struct{ file, signature string }
 
-// planTasks decides where each signature goes: beside its file, or in dir. It refuses, before anything is written, a
-// list whose result would depend on the order of the work: two signatures at one path, or a signature at the path of
-// a file that is to be signed.
+// planTasks decides where each signature goes: beside its file, or in dir. It refuses, before
+// anything is written, a list whose result would depend on the order of the work: two signatures
+// at one path, or a signature at the path of a file that is to be signed.
 func planTasks(files []string, dir string) ([]task, error) {
 	if dir != "" {
 		if info, err := os.Stat(dir); err != nil {

@@ -8,7 +8,8 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/cli"
 )
 
-// SetVersion limits c to the version that the option -tls names, 1.2 or 1.3. The empty text leaves both.
+// SetVersion limits c to the version that the option -tls names, 1.2 or 1.3. The empty text
+// leaves both.
 func SetVersion(c *tls.Config, version string) error {
 	switch version {
 	case "":
@@ -40,7 +41,8 @@ var KeyExchanges = []KeyExchange{
 	{"SecP384r1MLKEM1024", tls.SecP384r1MLKEM1024, true},
 }
 
-// FindKeyExchange returns the one of that name, or a usage error that lists them. Case and hyphens do not matter.
+// FindKeyExchange returns the one of that name, or a usage error that lists them. Case and
+// hyphens do not matter.
 func FindKeyExchange(name string) (KeyExchange, error) {
 	plain := func(s string) string { return strings.ToLower(strings.ReplaceAll(s, "-", "")) }
 	var names []string
@@ -53,7 +55,8 @@ func FindKeyExchange(name string) (KeyExchange, error) {
 	return KeyExchange{}, cli.Usagef("unknown curve %q; there are %s", name, strings.Join(names, ", "))
 }
 
-// OfKeyExchange returns the name for id. It is empty for 0: a resumed session of TLS 1.2, or RSA key exchange, has none.
+// OfKeyExchange returns the name for id. It is empty for 0: a resumed session of TLS 1.2, or RSA
+// key exchange, has none.
 func OfKeyExchange(id tls.CurveID) string {
 	for _, k := range KeyExchanges {
 		if k.ID == id {

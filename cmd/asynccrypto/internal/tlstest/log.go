@@ -26,8 +26,8 @@ func (l *Log) String() string {
 	return l.b.String()
 }
 
-// Find waits for text that matches the pattern and returns what regexp.FindStringSubmatch does. The test fails if the
-// program that writes the log has ended without it.
+// Find waits for text that matches the pattern and returns what regexp.FindStringSubmatch does.
+// The test fails if the program that writes the log has ended without it.
 func (l *Log) Find(t *testing.T, pattern string, ended <-chan struct{}) []string {
 	t.Helper()
 	re := regexp.MustCompile(pattern)

@@ -1,5 +1,5 @@
-// Package tlstest holds what the tests of several packages need to talk TLS: a certificate, and listeners that end with
-// the test.
+// Package tlstest holds what the tests of several packages need to talk TLS: a certificate, and
+// listeners that end with the test.
 package tlstest
 
 import (
@@ -78,8 +78,9 @@ func (c *Certificate) Config() *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{c.Certificate}}
 }
 
-// Listen accepts connections on a port of 127.0.0.1 until the test ends. Each is passed to handle, on a goroutine of its
-// own, with its number from 0 on. At the end of the test the connections are closed, and Listen waits for the handlers.
+// Listen accepts connections on a port of 127.0.0.1 until the test ends. Each is passed to
+// handle, on a goroutine of its own, with its number from 0 on. At the end of the test the
+// connections are closed, and Listen waits for the handlers.
 func Listen(t *testing.T, handle func(n int, c net.Conn)) (addr string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

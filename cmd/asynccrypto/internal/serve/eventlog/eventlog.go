@@ -1,4 +1,5 @@
-// Package eventlog is the log of asynccrypto serve: lines with their time, and few of them for failures that repeat.
+// Package eventlog is the log of asynccrypto serve: lines with their time, and few of them for
+// failures that repeat.
 package eventlog
 
 import (
@@ -13,8 +14,9 @@ import (
 	"asynccrypto/internal/measure"
 )
 
-// Log writes lines, each with the time before it. Its methods may be called from any goroutine, and do not block: event
-// loops call them. Lines that a stuck reader does not take are dropped and counted.
+// Log writes lines, each with the time before it. Its methods may be called from any goroutine,
+// and do not block: event loops call them. Lines that a stuck reader does not take are dropped
+// and counted.
 type Log struct {
 	w     io.Writer
 	lines chan string
@@ -29,8 +31,8 @@ type Log struct {
 
 const (
 	queueLength = 1024 // lines that wait for the reader
-	// FailuresInPeriod is how many failures with the same cause are written in a period. At the end of the period a
-	// line says how many more there were.
+	// FailuresInPeriod is how many failures with the same cause are written in a period. At the
+	// end of the period a line says how many more there were.
 	FailuresInPeriod = 5
 	failurePeriod    = 10 * time.Second
 	// Peers can make up causes. Beyond maxCauses in a period they are counted together.
@@ -74,8 +76,9 @@ func (l *Log) printLocked(line string) {
 	}
 }
 
-// Failed writes a line that names what failed, the peer, and the cause, unless there were [FailuresInPeriod] with this
-// cause in the present period. The cause should be the same text for every failure of its kind.
+// Failed writes a line that names what failed, the peer, and the cause, unless there were
+// [FailuresInPeriod] with this cause in the present period. The cause should be the same text for
+// every failure of its kind.
 func (l *Log) Failed(what, peer, cause string) {
 	if len(cause) > maxCauseLength {
 		cause = cause[:maxCauseLength] + "..."
@@ -109,8 +112,8 @@ func (l *Log) endPeriod() {
 	l.flush = nil
 }
 
-// Close writes the lines that are left, and waits a second at most for the reader to take them. Calls after Close write
-// nothing.
+// Close writes the lines that are left, and waits a second at most for the reader to take them.
+// Calls after Close write nothing.
 func (l *Log) Close() {
 	l.mu.Lock()
 	if l.flush != nil {

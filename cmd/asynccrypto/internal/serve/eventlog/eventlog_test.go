@@ -11,7 +11,8 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
 
-// For each cause a few lines are written in a period, and then how many more there were. Made-up causes fill no memory.
+// For each cause a few lines are written in a period, and then how many more there were. Made-up
+// causes fill no memory.
 func TestFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := new(tlstest.Log)

@@ -44,8 +44,8 @@ func ParseBackend(text string) (*Backend, error) {
 	return &Backend{host: host, port: uint16(n)}, nil
 }
 
-// LookUp finds the addresses of the backend's name, within ten seconds. Connections use these addresses from then on:
-// to look the name up for each of them would block an event loop.
+// LookUp finds the addresses of the backend's name, within ten seconds. Connections use these
+// addresses from then on: to look the name up for each of them would block an event loop.
 func (b *Backend) LookUp() error {
 	if b.path != "" {
 		b.addrs = make([]netip.AddrPort, 1)
@@ -63,8 +63,8 @@ func (b *Backend) LookUp() error {
 	return nil
 }
 
-// sockaddr returns address i in the system's form. Each caller needs one of its own, because package unix writes into
-// it.
+// sockaddr returns address i in the system's form. Each caller needs one of its own, because
+// package unix writes into it.
 func (b *Backend) sockaddr(i int) unix.Sockaddr {
 	if b.path != "" {
 		return &unix.SockaddrUnix{Name: b.path}

@@ -16,8 +16,9 @@ import (
 	"asynccrypto/reactor"
 )
 
-// dialer connects to a backend without blocking the event loop on which all of it runs. It tries the backend's
-// addresses in turn, and ends with a call of connected or failed, unless cancel comes first.
+// dialer connects to a backend without blocking the event loop on which all of it runs. It tries
+// the backend's addresses in turn, and ends with a call of connected or failed, unless cancel
+// comes first.
 type dialer struct {
 	loop    *reactor.Loop
 	backend *Backend
@@ -33,7 +34,8 @@ type dialer struct {
 	ended bool
 }
 
-// fullQueueRetry is the time between attempts to connect to a unix socket whose listener's queue is full.
+// fullQueueRetry is the time between attempts to connect to a unix socket whose listener's queue
+// is full.
 const fullQueueRetry = 10 * time.Millisecond
 
 // dial begins to connect. The timeout is for all the backend's addresses together.
@@ -83,8 +85,8 @@ func (d *dialer) ready(ev reactor.Events) {
 	d.event(ev)
 }
 
-// established reports whether the connection stands, and passes it on if it does. If it has failed, the next address is
-// tried.
+// established reports whether the connection stands, and passes it on if it does. If it has
+// failed, the next address is tried.
 func (d *dialer) established() bool {
 	fd := int(d.sock.FD())
 	code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
@@ -97,7 +99,8 @@ func (d *dialer) established() bool {
 		if peer, err = unix.Getpeername(fd); err == unix.ENOTCONN {
 			return false // not yet
 		}
-		// If no server listens on a port that the system also gives to clients, a socket may connect to itself.
+		// If no server listens on a port that the system also gives to clients, a socket may
+		// connect to itself.
 		if own, _ := unix.Getsockname(fd); err == nil && sameTCP(own, peer) {
 			err = unix.ECONNREFUSED
 		}

@@ -10,14 +10,15 @@ import (
 	"asynccrypto/asynctls"
 )
 
-// Handler passes the connections of an [asynctls.Server] on to a backend. Both sockets of a connection belong to its
-// event loop; there is no goroutine for either of them. Set the server's HighWater to [HighWater].
+// Handler passes the connections of an [asynctls.Server] on to a backend. Both sockets of a
+// connection belong to its event loop; there is no goroutine for either of them. Set the server's
+// HighWater to [HighWater].
 type Handler struct {
 	Backend *Backend // after LookUp
 	// DialTimeout is for a connection to the backend.
 	DialTimeout time.Duration
-	// BackendFailed is called when the backend can't be reached, or has broken off, for this client. It is called on an
-	// event loop and must not block.
+	// BackendFailed is called when the backend can't be reached, or has broken off, for this
+	// client. It is called on an event loop and must not block.
 	BackendFailed func(client net.Addr, err error)
 	// Ended is called when a client's connection has ended, as Closed of [asynctls.Handler] is.
 	Ended func(client net.Addr, err error)
@@ -26,8 +27,8 @@ type Handler struct {
 // A relay holds about mark bytes in each direction at most, and reads on when it is down to half.
 const mark = 64 << 10
 
-// HighWater is far above the bytes that a relay holds for a client, so that the server goes on reading from a client
-// that takes nothing.
+// HighWater is far above the bytes that a relay holds for a client, so that the server goes on
+// reading from a client that takes nothing.
 const HighWater = 4 * mark
 
 // Open implements asynctls.Handler.
@@ -56,7 +57,8 @@ func (h *Handler) Writable(c *asynctls.ServerConn) error {
 	return nil
 }
 
-// Shutdown implements asynctls.ShutdownHandler. It does nothing: only the two ends know when a connection is done.
+// Shutdown implements asynctls.ShutdownHandler. It does nothing: only the two ends know when a
+// connection is done.
 func (h *Handler) Shutdown(*asynctls.ServerConn) {}
 
 // Closed implements asynctls.Handler.

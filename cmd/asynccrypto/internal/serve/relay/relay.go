@@ -13,11 +13,13 @@ import (
 	"asynccrypto/reactor"
 )
 
-// relay passes bytes between a TLS connection and a backend's socket. All of it runs on the connection's loop.
+// relay passes bytes between a TLS connection and a backend's socket. All of it runs on the
+// connection's loop.
 //
-// The end of one side is passed on in kind. close_notify, or the end of the backend's stream, ends that direction on
-// the other side, and the opposite direction goes on. A connection that breaks is broken on the other side too: a
-// backend sees a reset, and a client sees no close_notify, so that neither takes a part of the data for the whole.
+// The end of one side is passed on in kind. close_notify, or the end of the backend's stream,
+// ends that direction on the other side, and the opposite direction goes on. A connection that
+// breaks is broken on the other side too: a backend sees a reset, and a client sees no
+// close_notify, so that neither takes a part of the data for the whole.
 type relay struct {
 	c             *asynctls.ServerConn
 	backendFailed func(client net.Addr, err error)
@@ -39,8 +41,8 @@ const readsInTurn = 8
 // buffers are for one read each, on any loop.
 var buffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 
-// newRelay returns the relay of c. Call dial on its dialer next. The client is not read from until the backend is
-// connected.
+// newRelay returns the relay of c. Call dial on its dialer next. The client is not read from
+// until the backend is connected.
 func newRelay(c *asynctls.ServerConn, b *Backend, backendFailed func(client net.Addr, err error)) *relay {
 	r := &relay{c: c, backendFailed: backendFailed}
 	r.dialer = dialer{loop: c.Loop(), backend: b, connected: r.connected, event: r.event, failed: r.dialFailed}
@@ -102,8 +104,8 @@ func (r *relay) toBackend() {
 	}
 }
 
-// stopWriting notes that the backend takes no more. The bytes that it has sent before are still passed on: they may be
-// an answer to a request that it did not want to read to its end.
+// stopWriting notes that the backend takes no more. The bytes that it has sent before are still
+// passed on: they may be an answer to a request that it did not want to read to its end.
 func (r *relay) stopWriting(err error) {
 	r.breakBackend(err)
 	r.c.Resume() // to see the client's end; its bytes are discarded
@@ -182,8 +184,8 @@ func (r *relay) backendEnded(err error) {
 	r.finish()
 }
 
-// finish ends the connection once the client has taken everything, and both directions have ended or the backend has
-// broken off.
+// finish ends the connection once the client has taken everything, and both directions have ended
+// or the backend has broken off.
 func (r *relay) finish() {
 	switch {
 	case r.closed || !r.backendEOF || !r.backendGone && !r.passedEOF:
@@ -196,8 +198,8 @@ func (r *relay) finish() {
 	}
 }
 
-// close is called when the TLS connection has ended. It resets the backend's socket unless the backend was told of an
-// orderly end.
+// close is called when the TLS connection has ended. It resets the backend's socket unless the
+// backend was told of an orderly end.
 func (r *relay) close() {
 	r.closed = true
 	r.dialer.cancel()
