@@ -1,4 +1,4 @@
-// Package cli is what the subcommands of asynccrypto have in common: a [Command] with its flags and
+// Package cli is the framework of the subcommands of asynccrypto: a [Command] with its options and
 // its help, exit statuses, messages of one line, and signals.
 package cli
 
@@ -26,12 +26,12 @@ type Stdio struct{ Out, Err io.Writer }
 type Run func(args []string, std Stdio) error
 
 // Command is a subcommand. Its help is printed from these fields and from the options that Setup
-// declares, so that an option and what the help says about it cannot differ.
+// declares, so that an option cannot differ from its description.
 type Command struct {
 	Name  string
 	Short string // what it does: one sentence, without its full stop
-	// Usage is what follows the command's name on the command line. Each line is a way to call
-	// it, perhaps with an explanation.
+	// Usage follows the command's name on the command line. Each line is one way to call it, perhaps
+	// with an explanation.
 	Usage     string
 	Arguments string // explains the arguments, before the options; may be empty
 	// Setup declares the options, each with its default and its help, and returns the function

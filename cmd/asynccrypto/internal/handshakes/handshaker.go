@@ -47,8 +47,8 @@ const (
 	phaseAfter     = "after the handshake"
 )
 
-// negotiated is what client and server agreed on. It is comparable, so that it can be a key of a
-// map.
+// negotiated holds the parameters that client and server agreed on. It is comparable, so that it
+// can be a key of a map.
 type negotiated struct {
 	version, cipher, curve, certificate, alpn string
 	retried                                   bool // the server wanted another key share, which took one more round trip

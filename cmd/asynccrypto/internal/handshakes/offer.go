@@ -9,7 +9,7 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/tlsname"
 )
 
-// offer is what the client offers and accepts.
+// offer holds the options about TLS: the choices that the client offers and accepts.
 type offer struct {
 	version    string
 	curve      string

@@ -1,6 +1,6 @@
 // Package pemfile reads private keys and certificates from PEM files, as openssl writes them. Its
-// errors are usage errors of package cli: they name the file, say what it holds instead, and what
-// to do about it.
+// errors are usage errors of package cli. They name the file, describe its actual content, and end
+// in a hint.
 package pemfile
 
 import (

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// listen listens on a TCP address that an option gives. The error says what the system has
-// against the address, and what to do.
+// listen listens on a TCP address that an option gives. The error names the option and ends in a
+// hint.
 func listen(option, addr string) (net.Listener, error) {
 	ln, err := net.Listen("tcp", addr)
 	if err == nil {

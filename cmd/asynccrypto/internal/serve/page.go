@@ -8,8 +8,8 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/tlsname"
 )
 
-// page returns a handler for a first try. It shows what the connection has negotiated, and what
-// the engine has done.
+// page returns a handler for a first try. It shows the parameters that the connection has
+// negotiated, and the engine's statistics.
 func page(k *keys) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

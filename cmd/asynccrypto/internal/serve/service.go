@@ -8,9 +8,9 @@ import (
 	"asynccrypto/asynctls"
 )
 
-// service is what stands behind the TLS: HTTP, or a proxy to another server.
+// service stands behind the TLS: HTTP, or a proxy to another server.
 type service interface {
-	// describe says in a line what is served, and with what.
+	// describe returns the line of the log that describes the service.
 	describe() string
 	// serve accepts connections until shutdown is called, and then returns nil.
 	serve(net.Listener) error
