@@ -20,8 +20,8 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
 
-// An interrupted command leaves whole signatures and nothing else, and its exit status says what
-// stopped it. One of its files is so large that it would be read for a quarter of an hour.
+// An interrupted command leaves whole signatures and nothing else, and its exit status tells the
+// signal. One of its files is so large that reading it would take a quarter of an hour.
 func TestInterruptSign(t *testing.T) {
 	for sig, status := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
 		dir := t.TempDir()
@@ -76,8 +76,8 @@ func TestInterruptSign(t *testing.T) {
 	}
 }
 
-// An interrupted measurement reports what it has, at once, though a server hangs; its exit status
-// says what stopped it.
+// An interrupted measurement reports its figures at once, even if the server hangs, and its exit
+// status tells the signal.
 func TestHandshakesInterrupt(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	hangs := make(chan bool, 1)

@@ -15,7 +15,8 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
 
-// The real command, the real signal, and the real curl and openssl. In CI they must be there.
+// The real command serves the real curl and openssl, and gets a real signal. In CI both programs
+// must be installed.
 func TestServeRealClients(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	root := t.TempDir()
@@ -45,7 +46,7 @@ func TestServeRealClients(t *testing.T) {
 		_, port, _ := net.SplitHostPort(log.Find(t, `listening on (\S+)`, ended)[1])
 		url, version2 := "https://localhost:"+port+"/", "2"
 		if proxy {
-			version2 = "1.1" // the backend speaks no other
+			version2 = "1.1" // the only version that the backend speaks
 		}
 		curl := []string{"-sS", "--cacert", cert.File, "-w", "%{http_version} %{http_code}", url}
 		realClient(t, "it works\n"+version2+" 200", "curl", append(curl, "--http2")...)
@@ -63,7 +64,7 @@ func TestServeRealClients(t *testing.T) {
 	}
 }
 
-// realClient runs a program that asks for something, and wants it to succeed, and to print that.
+// realClient runs a client program, which should succeed and print want.
 func realClient(t *testing.T, want string, name string, args ...string) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil && os.Getenv("CI") != "true" {

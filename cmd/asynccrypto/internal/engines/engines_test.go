@@ -51,7 +51,7 @@ func TestUnsupported(t *testing.T) {
 	}
 }
 
-// What the engine multibuffer does not batch is explained.
+// A key that the engine multibuffer does not batch is explained.
 func TestBatches(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

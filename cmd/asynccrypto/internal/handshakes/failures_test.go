@@ -17,7 +17,7 @@ import (
 	"asynccrypto/internal/measure"
 )
 
-// What fails at once ends the command with the cause and what can be done about it.
+// A failure of the first handshake ends the command with the cause and a hint.
 func TestHandshakesRefused(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	good := newTLSServer(t, cert.Config()).addr
@@ -65,8 +65,7 @@ func TestHandshakesRefused(t *testing.T) {
 	}
 }
 
-// What fails in the measurement is counted by cause, and is no failure of the command unless
-// nothing succeeded.
+// Later failures are counted by cause. The command fails only if no handshake succeeded.
 func TestHandshakesFailing(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	s := &tlsServer{t: t, config: cert.Config()}
@@ -112,8 +111,8 @@ func TestHandshakesFailing(t *testing.T) {
 	}
 }
 
-// A server that stops answering takes no more than the timeout, and does not spoil the rate of
-// what it did.
+// A server that stops answering delays the end by no more than the timeout, and does not change
+// the rate of its earlier handshakes.
 func TestHandshakesStall(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	s := &tlsServer{t: t, config: cert.Config()}
@@ -126,15 +125,15 @@ func TestHandshakesStall(t *testing.T) {
 	})
 	began := time.Now()
 	got, status, stderr := handshakesJSON(t, "-time", "1s", "-timeout", "2", "-c", "2", "-ca", cert.File, addr)
-	// The worker that made the last handshake waits for two seconds more, which the rate leaves out. Without
-	// handshakes after the first second that is a second of the whole.
+	// The worker of the last handshake waits for two seconds more, which the rate leaves out. It
+	// counts the first second as a whole, so at least one second of the run is left out.
 	whole := time.Since(began).Seconds()
 	if status != cli.ExitOK || got.Succeeded != 10 || got.Failed != 2 || got.Seconds > whole-1 {
 		t.Errorf("status %d, %s, %+v in %v s", status, stderr, got, whole)
 	}
 }
 
-// A server that keeps connections open costs a second once, and then little.
+// A server that leaves connections open costs a second once, and little after that.
 func TestHandshakesLeftOpen(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	addr := tlstest.Listen(t, func(_ int, c net.Conn) {
@@ -164,7 +163,8 @@ func TestHandshakesLeftOpen(t *testing.T) {
 	}
 }
 
-// Whatever a server thinks of, what is kept of it is bounded, and no message is more than a line.
+// The memory for failures is bounded whatever a server sends, and no message has more than a
+// line.
 func TestFailuresAreBounded(t *testing.T) {
 	var f failures
 	for i := range 1000 {
@@ -188,7 +188,7 @@ func TestFailuresAreBounded(t *testing.T) {
 	}
 }
 
-// Causes hold nothing that differs from one connection to the next.
+// Causes do not include anything that differs from one connection to the next.
 func TestCausesGroup(t *testing.T) {
 	var f failures
 	for port := range 5 {

@@ -24,10 +24,10 @@ func TestHandshakes(t *testing.T) {
 		for _, resume := range []bool{false, true} {
 			s := newTLSServer(t, cert.Config())
 			args := []string{"-count", "20", "-c", "3", "-ca", cert.File, "-tls", version, s.addr}
-			wantFull, wantResumed := 1+20, 0 // the one on trial
+			wantFull, wantResumed := 1+20, 0 // the trial
 			if resume {
 				args = append(args, "-resume")
-				wantFull, wantResumed = 1+3, 20 // and one for each worker's first ticket
+				wantFull, wantResumed = 1+3, 20 // the trial, and one for each worker's first ticket
 			}
 			got, status, stderr := handshakesJSON(t, args...)
 			if status != cli.ExitOK || stderr != "" {
@@ -72,7 +72,8 @@ func TestHandshakesText(t *testing.T) {
 	}
 }
 
-// What the server gives is seen, whether or not it is what -resume wants.
+// A server that resumes no handshake is reported, whether it gives no tickets or forgets their
+// keys.
 func TestHandshakesNotResumed(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	none := cert.Config()
@@ -97,7 +98,7 @@ func TestHandshakesNotResumed(t *testing.T) {
 	}
 }
 
-// The client's offer is what was asked for.
+// The client offers what the options say.
 func TestHandshakesOffer(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	config := cert.Config()
@@ -142,8 +143,8 @@ func TestHandshakesClientCertificate(t *testing.T) {
 	for _, version := range []string{"1.2", "1.3"} {
 		addr := newTLSServer(t, config).addr
 		args := []string{"-count", "4", "-c", "2", "-ca", cert.File, "-tls", version, addr}
-		// In TLS 1.3 the client has finished by the time the server refuses: it must be noticed
-		// all the same.
+		// In TLS 1.3 the client has finished by the time the server refuses. The refusal must be
+		// noticed nevertheless.
 		_, status, stderr := handshakesJSON(t, args...)
 		if status != cli.ExitFailure || !strings.Contains(stderr, "client certificate") || !strings.Contains(stderr, "-cert and -key") {
 			t.Errorf("%s without: status %d, %s", version, status, stderr)
@@ -176,7 +177,7 @@ func TestHandshakesRate(t *testing.T) {
 	if status != cli.ExitOK || got.Begun < 1 || got.Begun > 10 || got.Seconds < 0.2 {
 		t.Errorf("status %d, %s, %+v", status, stderr, got)
 	}
-	// As many as were asked for begin in their time; those that come late begin all the same.
+	// With -count each handshake begins, even if its turn has passed.
 	got, status, stderr = handshakesJSON(t, "-count", "5", "-rate", "50", "-ca", cert.File, newTLSServer(t, cert.Config()).addr)
 	if status != cli.ExitOK || got.Begun != 5 || got.Seconds < 0.08 {
 		t.Errorf("status %d, %s, %+v", status, stderr, got)

@@ -13,8 +13,8 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
 
-// TestHandshakesOpenSSL measures the real openssl s_server, whose tickets and endings are its
-// own. In CI it must be there.
+// TestHandshakesOpenSSL measures the real openssl s_server, which differs from crypto/tls in its
+// tickets and in the way it ends connections. In CI openssl must be installed.
 func TestHandshakesOpenSSL(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil && os.Getenv("CI") != "true" {
 		t.Skip("openssl is not installed")

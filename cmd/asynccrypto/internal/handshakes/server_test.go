@@ -13,7 +13,7 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
 
-// tlsServer is an ordinary server, that notes what its clients do.
+// tlsServer is an ordinary server that counts the handshakes of its clients.
 type tlsServer struct {
 	t      *testing.T
 	addr   string
@@ -46,21 +46,21 @@ func (s *tlsServer) handle(_ int, raw net.Conn) {
 	if err != nil {
 		return
 	}
-	// Neither data nor a missing close_notify is what the client promises.
+	// The client promises to send no data, and to send close_notify.
 	if n, err := io.Copy(io.Discard, c); n != 0 || err != nil {
 		s.t.Errorf("the client sent %d bytes, and then %v", n, err)
 	}
 }
 
-// saw returns what the server has counted.
+// saw returns the counts.
 func (s *tlsServer) saw() (full, resumed, bad int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.full, s.resumed, s.bad
 }
 
-// handshakesJSON runs the command with -json. What it wrote is checked to be whole, if there is
-// anything.
+// handshakesJSON runs the command with -json, and checks that the figures of the report are
+// consistent.
 func handshakesJSON(t *testing.T, args ...string) (got jsonReport, status int, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer

@@ -16,7 +16,7 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
 
-// A side that does not read holds up the other one, and costs no memory; one direction does not
+// A side that does not read holds up the other side, and costs no memory. One direction does not
 // hold up the other.
 func TestServeProxyBackPressure(t *testing.T) {
 	const much = 200 << 20
@@ -76,7 +76,8 @@ func TestServeProxyBackPressure(t *testing.T) {
 	if grown := int64(now.HeapInuse) - int64(before.HeapInuse); grown > 8<<20 {
 		t.Errorf("the heap has grown by %d bytes", grown)
 	}
-	// The backend begins to read. The client still does not, and can write everything all the same.
+	// The backend begins to read. The client still does not read, and can nevertheless write
+	// everything.
 	read <- true
 	<-finished
 	if n := <-done; n != much || written.Load() != much {
@@ -90,7 +91,7 @@ func TestServeProxyBackPressure(t *testing.T) {
 	}
 }
 
-// There is no goroutine for a connection, and none of its fds is left behind.
+// A connection has no goroutine, and leaves no fd behind.
 func TestServeProxyGoroutines(t *testing.T) {
 	var mu sync.Mutex
 	var open []net.Conn

@@ -16,7 +16,8 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
 
-// Told to stop in the middle of a transfer, it accepts no more and loses nothing.
+// A proxy that is told to stop in the middle of a transfer accepts no more connections and loses
+// no data.
 func TestServeProxyDrain(t *testing.T) {
 	want := randomBytes(20 << 20)
 	backend := tlstest.Listen(t, func(_ int, c net.Conn) {
@@ -68,7 +69,8 @@ func TestServeProxyDrain(t *testing.T) {
 	}
 }
 
-// What does not end in time is cut off, and is counted; a second signal does not wait.
+// A connection that does not end in time is cut off and counted. A second signal ends the command
+// at once.
 func TestServeProxyGrace(t *testing.T) {
 	backend := tlstest.Listen(t, echoBackend)
 	s, config := proxied(t, backend, "-grace", "100ms")
@@ -80,7 +82,7 @@ func TestServeProxyGrace(t *testing.T) {
 	s, config = proxied(t, backend)
 	dialTLS(t, s, config)
 	s.signal(syscall.SIGTERM)
-	s.signal(syscall.SIGHUP) // nothing any more
+	s.signal(syscall.SIGHUP) // ignored now
 	var sig *cli.SignalError
 	s.signal(syscall.SIGINT)
 	<-s.ended

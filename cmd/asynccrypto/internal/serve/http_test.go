@@ -39,7 +39,8 @@ func get(t *testing.T, c *http.Client, url string) (*http.Response, string) {
 	return resp, string(body)
 }
 
-// Without anything it makes a certificate, says so, and shows what was negotiated, over HTTP/2 too.
+// Without -cert, -root and -proxy the command makes a certificate, logs that, and serves a page
+// that shows the negotiated parameters, over HTTP/2 too.
 func TestServePage(t *testing.T) {
 	for _, engine := range []string{"", "workers", "none"} {
 		args := []string{"-metrics", "127.0.0.1:0"}
@@ -83,7 +84,7 @@ func TestServePage(t *testing.T) {
 	}
 }
 
-// Files are served as they are, but for what is hidden, outside, or no file.
+// Files are served unchanged, except those that are hidden, outside the root, or not regular.
 func TestServeFiles(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	root, outside := t.TempDir(), t.TempDir()
@@ -98,7 +99,7 @@ func TestServeFiles(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(outside, "far"), []byte("secret"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	os.Symlink(filepath.Join(outside, "far"), filepath.Join(root, "link")) // where there are links
+	os.Symlink(filepath.Join(outside, "far"), filepath.Join(root, "link")) // where the system has links
 	os.Symlink("a.txt", filepath.Join(root, "near"))
 	s := startServe(t, "-cert", cert.File, "-key", cert.KeyFile, "-root", root)
 	client := httpClient(t, &tls.Config{RootCAs: cert.Pool}, true)
@@ -128,8 +129,8 @@ func TestServeFiles(t *testing.T) {
 	resp.Body.Close()
 }
 
-// What is under way when the command is told to stop is finished; what does not end is cut off,
-// and that is a failure.
+// A response in progress when the command is told to stop is finished. If it does not end in time
+// it is cut off, and the command fails.
 func TestServeDrainHTTP(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	root := t.TempDir()

@@ -13,9 +13,9 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
 
-// The metrics have all that there is to know of the engine and of handshakes, by their outcome,
-// of net/http's and of event loops. No secret is in them or in the log: not the key, nor what a
-// client has sent in the clear by mistake.
+// The metrics cover the engine, and handshakes by their outcome, both with net/http and with
+// event loops. Neither the metrics nor the log hold a secret: not the key, and not the data that
+// a client has sent in the clear by mistake.
 func TestServeMetrics(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	backend := tlstest.Listen(t, func(_ int, c net.Conn) { io.Copy(c, c) })
@@ -80,7 +80,7 @@ func TestServeMetrics(t *testing.T) {
 	}
 }
 
-// The options that are numbers and times do what they say.
+// Options with a number or a time have their effect.
 func TestServeOptions(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	backend := tlstest.Listen(t, func(_ int, c net.Conn) { io.Copy(c, c) })
@@ -100,7 +100,7 @@ func TestServeOptions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.SetDeadline(time.Now().Add(9 * time.Second)) // before net/http's time for a request is over
+		c.SetDeadline(time.Now().Add(9 * time.Second)) // less than net/http's timeout for a request
 		io.WriteString(c, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		if got, err := io.ReadAll(c); err != nil || len(got) == 0 {
 			t.Errorf("%d bytes of an answer, and then, when idle, %v", len(got), err)

@@ -26,7 +26,7 @@ import (
 
 const hasProxy = true
 
-// proxied is a serve -proxy and a client's config for it.
+// proxied starts serve -proxy and returns it with a configuration for its clients.
 func proxied(t *testing.T, backend string, args ...string) (*served, *tls.Config) {
 	t.Helper()
 	cert := tlstest.NewCertificate(t)
@@ -51,20 +51,20 @@ func randomBytes(n int) []byte {
 	return b
 }
 
-// halfCloser is what *net.TCPConn and *net.UnixConn have.
+// halfCloser is implemented by *net.TCPConn and *net.UnixConn.
 type halfCloser interface {
 	net.Conn
 	CloseWrite() error
 }
 
-// echoBackend sends back what it gets, and then says that it is done.
+// echoBackend sends back all that it receives, and then ends its direction.
 func echoBackend(_ int, c net.Conn) {
 	io.Copy(c, c)
 	c.(halfCloser).CloseWrite()
 }
 
-// Large transfers in both directions at once, over many connections, every byte of them; before
-// TCP and unix sockets.
+// Large transfers in both directions at once arrive whole, over many connections, before backends
+// on TCP and on unix sockets.
 func TestServeProxyEcho(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "socket")
 	l, err := net.Listen("unix", path)
@@ -104,9 +104,9 @@ func TestServeProxyEcho(t *testing.T) {
 	}
 }
 
-// An end of one direction is passed on, and the other one goes on.
+// When one direction ends, the other side sees that, and the other direction goes on.
 func TestServeProxyHalfClose(t *testing.T) {
-	// The client ends first: the backend answers only then.
+	// The client ends first, and the backend answers only then.
 	backend := tlstest.Listen(t, func(_ int, c net.Conn) {
 		got, err := io.ReadAll(c)
 		if err != nil {
@@ -116,7 +116,7 @@ func TestServeProxyHalfClose(t *testing.T) {
 	})
 	s, config := proxied(t, backend, "-metrics", "127.0.0.1:0")
 	c := dialTLS(t, s, config)
-	s.measured(`asynccrypto_server_connections{server="proxy",state="open"} 1`) // the client may be done before the server
+	s.measured(`asynccrypto_server_connections{server="proxy",state="open"} 1`) // the client may have finished its handshake before the server
 	io.WriteString(c, "over")
 	if err := c.CloseWrite(); err != nil {
 		t.Fatal(err)
@@ -129,7 +129,7 @@ func TestServeProxyHalfClose(t *testing.T) {
 		t.Error(figures)
 	}
 
-	// The backend ends first, and is sent much all the same.
+	// The backend ends first, and still receives much.
 	received := make(chan int, 1)
 	backend = tlstest.Listen(t, func(_ int, c net.Conn) {
 		io.WriteString(c, "that's all")
@@ -154,7 +154,8 @@ func TestServeProxyHalfClose(t *testing.T) {
 	}
 }
 
-// A backend that is down, or takes nobody, costs the client its connection, and the log a line.
+// If the backend is down, or accepts nothing, the client loses its connection and the log gets a
+// line.
 func TestServeProxyBackendDown(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -175,7 +176,7 @@ func TestServeProxyBackendDown(t *testing.T) {
 	dir := t.TempDir()
 	down("unix:"+filepath.Join(dir, "none"), "no such file or directory")
 
-	// A listener whose queue is full. Once it takes somebody again, it is found.
+	// The queue of a listener is full. Once the listener accepts again, the connection succeeds.
 	path := filepath.Join(dir, "full")
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
@@ -187,7 +188,7 @@ func TestServeProxyBackendDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	if runtime.GOOS != "linux" {
-		return // elsewhere it refuses
+		return // other systems refuse the connection
 	}
 	first, err := net.Dial("unix", path)
 	if err != nil {
@@ -197,7 +198,7 @@ func TestServeProxyBackendDown(t *testing.T) {
 	down("unix:"+path, `no connection within 100ms \(-dial-timeout\)`, "-dial-timeout", "100ms")
 	s, config := proxied(t, "unix:"+path)
 	c := dialTLS(t, s, config)
-	time.Sleep(30 * time.Millisecond) // it has been tried by now
+	time.Sleep(30 * time.Millisecond) // time for a first attempt
 	taken, err := net.FileListener(file)
 	if err != nil {
 		t.Fatal(err)
@@ -211,7 +212,7 @@ func TestServeProxyBackendDown(t *testing.T) {
 	first.Close()
 }
 
-// A connection that breaks on one side is no orderly end on the other.
+// A connection that breaks on one side does not end in an orderly way on the other.
 func TestServeProxyBreaks(t *testing.T) {
 	said := make(chan error, 1)
 	backend := tlstest.Listen(t, func(n int, c net.Conn) {
@@ -230,9 +231,9 @@ func TestServeProxyBreaks(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer raw.Close()
-	seen := &lastRecord{Conn: raw}
+	seen := &recorder{Conn: raw}
 	config.ServerName = "127.0.0.1"
-	config.MaxVersion = tls.VersionTLS12 // where the type of a record can be seen
+	config.MaxVersion = tls.VersionTLS12 // TLS 1.3 hides the type of a record
 	c := tls.Client(seen, config)
 	c.SetDeadline(time.Now().Add(time.Minute))
 	io.WriteString(c, "hello")
@@ -240,13 +241,13 @@ func TestServeProxyBreaks(t *testing.T) {
 		t.Errorf("%d bytes before the reset", len(got))
 	}
 	s.logged(`backend ` + backend + `: for ` + raw.LocalAddr().String() + `: (connection reset by peer|broken pipe)`)
-	if bytes.Contains(seen.read, []byte{21, 3, 3}) { // an alert, and there is but one that it could be
+	if bytes.Contains(seen.read, []byte{21, 3, 3}) { // an alert, which could only be close_notify
 		t.Error("close_notify for a backend that broke off")
 	}
 
 	c = dialTLS(t, s, config)
 	io.WriteString(c, "hello")
-	time.Sleep(50 * time.Millisecond) // for the backend to have it
+	time.Sleep(50 * time.Millisecond) // time for the backend to read it
 	c.NetConn().(*net.TCPConn).SetLinger(0)
 	c.NetConn().Close()
 	if err := <-said; !errors.Is(err, syscall.ECONNRESET) {
@@ -263,14 +264,13 @@ func TestServeProxyBreaks(t *testing.T) {
 	s.logged(`connection failed: ` + c.LocalAddr().String() + `: tls: `)
 }
 
-// lastRecord keeps what a connection has read once its handshake is done, but for what is
-// application data.
-type lastRecord struct {
+// recorder keeps the bytes that a connection has read.
+type recorder struct {
 	net.Conn
 	read []byte
 }
 
-func (l *lastRecord) Read(p []byte) (int, error) {
+func (l *recorder) Read(p []byte) (int, error) {
 	n, err := l.Conn.Read(p)
 	l.read = append(l.read, p[:n]...)
 	return n, err

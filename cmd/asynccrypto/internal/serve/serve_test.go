@@ -18,14 +18,14 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
 
-// served is a serve that runs in this process.
+// served is a serve command that runs in this process.
 type served struct {
 	t       *testing.T
 	addr    string
 	log     *tlstest.Log
 	signals chan os.Signal
 	ended   chan struct{}
-	err     error // once ended
+	err     error // valid once ended is closed
 }
 
 // parse returns the options that the arguments give.
@@ -47,8 +47,8 @@ func parse(t *testing.T, args ...string) *options {
 	return got
 }
 
-// startServe runs serve on a port of its own. At the end of the test it is told to stop, and to
-// have nothing to wait for.
+// startServe runs serve on a free port. At the end of the test it is told to stop, and should
+// have no connections left.
 func startServe(t *testing.T, args ...string) *served {
 	t.Helper()
 	o := parse(t, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
@@ -66,14 +66,14 @@ func startServe(t *testing.T, args ...string) *served {
 	return s
 }
 
-// logged waits for a line that matches.
+// logged waits for a line of the log that matches, and returns the match and its groups.
 func (s *served) logged(pattern string) []string {
 	s.t.Helper()
 	return s.log.Find(s.t, pattern, s.ended)
 }
 
-// measured waits until the metrics have each of the lines, or one that begins with it, and
-// returns them.
+// measured waits until the metrics have each of the lines, or lines that begin with them, and
+// returns the metrics.
 func (s *served) measured(lines ...string) string {
 	s.t.Helper()
 	url := s.logged(`metrics at (\S+)`)[1]
@@ -104,7 +104,7 @@ func (s *served) signal(sig os.Signal) {
 	}
 }
 
-// stop has it drain and returns how it ended.
+// stop tells it to stop, and returns its error.
 func (s *served) stop() error {
 	s.t.Helper()
 	s.signal(syscall.SIGTERM)
@@ -117,8 +117,7 @@ func (s *served) stop() error {
 	}
 }
 
-// Only a client with the right certificate is let in, and only the version that was asked for is
-// spoken.
+// Only a client with the right certificate is admitted, and only with the version of -tls.
 func TestServeClientCA(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	s := startServe(t, "-cert", cert.File, "-key", cert.KeyFile, "-client-ca", cert.File, "-tls", "1.2")
@@ -136,7 +135,8 @@ func TestServeClientCA(t *testing.T) {
 	s.logged(`handshake failed: 127\.0\.0\.1:\d+: tls: client offered only unsupported versions`)
 }
 
-// A hangup has the files read again; what is wrong with them is said, and changes nothing.
+// SIGHUP makes serve read the files again. If they are wrong, it says so and keeps the
+// certificate.
 func TestServeReload(t *testing.T) {
 	cert, next := tlstest.NewCertificate(t), tlstest.NewCertificate(t)
 	s := startServe(t, "-cert", cert.File, "-key", cert.KeyFile)
@@ -173,7 +173,7 @@ func TestServeReload(t *testing.T) {
 	}
 }
 
-// Failed handshakes are logged with peer and cause, and a storm of them in a few lines; by
+// Failed handshakes are logged with peer and cause, and many of them in a few lines, both by
 // net/http and by event loops.
 func TestServeFailures(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
@@ -216,7 +216,7 @@ func TestServeFailures(t *testing.T) {
 	}
 }
 
-// An address that can't be had is named, with what to do.
+// An address that is in use is named, with a hint.
 func TestServeAddressInUse(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
 
-// stalling is a connection whose reader stops to read.
+// stalling is a connection whose client stops reading after a while.
 type stalling struct {
 	net.Conn
 	left    int
@@ -36,7 +36,7 @@ func (s *stalling) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Clients that stop, in whatever they are doing, don't stay longer than -idle.
+// A client that stops, whatever it is doing, is disconnected after -idle.
 func TestServeStalledClients(t *testing.T) {
 	root := t.TempDir()
 	big, err := os.Create(filepath.Join(root, "big"))
@@ -48,7 +48,7 @@ func TestServeStalledClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	cert := tlstest.NewCertificate(t)
-	// raw sends a request by HTTP/1.1 and does nothing more.
+	// raw sends a request over HTTP/1.1 and does nothing more.
 	raw := func(request string) func(*testing.T, string, *tls.Config) {
 		return func(t *testing.T, addr string, config *tls.Config) {
 			c, err := tls.Dial("tcp", addr, config)
