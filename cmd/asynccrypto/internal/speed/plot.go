@@ -8,8 +8,9 @@ import (
 	"asynccrypto/internal/measure/svg"
 )
 
-// The plot has a row for each operation, with two diagrams: operations per second, and the 99th percentile of the
-// latency, as they go with the number of jobs. The direct calls, which have no such number, are a dashed line across.
+// The plot has a row for each operation, with two diagrams: operations per second, and the 99th
+// percentile (p99) of the latency, as they go with the number of jobs. The direct calls, which
+// have no such number, are a dashed line across.
 const (
 	diagramWidth  = 330
 	diagramHeight = 170
@@ -47,7 +48,7 @@ func (r *report) plot() []byte {
 		y := float64(plotTop + i*rowHeight + svg.Above)
 		rate := &svg.Diagram{X: svg.Left, Y: y, Title: name + ": operations per second",
 			Levels: []svg.Level{{Value: c.direct.perSecond(), Stroke: directStroke}}, Label: measure.Number}
-		p99 := &svg.Diagram{X: rightColumn, Y: y, Title: name + ": 99th percentile of latency",
+		p99 := &svg.Diagram{X: rightColumn, Y: y, Title: name + ": p99 of latency",
 			Levels: []svg.Level{{Value: float64(c.direct.latency(0.99)), Stroke: directStroke}}, Log: true,
 			Label: func(v float64) string { return measure.WholeDuration(time.Duration(v)) }}
 		for _, s := range c.jobs {

@@ -81,8 +81,8 @@ func (r *report) disturbed() string {
 		"Repeat it when they don't.", n, measure.Count(len(r.comparisons), "operation"), 100*least)
 }
 
-// headline compares the two ways for RSA-2048 signatures, or for the first operation if these were not measured. It is
-// empty if that comparison was disturbed.
+// headline compares the two ways for RSA-2048 signatures, or for the first operation if these
+// were not measured. It is empty if that comparison was disturbed.
 func (r *report) headline() string {
 	c := r.comparisons[0]
 	for _, other := range r.comparisons {
@@ -93,7 +93,8 @@ func (r *report) headline() string {
 	if c.disturbed() {
 		return ""
 	}
-	// The largest number of jobs, not the best figure: of several noisy ones the best is the luckiest.
+	// The largest number of jobs, not the best figure: of several noisy ones the best is the
+	// luckiest.
 	most := c.jobs[len(c.jobs)-1]
 	things := map[string]string{"sign": "signatures", "decrypt": "decryptions", "derive": "key agreements"}[c.op.Name]
 	name := c.op.Algorithm
@@ -105,7 +106,8 @@ func (r *report) headline() string {
 		name, things, perCore(c.direct), perCore(most), r.kind.Name, measure.Count(most.jobs, "job"), c.speedup(most))
 }
 
-// table puts the direct calls beside the engine. They are the same for every number of jobs, so they stand once.
+// table puts the direct calls beside the engine. They are the same for every number of jobs, so
+// they stand once.
 func (r *report) table(w io.Writer) {
 	const line = "%-10s %-7s | %9s %7s %7s | %4s %9s %7s %7s %5s %6s\n"
 	fmt.Fprintf(w, "%-18s | %-25s | %s\n", "", "called directly",

@@ -11,7 +11,8 @@ import (
 	"asynccrypto/internal/measure"
 )
 
-// fakeReport has two operations, each measured on two cores for a second, of which it had the given processor time.
+// fakeReport has two operations, each measured on two cores for a second, of which it had the
+// given processor time.
 func fakeReport(rsa, x25519 time.Duration) *report {
 	r := &report{
 		machine: measure.Machine{CPU: "Some CPU", Cores: 2, System: "linux/amd64", Go: "go1.30", Date: "2026-11-28"},
@@ -30,7 +31,8 @@ func fakeReport(rsa, x25519 time.Duration) *report {
 	return r
 }
 
-// A report on a machine that had other things to do says so wherever its figures appear, and makes no comparison.
+// A report on a machine that had other things to do says so wherever its figures appear, and
+// makes no comparison.
 func TestDisturbed(t *testing.T) {
 	const quiet = 1950 * time.Millisecond
 	const headline = "RSA-2048 signatures/s for each core: 1,000 directly, 4,500 through the engine \"fake\" with 64 jobs (4.50 times as fast)\n"

@@ -2,9 +2,9 @@ package speed
 
 import "math/rand/v2"
 
-// sample keeps results for the verification: all of them while there are few, else a random choice of as many as it has
-// room for, in which every operation has the same chance (reservoir sampling). So memory is bounded however long the
-// measurement is.
+// sample keeps results for the verification: all of them while there are few, else a random
+// choice of as many as it has room for, in which every operation has the same chance (reservoir
+// sampling). So memory is bounded however long the measurement is.
 type sample struct {
 	size uint64
 	seen uint64
@@ -16,7 +16,8 @@ type result struct {
 	bytes []byte
 }
 
-// sampleSize is the room for a series. With so many, a fault in one of a thousand results is missed once in 3,600 runs.
+// sampleSize is the room for a series. With 8,192 results, a fault in one of a thousand results
+// is missed once in 3,600 runs.
 const sampleSize = 8192
 
 func (s *sample) add(n uint64, bytes []byte) {

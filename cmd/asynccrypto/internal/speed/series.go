@@ -24,7 +24,7 @@ type series struct {
 	usage    measure.Usage // of the direct calls
 }
 
-// tally is what one goroutine has counted.
+// tally is the count of one goroutine.
 type tally struct {
 	next    uint64 // the number of the next input
 	done    uint64
@@ -33,8 +33,8 @@ type tally struct {
 	results sample
 }
 
-// newTallies returns n tallies. Their inputs are numbered so that no two goroutines, of this series or another, ever use
-// the same.
+// newTallies returns n tallies. Their inputs are numbered so that no two goroutines, of this
+// series or another, ever use the same.
 func newTallies(n int, ids *int) []*tally {
 	var all []*tally
 	for range n {
@@ -58,14 +58,16 @@ func directSeries(op *measure.Operation, cores int, ids *int) *series {
 		used, err := measure.Used(func() error {
 			return s.each(func(i int) error { return s.tallies[i].callFor(d, op.Direct) })
 		})
-		// Only the time of the goroutines counts as possible: at the end each finishes at its own time.
+		// Only the time of the goroutines counts as possible: at the end each finishes at its own
+		// time.
 		s.usage.Add(measure.Usage{Used: used, Possible: s.busy() - before})
 		return err
 	}
 	return s
 }
 
-// each calls f for each tally, on a goroutine of its own, and returns the first tally's error when all have ended.
+// each calls f for each tally, on a goroutine of its own, and returns the first tally's error
+// when all have ended.
 func (s *series) each(f func(i int) error) error {
 	errs := make([]error, len(s.tallies))
 	var all sync.WaitGroup
@@ -96,8 +98,9 @@ func (t *tally) callFor(d time.Duration, do func(n uint64) ([]byte, error)) erro
 	return nil
 }
 
-// divide returns how many jobs each event loop keeps in flight. The jobs are divided evenly among the loops; the first
-// loops have one more each if they do not divide evenly. With fewer jobs than loops there are as many loops as jobs.
+// divide returns how many jobs each event loop keeps in flight. The jobs are divided evenly among
+// the loops; the first loops have one more each if they do not divide evenly. With fewer jobs
+// than loops there are as many loops as jobs.
 func divide(jobs, loops int) []int {
 	shares := make([]int, min(jobs, loops))
 	for i := range shares {
@@ -109,8 +112,8 @@ func divide(jobs, loops int) []int {
 	return shares
 }
 
-// jobSeries keeps a number of jobs in flight through the engine, each one operation long, driven by event loops that
-// share the engine.
+// jobSeries keeps a number of jobs in flight through the engine, each one operation long, driven
+// by event loops that share the engine.
 func jobSeries(op *measure.Operation, e *engine.Engine, jobs, loops int, ids *int) (*series, error) {
 	do, err := op.Bind(e)
 	if err != nil {
@@ -144,8 +147,9 @@ func jobSeries(op *measure.Operation, e *engine.Engine, jobs, loops int, ids *in
 	return s, nil
 }
 
-// runJobs is an event loop: it starts jobs until the time is up or one fails, and returns when all have ended. It starts
-// one job in each slot even if the time is up by then, as on a busy machine, so that no loop is left without a figure.
+// runJobs is an event loop: it starts jobs until the time is up or one fails, and returns when
+// all have ended. It starts one job in each slot even if the time is up by then, as on a busy
+// machine: otherwise a loop might be left without a figure.
 func (t *tally) runJobs(r *measure.Runner, until time.Time, do measure.JobOperation) error {
 	type job struct {
 		n      uint64
@@ -199,7 +203,8 @@ func (s *series) verify(limit time.Duration) (err error) {
 		results = append(results, t.results.kept...)
 		t.results.kept = nil
 	}
-	s.verified, err = measure.Verify(len(results), func(i int) error { return s.op.Verify(results[i].n, results[i].bytes) }, limit)
+	check := func(i int) error { return s.op.Verify(results[i].n, results[i].bytes) }
+	s.verified, err = measure.Verify(len(results), check, limit)
 	return err
 }
 

@@ -1,5 +1,5 @@
-// Package speed is the subcommand speed: it measures cryptographic operations, called directly in the Go standard
-// library and as jobs through an engine, and says how the two compare.
+// Package speed is the subcommand speed: it measures cryptographic operations, called directly in
+// the Go standard library and as jobs through an engine, and says how the two compare.
 package speed
 
 import (
@@ -31,22 +31,24 @@ var Command = &cli.Command{
     ecdhx25519                     derive`,
 	Setup: setup,
 	Long: `The direct calls are made in the Go standard library, by a goroutine for each core. A job is one
-operation on an input of its own. As in a server, an event loop for each core drives the jobs: it is a
-goroutine that starts jobs and resumes each when the engine has called back. All loops use one engine.
-The jobs in flight are divided evenly among the loops; if they do not divide evenly, some loops have
-one job more. With fewer jobs than cores there are as many loops as jobs, with one job each.
+operation on an input of its own. As in a server, an event loop for each core drives the jobs: a
+goroutine that starts jobs, and resumes each when the engine has called back. All loops use one
+engine. The jobs in flight are divided evenly among the loops; if they do not divide evenly, some
+loops have one job more. With fewer jobs than cores there are as many loops as jobs, with one job
+each.
 
-Latency runs from the start of a job to its end, so it includes the time in the engine's queue: with
-more jobs in flight than cores it grows with their number. The table:
+Latency runs from the start of a job to its end, so it includes the time in the engine's queue:
+with more jobs in flight than cores it grows with their number. The table:
     per sec    operations per second, on all cores together
     p50, p99   latency that half, and 99 of 100, of the operations did not exceed
     batch      how many operations the engine took at once, on average
     times      how many times as fast the engine is as the direct calls
-Results are kept, at random when there are many, and verified with the public key when the clock has
-stopped. One wrong result ends the command with status 1.
+Results are kept, at random when there are many, and verified with the public key when the clock
+has stopped. One wrong result ends the command with status 1.
 
-A measurement is disturbed when other programs had more than 4% of the cores meanwhile. Its rates are
-reported and are marked, but are not compared. The direct calls tell: they can use all of the cores.
+A measurement is disturbed when other programs had more than 4% of the cores meanwhile. It shows in
+the direct calls, which can use all of the cores. Disturbed rates are reported and marked, but not
+compared.
 
 In the output of -json, engine "std" with async_jobs 0 stands for the direct calls. Times are in
 nanoseconds.`,
@@ -72,15 +74,17 @@ func setup(f *cli.Flags) cli.Run {
 			return err
 		})
 	f.String(&o.engine, "engine", "NAME", `the engine (default the best that runs here; "asynccrypto engines" lists them)`)
-	f.Duration(&o.time, "time", "how long each measurement takes (default 15 seconds divided among all of them, at most 1 second each)")
+	f.Duration(&o.time, "time", "time for each measurement; by default 15 seconds divided among all of them, at most 1 second each")
 	f.Also("seconds", "time")
-	f.String(&o.key, "key", "FILE.pem", "measure this private key, instead of fresh ones: RSA of any size, ECDSA, Ed25519 or X25519")
+	f.String(&o.key, "key", "FILE.pem",
+		"measure this private key, instead of fresh ones: RSA of any size, ECDSA, Ed25519 or X25519")
 	f.Bool(&o.json, "json", "write an array of objects, one for each measurement, instead of the table")
 	f.String(&o.plot, "plot", "FILE.svg", "also draw operations per second, and p99, against the number of jobs")
 	return func(args []string, std cli.Stdio) error { return run(o, args, std) }
 }
 
-// maxJobs is far beyond what helps, and still fits in memory: a paused job takes a few KB.
+// maxJobs is far more than any engine needs, and still fits in memory: a paused job takes a few
+// KB.
 const maxJobs = 100_000
 
 // parseJobs parses a list such as "1,8,64" and returns the numbers in ascending order, each once.
@@ -141,7 +145,8 @@ func run(o *options, algorithms []string, std cli.Stdio) error {
 	return r.writeText(std.Out)
 }
 
-// operations returns the operations to measure: those of the user's key, or those of fresh keys for the algorithms.
+// operations returns the operations to measure: those of the user's key, or those of fresh keys
+// for the algorithms.
 func operations(keyFile string, algorithms []string, p *measure.Progress) ([]*measure.Operation, error) {
 	if keyFile == "" {
 		chosen, err := chooseAlgorithms(algorithms)
@@ -161,13 +166,14 @@ func operations(keyFile string, algorithms []string, p *measure.Progress) ([]*me
 	}
 	name := ops[0].Algorithm
 	if len(algorithms) > 1 || len(algorithms) == 1 && algorithms[0] != name {
-		return nil, cli.Usagef("key %s is for %s, not %s; leave out the names of algorithms", keyFile, name, strings.Join(algorithms, " "))
+		return nil, cli.Usagef("key %s is for %s, not %s; leave out the names of algorithms",
+			keyFile, name, strings.Join(algorithms, " "))
 	}
 	return ops, nil
 }
 
-// chooseAlgorithms returns the algorithms of these names, each once, in the order of [measure.Algorithms]. Without
-// names it returns all of them.
+// chooseAlgorithms returns the algorithms of these names, each once, in the order of
+// [measure.Algorithms]. Without names it returns all of them.
 func chooseAlgorithms(names []string) ([]string, error) {
 	all := measure.Algorithms()
 	for _, name := range names {
@@ -181,8 +187,8 @@ func chooseAlgorithms(names []string) ([]string, error) {
 	return slices.DeleteFunc(all, func(name string) bool { return !slices.Contains(names, name) }), nil
 }
 
-// generateKeys returns the operations of fresh keys. The keys are made at the same time, as a large RSA key may take
-// seconds.
+// generateKeys returns the operations of fresh keys. The keys are made at the same time, as a
+// large RSA key may take seconds.
 func generateKeys(algorithms []string) ([]*measure.Operation, error) {
 	ops := make([][]*measure.Operation, len(algorithms))
 	errs := make([]error, len(algorithms))
@@ -224,8 +230,8 @@ func checkPlot(path string) error {
 	return nil
 }
 
-// Without -time, measuring and verifying take budget together, and with the keys before that all is done within 20
-// seconds. A series takes between minSeries and maxSeries then.
+// Without -time, measuring and verifying take budget together, and with the keys before that all
+// is done within 20 seconds. A series takes between minSeries and maxSeries then.
 const (
 	budget    = 15 * time.Second
 	minSeries = 50 * time.Millisecond
@@ -233,11 +239,13 @@ const (
 )
 
 // measureAll measures each operation: the direct calls, then each number of jobs.
-func measureAll(ops []*measure.Operation, e *engine.Engine, o *options, started time.Time, p *measure.Progress) ([]*comparison, error) {
+func measureAll(ops []*measure.Operation, e *engine.Engine, o *options, started time.Time, p *measure.Progress,
+) ([]*comparison, error) {
 	each := o.time
 	if each == 0 {
 		n := time.Duration(len(ops) * (1 + len(o.jobs)))
-		// Half as much again goes into verifying, and into finishing what was begun when the time was up.
+		// Half as much again goes into verifying, and into finishing what was begun when the time
+		// was up.
 		each = min(max((budget-time.Since(started))/n*2/3, minSeries), maxSeries)
 	}
 	var all []*comparison
