@@ -73,7 +73,7 @@ func (k *keys) use(cert *tls.Certificate) error {
 	if k.engine != nil {
 		signer, err := k.engine.Signer(cert.PrivateKey.(crypto.Signer))
 		if err != nil {
-			return cli.Usagef("key of %s: %w", describeSubject(cert.Leaf), err)
+			return cli.Usagef("key of the certificate: %w", err)
 		}
 		cert.PrivateKey = signer
 	}
