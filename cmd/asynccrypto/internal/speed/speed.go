@@ -52,7 +52,21 @@ compared.
 
 In the output of -json, engine "std" with async_jobs 0 stands for the direct calls. Times are in
 nanoseconds.`,
-	Example: `$ asynccrypto speed -key key.pem -async-jobs 64
+	Example: `$ asynccrypto speed -key key.pem -async-jobs 64 -time 0.3
+AMD EPYC, 2 cores, linux/amd64, go1.26.8, 2026-11-28
+GOMAXPROCS: 2 (at most as many cores are used)
+BMI2 and ADX: yes (the standard library's RSA is faster with them)
+AVX-512 IFMA: yes (with it eight RSA operations can be computed at a time; the standard library does not use it)
+
+RSA-3072 signatures/s for each core: 351 directly, 2,395 through the engine "multibuffer" with 64 jobs (6.82 times as fast)
+The engine "multibuffer" signs eight at a time with RSA-2048, RSA-3072 and RSA-4096, on AVX-512 IFMA.
+Everything else it leaves to the standard library of the direct calls: there is no gain in speed there.
+Verified, off the clock: all 2,173 results; none was wrong.
+
+                   | called directly           | engine multibuffer, on the same 2 cores
+algorithm          |   per sec     p50     p99 | jobs   per sec     p50     p99 batch  times
+rsa3072    sign    |       702 2.78 ms 3.96 ms |   64     4,789 10.6 ms 40.5 ms   8.0   6.82
+rsa3072    decrypt |       739 2.68 ms 3.32 ms |   64       708 80.5 ms  104 ms   1.0   0.96
 `,
 }
 
