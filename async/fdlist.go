@@ -13,11 +13,10 @@ type record struct {
 // fdList holds a session's wait fds, oldest first: lookups, which want the newest, go from the end. The first has its
 // place in the list itself, since a session uses one engine as a rule, and then needs no allocation.
 type fdList struct {
-	first      record
-	more       []record
-	n          int32
-	numAdded   int32 // records marked added and not deleted
-	numDeleted int32 // records marked deleted
+	first  record
+	more   []record
+	n      int32
+	marked int32 // records marked added or deleted
 }
 
 func (l *fdList) at(i int32) *record {
@@ -36,7 +35,7 @@ func (l *fdList) add(key any, fd FD, data any, cleanup CleanupFunc) {
 	r.key, r.data, r.cleanup, r.fd = key, data, cleanup, fd
 	r.added, r.deleted, r.closing = true, false, false
 	l.n++
-	l.numAdded++
+	l.marked++
 }
 
 // extend returns a zero record at the end of more. Those between length and capacity are zero: pop sees to it.
@@ -67,15 +66,15 @@ func (l *fdList) clear(key any) bool {
 	if r == nil {
 		return false
 	}
-	if r.added {
-		l.numAdded--
-		if !r.closing {
-			l.remove(i)
-			return true
-		}
+	if r.added && !r.closing {
+		l.marked--
+		l.remove(i)
+		return true
+	}
+	if !r.added {
+		l.marked++
 	}
 	r.deleted = true
-	l.numDeleted++
 	return true
 }
 
@@ -99,7 +98,7 @@ func (l *fdList) pop() {
 // reset forgets what was added and drops what was deleted: a paused job is being resumed, so the application has had
 // its chance to look.
 func (l *fdList) reset() {
-	if l.numAdded|l.numDeleted != 0 {
+	if l.marked != 0 {
 		l.resetMarks()
 	}
 }
@@ -120,7 +119,7 @@ func (l *fdList) resetMarks() {
 	for l.n > kept {
 		l.pop()
 	}
-	l.numAdded, l.numDeleted = 0, 0
+	l.marked = 0
 }
 
 func (l *fdList) all(dst []FD) []FD {
@@ -133,7 +132,7 @@ func (l *fdList) all(dst []FD) []FD {
 }
 
 func (l *fdList) changed(add, del []FD) (added, deleted []FD) {
-	if l.numAdded|l.numDeleted == 0 {
+	if l.marked == 0 {
 		return add, del
 	}
 	for i := l.n - 1; i >= 0; i-- {
