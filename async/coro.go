@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"asynccrypto/internal/gid"
+	"asynccrypto/internal/list"
 )
 
 // coro is a pooled coroutine: a goroutine that is switched to directly, without the scheduler, by iter.Pull. It runs
@@ -28,17 +29,17 @@ type coro struct {
 	stop  func()                  // ends the coroutine when it is idle
 	g     atomic.Uintptr          // its goroutine, see package gid; other goroutines read it too, to be refused
 
-	fn      Func // nil once the job has ended: how next's caller tells a pause from the end
-	w       *WaitCtx
-	err     error
-	fault   *PanicError
-	blocked int32 // BlockPause calls outstanding
-	told    bool  // Pause has returned ErrCanceled
-	exiting bool  // Goexit is unwinding the coroutine, which can't be used again
-	linked  bool  // on w.jobs
+	fn       Func // nil once the job has ended: how next's caller tells a pause from the end
+	w        *WaitCtx
+	err      error
+	fault    *PanicError
+	blocked  int32 // BlockPause calls outstanding
+	notified bool  // Pause has returned ErrCanceled
+	exiting  bool  // Goexit is unwinding the coroutine, which can't be used again
+	linked   bool  // on w.jobs
 
-	prevOnW, nextOnW *coro
-	started          atomic.Uint64 // order of the first pauses in the pool
+	node    list.Node[*coro] // on w.jobs
+	started atomic.Uint64    // order of the first pauses in the pool
 
 	pool  *pool
 	index uint32        // one more than its place in pool.all
@@ -143,7 +144,7 @@ func (c *coro) finish(gen uint64) (Outcome, error) {
 	if c.fault != nil {
 		out, err = Failed, c.faultError()
 	}
-	c.w, c.blocked, c.told = nil, 0, false
+	c.w, c.blocked, c.notified = nil, 0, false
 	p := c.pool
 	c.word.Store(gen + generation)
 	p.push(c)
@@ -160,7 +161,7 @@ func (c *coro) faultError() error {
 	if c.exiting {
 		c.discard()
 	}
-	if c.told && fault.Value == error(ErrGoexit) {
+	if c.notified && fault.Value == error(ErrGoexit) {
 		return ErrCanceled // it was Pause that unwound the job
 	}
 	return fault
@@ -177,33 +178,20 @@ func (c *coro) discard() {
 	c.g.Store(0)
 }
 
-// link puts a job that is about to pause for the first time where Close finds it.
+// link puts a job that is about to pause for the first time on the list of its session, where Close
+// finds it.
 func (c *coro) link() {
 	c.linked = true
 	c.started.Store(c.pool.started.Add(1))
-	if c.w == nil {
-		return
+	if c.w != nil {
+		c.w.jobs.PushFront(&c.node)
 	}
-	c.prevOnW, c.nextOnW = nil, c.w.jobs
-	if c.nextOnW != nil {
-		c.nextOnW.prevOnW = c
-	}
-	c.w.jobs = c
 }
 
 // unlink undoes link; the job may still run.
 func (c *coro) unlink() {
 	c.linked = false
-	if c.w == nil {
-		return
+	if c.w != nil {
+		c.w.jobs.Remove(&c.node)
 	}
-	if c.nextOnW != nil {
-		c.nextOnW.prevOnW = c.prevOnW
-	}
-	if c.prevOnW != nil {
-		c.prevOnW.nextOnW = c.nextOnW
-	} else {
-		c.w.jobs = c.nextOnW
-	}
-	c.prevOnW, c.nextOnW = nil, nil
 }

@@ -87,10 +87,10 @@ func (j Job) pauseRarely() error {
 	case c.blocked != 0:
 		return nil
 	case word&flagCanceled != 0:
-		if c.told {
+		if c.notified {
 			runtime.Goexit()
 		}
-		c.told = true
+		c.notified = true
 		return ErrCanceled
 	}
 	// Kicked: what the wake was for happened before it, so whoever looks now finds it.

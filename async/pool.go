@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"asynccrypto/internal/gid"
+	"asynccrypto/internal/list"
 )
 
 // Pool is a bounded set of coroutines on which jobs run (what ASYNC_init_thread makes for a thread, as a value). Any
@@ -44,7 +45,7 @@ type pool struct {
 	bubbled bool // it is used in a testing/synctest bubble
 
 	mu      sync.Mutex // held to grow, to close and to change the waiters
-	waiters waiterList
+	waiters list.List[*waiter]
 }
 
 const (
@@ -127,6 +128,7 @@ func (p *pool) grow() *coro {
 	for range max(1, p.init-old) {
 		c := &coro{pool: p, index: uint32(len(all) + 1)}
 		c.word.Store(generation)
+		c.node.Value = c
 		all = append(all, c)
 	}
 	p.all.Store(&all) // who holds the old slice reads its old length only
@@ -189,8 +191,8 @@ func (p *pool) freed() {
 				c.stop()
 			}
 		}
-		p.tellAll()
+		p.notifyAll()
 		return
 	}
-	p.tellNext()
+	p.notifyNext()
 }

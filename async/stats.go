@@ -26,7 +26,7 @@ func (pool *Pool) Stats() PoolStats {
 func (p *pool) stats() PoolStats {
 	s := PoolStats{Limit: p.max}
 	p.mu.Lock()
-	s.Waiting = p.waiters.n
+	s.Waiting = p.waiters.Len()
 	p.mu.Unlock()
 	idle := p.countIdle()
 	all := *p.all.Load()

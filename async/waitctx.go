@@ -1,6 +1,10 @@
 package async
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"asynccrypto/internal/list"
+)
 
 // noCopy makes go vet report copies.
 type noCopy struct{}
@@ -24,7 +28,7 @@ type CleanupFunc func(w *WaitCtx, key any, fd FD, data any)
 type WaitCtx struct {
 	_        noCopy
 	callback atomic.Pointer[callback]
-	jobs     *coro // the paused jobs on this session, newest first, for Close to cancel
+	jobs     list.List[*coro] // the paused jobs on this session, newest first, for Close to cancel
 	fds      fdList
 	status   Status
 	closing  bool
@@ -109,7 +113,7 @@ func (w *WaitCtx) Status() Status { return w.status }
 // Called again, also from a cleanup, it does nothing. The error is always nil; it is there for io.Closer.
 func (w *WaitCtx) Close() error {
 	w.unsetCallback()
-	if w.jobs == nil && w.fds.n == 0 {
+	if w.jobs.Len() == 0 && w.fds.n == 0 {
 		w.status = StatusUnsupported
 		return nil
 	}
@@ -122,9 +126,10 @@ func (w *WaitCtx) closeUsed() {
 		return
 	}
 	w.closing = true
-	defer func() { w.closing = false }() // also when a cleanup panics: the next Close goes on after it
-	for w.jobs != nil || w.fds.n > 0 {   // a cleanup may have started a job, and that have paused
-		for c := w.jobs; c != nil; c = w.jobs {
+	defer func() { w.closing = false }()  // also when a cleanup panics: the next Close goes on after it
+	for w.jobs.Len() > 0 || w.fds.n > 0 { // a cleanup may have started a job, and that have paused
+		for n := w.jobs.Front(); n != nil; n = w.jobs.Front() {
+			c := n.Value
 			c.unlink() // a job that is running stays off the list
 			Job{c, c.word.Load() &^ flagBits}.cancelPaused()
 		}
