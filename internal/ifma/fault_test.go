@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-var faults = flag.Int("faults", 200, "faults to put into signatures of 2048 bits, and a tenth as many into longer ones")
+var faults = flag.Int("faults", rounds(200),
+	"faults to put into signatures of 2048 bits, and a tenth as many into longer ones")
 
 // TestFaults flips one bit of a computation at a time, in every kind of place, and demands that the lane it is in gives
 // nothing while its neighbours give what they would have given.
@@ -151,7 +152,7 @@ func TestWrongKeys(t *testing.T) {
 		w := workspace(t, 256)
 		r := rand.New(rand.NewPCG(3, 3))
 		digest := sha256.Sum256(nil)
-		for range 8 {
+		for range rounds(8) {
 			var keys [MaxBatch]*Key
 			var in, out [MaxBatch][]byte
 			for l := range 3 {
