@@ -7,7 +7,7 @@ const tableSize = 1 << windowBits
 type exponentiation struct {
 	base  []vec           // d words, in Montgomery form when run begins
 	acc   []vec           // d words: the result
-	table []vec           // digit i of power j at tableSize*i+j
+	table []vec           // digit i of power j is at tableSize*i+j
 	idx   []vec           // one word: the window of each lane
 	exp   [lanes][]byte   // windows, the most significant first
 	hook  func(step, int) // see Workspace
@@ -45,10 +45,11 @@ func (x *exponentiation) setEntry(j int, v []vec) {
 	}
 }
 
-// window squares five times and multiplies by the power that window i of each exponent asks for.
+// window squares five times and multiplies by the power that window i of each exponent selects.
 //
-// It is a function of its own, and has a frame, because the check in its prologue is where the scheduler can stop this
-// goroutine: the kernels can't be preempted, and in one long loop over them nothing else would be.
+// It is a function of its own, with a frame, because the check in its prologue is where the
+// scheduler can stop this goroutine. The kernels cannot be preempted, and neither could one long
+// loop over them.
 //
 //go:noinline
 func (x *exponentiation) window(f *field, i int) {

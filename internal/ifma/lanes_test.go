@@ -99,7 +99,7 @@ func TestMontgomeryWide(t *testing.T) {
 	})
 }
 
-// TestRecombine has residues at their limits, and primes in either order.
+// TestRecombine takes residues at their limits, and primes in either order.
 func TestRecombine(t *testing.T) {
 	everyImpl(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(12, 12))
@@ -138,7 +138,7 @@ func TestVerifierPower(t *testing.T) {
 		r := rand.New(rand.NewPCG(13, 13))
 		for _, width := range widths[2:] {
 			for round := range 6 {
-				if allowTwin && !inCI && round > 1 {
+				if allowReference && !inCI && round > 1 {
 					break // slow
 				}
 				f, n := testField(t, width, r)

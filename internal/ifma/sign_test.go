@@ -64,16 +64,16 @@ func padded(size int, digest []byte) []byte {
 	return em
 }
 
-// everyImpl runs a test on the kernels, where they can run, and on their twins.
+// everyImpl runs a test on the kernels, where they can run, and on the reference implementation.
 func everyImpl(t *testing.T, f func(t *testing.T)) {
 	if support() == "" {
 		t.Run("asm", f)
 	} else {
 		t.Log("no kernels:", support())
 	}
-	t.Run("twin", func(t *testing.T) {
-		allowTwin = true
-		defer func() { allowTwin = false }()
+	t.Run("reference", func(t *testing.T) {
+		allowReference = true
+		defer func() { allowReference = false }()
 		f(t)
 	})
 }
@@ -88,7 +88,7 @@ func TestSignAsCryptoRSA(t *testing.T) {
 			}
 			for n := 1; n <= MaxBatch; n++ {
 				few := testing.Short() || !inCI
-				if allowTwin && (n%4 != 1 && (size != 256 || few) || size == 512 && few) {
+				if allowReference && (n%4 != 1 && (size != 256 || few) || size == 512 && few) {
 					continue // slow
 				}
 				t.Run(fmt.Sprintf("%d/%d", size*8, n), func(t *testing.T) {
