@@ -13,7 +13,8 @@ type exponentiation struct {
 	hook  func(step, int) // see Workspace
 }
 
-// run computes acc = base^exp, both in Montgomery form. one is the number 1 in all lanes, as d digits.
+// run computes acc = base^exp, both in Montgomery form. one is the number 1 in all lanes, as d
+// digits.
 func (x *exponentiation) run(f *field, one []vec) {
 	x.fill(f, one)
 	n := windows(f.bits())

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// inCI makes the tests repeat what they draw at random as often as it takes to meet everything. By default
-// they do a part of it, to be over within seconds.
+// inCI makes the tests repeat what they draw at random as often as it takes to meet everything. By
+// default they do a part of it, to be over within seconds.
 var inCI = os.Getenv("CI") == "true"
 
 // rounds returns how often to repeat something: full in CI, a fifth of it by default.
@@ -23,7 +23,8 @@ func rounds(full int) int {
 // widths are the widths of the moduli that have kernels.
 var widths = []int{1024, 1536, 2048, 3072, 4096}
 
-// testField makes a field with a modulus of the given width in each lane: the extremes and random ones.
+// testField makes a field with a modulus of the given width in each lane: the extremes and random
+// ones.
 func testField(t testing.TB, width int, r *rand.Rand) (*field, [lanes]*big.Int) {
 	t.Helper()
 	y := layoutFor(digitsFor(width))
@@ -150,7 +151,8 @@ func TestMulAndSquare(t *testing.T) {
 					a, b, dst, ref := newVecs(d), newVecs(d), newVecs(d), newVecs(d)
 					var an, bn [lanes]*big.Int
 					for l := range lanes {
-						// montgomeryWide makes up to 10n, and multiplies numbers of all digits by one below n.
+						// montgomeryWide makes up to 10n, and multiplies numbers of all digits by
+						// one below n.
 						lim := new(big.Int).Mul(n[l], most(width))
 						an[l], bn[l] = operand(r, n[l], lim), operand(r, n[l], lim)
 						if r.IntN(8) == 0 {

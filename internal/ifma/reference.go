@@ -84,8 +84,8 @@ func (y layout) reduceReference(t []uint64, mod []vec, l int) {
 	}
 }
 
-// selectReference copies entry idx[l] of a table of 32 numbers of d digits into each lane l of dst. Digit i of entry j is
-// at table[tableSize*i+j].
+// selectReference copies entry idx[l] of a table of 32 numbers of d digits into each lane l of dst.
+// Digit i of entry j is at table[tableSize*i+j].
 func selectReference(dst, table []vec, idx *vec) {
 	for i := range dst {
 		for l := range lanes {
@@ -94,7 +94,8 @@ func selectReference(dst, table []vec, idx *vec) {
 	}
 }
 
-// windowReference squares a five times and multiplies it by entry idx[l] of the table in each lane l.
+// windowReference squares a five times and multiplies it by entry idx[l] of the table in each lane
+// l.
 func windowReference(y layout, dst, a, mod, table []vec, idx *vec) {
 	entry := make([]vec, y.d)
 	selectReference(entry, table, idx)

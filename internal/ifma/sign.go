@@ -3,7 +3,8 @@ package ifma
 const (
 	// MaxBatch is the number of operations that a batch can hold.
 	MaxBatch = lanes
-	// MaxPacked is the number of operations up to which a batch costs half: their p and q halves share a pass.
+	// MaxPacked is the number of operations up to which a batch costs half: their p and q halves
+	// share a pass.
 	MaxPacked = lanes / 2
 )
 
@@ -109,7 +110,8 @@ func (w *Workspace) full(keys *[MaxBatch]*Key) {
 	w.residue(w.mq, &w.q)
 }
 
-// packed computes the residues of four operations in one pass: operation l modulo p in lane l, modulo q in lane l+4.
+// packed computes the residues of four operations in one pass: operation l modulo p in lane l,
+// modulo q in lane l+4.
 func (w *Workspace) packed(keys *[MaxBatch]*Key) {
 	for l := range MaxPacked {
 		k := w.key(keys, l)

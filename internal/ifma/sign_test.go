@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// testKeys returns the keys of all tests, by their size in bytes. They are made once. Long ones take seconds,
-// so by default there are fewer of them.
+// testKeys returns the keys of all tests, by their size in bytes. They are made once. Long ones
+// take seconds, so by default there are fewer of them.
 var testKeys = sync.OnceValue(func() map[int][]*rsa.PrivateKey {
 	m := make(map[int][]*rsa.PrivateKey)
 	number := map[int]int{256: 4, 384: 2, 512: 1}

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// TestWorldStopsDuringBatch shows that the world can be stopped while a batch is computed, within a few
-// windows of the exponents. It counts windows, not microseconds: other programs make a wait longer, but not
-// the computation meanwhile. They can also hold up the goroutine that counts, so the quickest quarter of the
-// stops decides, and there are several tries. Without a stack check between the kernels that quarter is a
-// tenth of a batch or more, in every try.
+// TestWorldStopsDuringBatch shows that the world can be stopped while a batch is computed, within a
+// few windows of the exponents. It counts windows, not microseconds: other programs make a wait
+// longer, but not the computation meanwhile. They can also hold up the goroutine that counts, so
+// the quickest quarter of the stops decides, and there are several tries. Without a stack check
+// between the kernels that quarter is a tenth of a batch or more, in every try.
 func TestWorldStopsDuringBatch(t *testing.T) {
 	if ok, why := Supported(); !ok {
 		t.Skip(why)

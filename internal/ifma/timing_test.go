@@ -20,15 +20,15 @@ var (
 		"measurements of a kernel for the timing tests; Sign and NewKey get a twentieth and a fiftieth")
 )
 
-// tLimit is the limit of dudect (Reparaz, Balasch, Verbauwhede 2017). Above it the two classes of inputs
-// take different times, beyond reasonable doubt.
+// tLimit is the limit of dudect (Reparaz, Balasch, Verbauwhede 2017). Above it the two classes of
+// inputs take different times, beyond reasonable doubt.
 const tLimit = 4.5
 
 // timingOutEnv names the file to which each measurement is appended as a line of JSON.
 const timingOutEnv = "ASYNCCRYPTO_TIMING_OUT"
 
-// needTiming skips a test that judges durations unless the flag asks for it. With -short such a test
-// measures, but only TestTimingFindsLeaks can fail.
+// needTiming skips a test that judges durations unless the flag asks for it. With -short such a
+// test measures, but only TestTimingFindsLeaks can fail.
 func needTiming(t *testing.T) {
 	t.Helper()
 	if !*timing {
@@ -39,8 +39,8 @@ func needTiming(t *testing.T) {
 	}
 }
 
-// subject is code whose time is compared between two classes of inputs. set prepares an input of the
-// fixed class or a random one; its time is not measured.
+// subject is code whose time is compared between two classes of inputs. set prepares an input of
+// the fixed class or a random one; its time is not measured.
 type subject struct {
 	name string
 	set  func(fixed bool)
@@ -58,8 +58,8 @@ type measurement struct {
 	difference float64 // of the classes' times, as a fraction of the time
 }
 
-// measure measures s, n times in each try, until done accepts the result or there were most tries. It
-// reports whether done accepted one.
+// measure measures s, n times in each try, until done accepts the result or there were most tries.
+// It reports whether done accepted one.
 func measure(t *testing.T, s subject, leaky bool, n, most int, done func(measurement) bool) bool {
 	t.Helper()
 	m := measurement{Name: s.name, Samples: n, Leaky: leaky}
@@ -95,9 +95,9 @@ func (m measurement) save(t *testing.T) {
 	}
 }
 
-// welch measures run n times, each time after set was told at random which class of input to prepare. It
-// returns Welch's t, and the difference of the classes as a fraction of the mean. The slowest tenth is left
-// out, for both classes alike: other programs and the system cause it.
+// welch measures run n times, each time after set was told at random which class of input to
+// prepare. It returns Welch's t, and the difference of the classes as a fraction of the mean. The
+// slowest tenth is left out, for both classes alike: other programs and the system cause it.
 func welch(n int, set func(fixed bool), run func()) (t, relative float64) {
 	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
 	times, fixed := make([]float64, n), make([]bool, n)
@@ -128,8 +128,8 @@ func welch(n int, set func(fixed bool), run func()) (t, relative float64) {
 	return (mean[0] - mean[1]) / math.Sqrt(v), (mean[0] - mean[1]) / mean[0]
 }
 
-// constant fails the test if three tries in a row see a difference. One in a hundred thousand would by
-// chance. A busy machine shows a difference more often, but a leak shows one each time.
+// constant fails the test if three tries in a row see a difference. One in a hundred thousand would
+// by chance. A busy machine shows a difference more often, but a leak shows one each time.
 func constant(t *testing.T, s subject, n int) {
 	t.Helper()
 	tries := 3
@@ -177,9 +177,9 @@ func newTimedWindow(t *testing.T, width int) *timedWindow {
 	return w
 }
 
-// set prepares an input. The classes must differ in nothing but values, so each input is made of a random
-// one and the fixed one by the same instructions, in the same memory. (With a pool of inputs for each
-// class, the position of an input in the cache showed.)
+// set prepares an input. The classes must differ in nothing but values, so each input is made of a
+// random one and the fixed one by the same instructions, in the same memory. (With a pool of inputs
+// for each class, the position of an input in the cache showed.)
 func (w *timedWindow) set(fixed bool) {
 	m := classMask(fixed)
 	for i := range w.acc {
@@ -215,8 +215,9 @@ func TestTiming(t *testing.T) {
 	}
 }
 
-// TestTimingFindsLeaks measures a window that leaks on purpose: it shows that the other tests of time would
-// see a leak. Other programs on the machine may hide the leak once, so there are several tries.
+// TestTimingFindsLeaks measures a window that leaks on purpose: it shows that the other tests of
+// time would see a leak. Other programs on the machine may hide the leak once, so there are several
+// tries.
 func TestTimingFindsLeaks(t *testing.T) {
 	needTiming(t)
 	const tries = 20
@@ -230,9 +231,10 @@ func TestTimingFindsLeaks(t *testing.T) {
 	}
 }
 
-// TestTimingZeroBase has the base 0 in all lanes. The instructions are the same, but a multiplier that sees
-// nothing but zeros draws less current, which shows: a thousandth of the time was seen on a Zen 5. A padded
-// message is 0 modulo a prime of the key only for somebody who has that prime. The effect must stay small.
+// TestTimingZeroBase has the base 0 in all lanes. The instructions are the same, but a multiplier
+// that sees nothing but zeros draws less current, which shows: a thousandth of the time was seen on
+// a Zen 5. A padded message is 0 modulo a prime of the key only for somebody who has that prime.
+// The effect must stay small.
 func TestTimingZeroBase(t *testing.T) {
 	needTiming(t)
 	if testing.Short() {
@@ -256,7 +258,8 @@ func TestTimingZeroBase(t *testing.T) {
 	}
 }
 
-// TestTimingSign compares one key and message with different ones, from the padded message to the result.
+// TestTimingSign compares one key and message with different ones, from the padded message to the
+// result.
 func TestTimingSign(t *testing.T) {
 	needTiming(t)
 	r := rand.New(rand.NewPCG(7, 7))
@@ -325,9 +328,9 @@ func TestTimingNewKey(t *testing.T) {
 	constant(t, subject{"ifma/NewKey/2048", set, newKey}, *measurements/50)
 }
 
-// TestTimingOfCalls shows that no call of a kernel takes long: nothing can stop a goroutine inside the
-// assembly. The best of many calls is the kernel's own time. The limit leaves room for a slower machine,
-// and none for a loop of windows.
+// TestTimingOfCalls shows that no call of a kernel takes long: nothing can stop a goroutine inside
+// the assembly. The best of many calls is the kernel's own time. The limit leaves room for a slower
+// machine, and none for a loop of windows.
 func TestTimingOfCalls(t *testing.T) {
 	needTiming(t)
 	const limit = 20 * time.Microsecond

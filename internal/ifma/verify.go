@@ -2,7 +2,8 @@ package ifma
 
 import "math/bits"
 
-// verifier raises signatures to the public exponents. Exponents are public, so the code branches on them.
+// verifier raises signatures to the public exponents. Exponents are public, so the code branches on
+// them.
 type verifier struct {
 	acc, sm, tmp []vec // full width
 }

@@ -63,7 +63,8 @@ func squareHalf(s *columns, a words) {
 	sqrBlock(s, 2*block, a.from(block))
 }
 
-// square puts the squares of the halves and of their difference into the columns t and e, and the difference into x.
+// square puts the squares of the halves and of their difference into the columns t and e, and the
+// difference into x.
 func (p *four) square(a Register, l *lookup) {
 	p.isSquare = true
 	LEAQ(p.t.at(0), ptrT)
@@ -99,7 +100,8 @@ func (p *four) square(a Register, l *lookup) {
 	p.t.fill(0, 4*half)
 }
 
-// product puts the products of the halves and of their differences into the columns t and e, and the differences into x and y.
+// product puts the products of the halves and of their differences into the columns t and e, and
+// the differences into x and y.
 func (p *four) product(a Register, b func(Register)) {
 	// The differences.
 	carryX, carryY, mask := sideRegs[1], win[0], sideRegs[2]

@@ -15,7 +15,8 @@ const tableSize = 32
 // mapped yet such loads were measured to take a hundred times as long.) The masks, one word for
 // each entry, are made once for all digits.
 
-// oneHot sets lane l of word j at masks to all ones if lane l of the word at idx is j, and to zero otherwise.
+// oneHot sets lane l of word j at masks to all ones if lane l of the word at idx is j, and to zero
+// otherwise.
 func oneHot(masks words, idx Register) {
 	load(Mem{Base: idx}, Z0)
 	zero(Z1)
