@@ -16,7 +16,8 @@ import (
 // childEnv names the one of children that this process is to run instead of the tests.
 const childEnv = "ASYNC_TEST_CHILD"
 
-// children run in processes of their own: what may end the process, and what only a fresh one can measure.
+// children run in processes of their own: what may end the process, and what only a fresh one can
+// measure.
 var children = map[string]func() error{
 	"locked":      lockedChild,
 	"locked drop": lockedDropChild,
@@ -76,7 +77,8 @@ func startPaused(tb testing.TB, p *async.Pool, w *async.WaitCtx, fn async.Func) 
 	return j
 }
 
-// want checks what Start, without the handle, or Resume returned. The error must be the same, or be found in it.
+// want checks what Start, without the handle, or Resume returned. The error must be the same, or be
+// found in it.
 func want(tb testing.TB, out async.Outcome, err error, wantOut async.Outcome, wantErr error) {
 	tb.Helper()
 	if out != wantOut || (wantErr == nil) != (err == nil) || !errors.Is(err, wantErr) {
@@ -112,8 +114,8 @@ func wantChanged(tb testing.TB, w *async.WaitCtx, added, deleted []async.FD) {
 // fds spares the tests a type name.
 func fds(list ...async.FD) []async.FD { return list }
 
-// wantGoroutines waits until there are no more than n goroutines. Those that end do so on their own time, hence the
-// wait; one that is left behind fails the test.
+// wantGoroutines waits until there are no more than n goroutines. Those that end do so on their own
+// time, hence the wait; one that is left behind fails the test.
 func wantGoroutines(tb testing.TB, n int) {
 	tb.Helper()
 	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > n; runtime.Gosched() {

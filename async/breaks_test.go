@@ -9,10 +9,12 @@ import (
 	"asynccrypto/async"
 )
 
-// What crashes, leaks or is undefined with OpenSSL, one test for each case, which is quoted. The cases that only an
-// engine can have (EAGAIN, late wakes, operations resumed too early) are tested in package engine.
+// What crashes, leaks or is undefined with OpenSSL, one test for each case, which is quoted. The
+// cases that only an engine can have (EAGAIN, late wakes, operations resumed too early) are tested
+// in package engine.
 
-// "a cleanup that clears its own, just added key": double free. Here it works. (More of it in TestCleanupActs.)
+// "a cleanup that clears its own, just added key": double free. Here it works. (More of it in
+// TestCleanupActs.)
 func TestBreakCleanupClearsOwnKey(t *testing.T) {
 	var w async.WaitCtx
 	calls := 0
@@ -30,7 +32,8 @@ func TestBreakCleanupClearsOwnKey(t *testing.T) {
 	wantZero(t, &w)
 }
 
-// "nested start inside a job": ERR, or the wrong result, then a crash. Here jobs nest, and each result is its own.
+// "nested start inside a job": ERR, or the wrong result, then a crash. Here jobs nest, and each
+// result is its own.
 func TestBreakNestedStart(t *testing.T) {
 	const depth = 50
 	pool := newPool(t, depth)
@@ -161,7 +164,8 @@ func TestBreakPauseWithoutWaitCtx(t *testing.T) {
 	want(t, out, err, async.Finished, nil)
 }
 
-// "block_pause left unbalanced": the thread's next job can't pause. Here the count is the job's own.
+// "block_pause left unbalanced": the thread's next job can't pause. Here the count is the job's
+// own.
 func TestBreakBlockPauseUnbalanced(t *testing.T) {
 	pool := newPool(t, 1)
 	for _, fn := range []async.Func{
@@ -184,8 +188,8 @@ func TestBreakBlockPauseUnbalanced(t *testing.T) {
 	}
 }
 
-// "freeing the connection while its job is paused": the job and its place in the pool leak. Here the job is cancelled
-// and unwound, and its place returned.
+// "freeing the connection while its job is paused": the job and its place in the pool leak. Here
+// the job is cancelled and unwound, and its place returned.
 func TestBreakCloseWhilePaused(t *testing.T) {
 	pool := newPool(t, 1)
 	var w async.WaitCtx
@@ -252,7 +256,8 @@ func TestBreakStackOverflow(t *testing.T) {
 	want(t, out, err, async.Finished, nil)
 }
 
-// "callback set after the first operation": no effect. Here it takes effect, also between submission and completion.
+// "callback set after the first operation": no effect. Here it takes effect, also between
+// submission and completion.
 func TestBreakCallbackSetLater(t *testing.T) {
 	var w async.WaitCtx
 	complete := make(chan bool)
@@ -316,8 +321,8 @@ func TestBreakPauseFromAnotherGoroutine(t *testing.T) {
 	want(t, out, err, async.Finished, nil)
 }
 
-// "the pool is at its limit": nobody ever says when to try again. Here the first asked is the first told. (More of it
-// in notify_test.go.)
+// "the pool is at its limit": nobody ever says when to try again. Here the first asked is the first
+// told. (More of it in notify_test.go.)
 func TestBreakPoolAtItsLimit(t *testing.T) {
 	pool := newPool(t, 1)
 	j := startPaused(t, pool, nil, pauseForever)

@@ -12,7 +12,8 @@ import (
 	"asynccrypto/async"
 )
 
-// stubborn is a job that does what it can to go on: it ignores every error and recovers whatever can be recovered.
+// stubborn is a job that does what it can to go on: it ignores every error and recovers whatever
+// can be recovered.
 func stubborn(log *[]string) async.Func {
 	return func(j async.Job) error {
 		defer func() { *log = append(*log, fmt.Sprint("outer ", recover())) }()
@@ -78,7 +79,8 @@ func TestCancelUnwinds(t *testing.T) {
 	})
 }
 
-// A running job is told at its next Pause, whoever cancels it, and the error is that of the Start or Resume.
+// A running job is told at its next Pause, whoever cancels it, and the error is that of the Start
+// or Resume.
 func TestCancelRunning(t *testing.T) {
 	pool := newPool(t, 2)
 	var log []string
@@ -143,7 +145,8 @@ func TestCancelEndsWithTheJob(t *testing.T) {
 	}
 }
 
-// While pausing is blocked the job is not told, for what is blocked must not be interrupted; afterwards it is.
+// While pausing is blocked the job is not told, for what is blocked must not be interrupted;
+// afterwards it is.
 func TestCancelWhileBlocked(t *testing.T) {
 	pool := newPool(t, 1)
 	_, out, err := pool.Start(nil, func(j async.Job) error {
@@ -204,7 +207,8 @@ func TestCancelInDeferredFunctions(t *testing.T) {
 	}
 }
 
-// Close ends the jobs paused on the session, the newest first, and no others; a running one is the caller's own.
+// Close ends the jobs paused on the session, the newest first, and no others; a running one is the
+// caller's own.
 func TestWaitCtxCloseCancels(t *testing.T) {
 	pool := newPool(t, 0)
 	var w, other async.WaitCtx

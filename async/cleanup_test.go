@@ -76,7 +76,8 @@ func wantZero(t *testing.T, w *async.WaitCtx) {
 	wantFDs(t, "cleaned up", log.fds, 1)
 }
 
-// What a cleanup may do to the session it is called for. The records are 1 (oldest), 2, whose cleanup acts, and 3.
+// What a cleanup may do to the session it is called for. The records are 1 (oldest), 2, whose
+// cleanup acts, and 3.
 func TestCleanupActs(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -147,7 +148,8 @@ func TestCleanupActs(t *testing.T) {
 	}
 }
 
-// A job that a cleanup starts, and that pauses, is one more job paused on the session: Close ends it too.
+// A job that a cleanup starts, and that pauses, is one more job paused on the session: Close ends
+// it too.
 func TestCleanupStartsAJobThatPauses(t *testing.T) {
 	pool := newPool(t, 1)
 	var w async.WaitCtx
@@ -172,7 +174,8 @@ func TestCleanupStartsAJobThatPauses(t *testing.T) {
 	wantZero(t, &w)
 }
 
-// A cleanup that panics, or ends its goroutine as a test's FailNow does, is not called again; the next Close goes on.
+// A cleanup that panics, or ends its goroutine as a test's FailNow does, is not called again; the
+// next Close goes on.
 func TestCleanupPanics(t *testing.T) {
 	var w async.WaitCtx
 	var log cleanupLog

@@ -39,8 +39,8 @@ func Example_polling() {
 	// FINISH <nil>
 }
 
-// The callback way: an engine calls what the application has set when the operation completes. The callback does not
-// resume the job itself, it tells the loop that does.
+// The callback way: an engine calls what the application has set when the operation completes. The
+// callback does not resume the job itself, it tells the loop that does.
 func ExampleWaitCtx_SetCallback() {
 	pool, err := async.NewPool(10, 0)
 	if err != nil {
@@ -106,7 +106,7 @@ func ExamplePool_Notify() {
 	fmt.Println(outcome, err)
 	// Output:
 	// hello
-	// NO_JOBS async: pool is at its limit
+	// NO_JOBS async: pool is at its limit; Notify says when to try again
 	// hello
 	// PAUSE <nil>
 }

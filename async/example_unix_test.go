@@ -15,8 +15,8 @@ import (
 // doubler is an engine. Its address is the key of its wait fds.
 var doubler = new(struct{ name string })
 
-// double is what an engine does: it computes elsewhere, and makes the session's wait fd readable when it is done. The fd
-// is a pipe, made once for a session and closed with it.
+// double is what an engine does: it computes elsewhere, and makes the session's wait fd readable
+// when it is done. The fd is a pipe, made once for a session and closed with it.
 func double(j async.Job, n int) (int, error) {
 	w := j.WaitCtx()
 	if _, _, ok := w.FD(doubler); !ok {

@@ -53,8 +53,8 @@ var faults = []struct {
 
 var noNumbers []int
 
-// A function that does not return is an error of the Start or Resume under which that happens, and of nobody else:
-// the pool goes on, the place is free, the goroutine goes away with the pool.
+// A function that does not return is an error of the Start or Resume under which that happens, and
+// of nobody else: the pool goes on, the place is free, the goroutine goes away with the pool.
 func TestFaults(t *testing.T) {
 	for _, f := range faults {
 		check := func(t *testing.T, out async.Outcome, err error) {

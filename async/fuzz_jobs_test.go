@@ -30,8 +30,8 @@ type modelJob struct {
 	wantErr error
 }
 
-// machine runs a sequence of operations, each in whatever job is running when its turn comes, beside a model of what
-// should happen.
+// machine runs a sequence of operations, each in whatever job is running when its turn comes,
+// beside a model of what should happen.
 type machine struct {
 	t       *testing.T
 	ops     []byte
@@ -60,7 +60,8 @@ func (m *machine) next() (op, arg byte, ok bool) {
 	return op, arg, true
 }
 
-// run is the body of job j, or what starts jobs if j is nil. When the input is at its end, all jobs return.
+// run is the body of job j, or what starts jobs if j is nil. When the input is at its end, all jobs
+// return.
 func (m *machine) run(j *modelJob) error {
 	for {
 		op, arg, ok := m.next()

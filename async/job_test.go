@@ -55,7 +55,8 @@ func TestPauseResume(t *testing.T) {
 
 func TestErrorsPassThrough(t *testing.T) {
 	pool := newPool(t, 1)
-	// Whatever the function returns is Finished's error, unchanged, also what looks like this package's own.
+	// Whatever the function returns is Finished's error, unchanged, also what looks like this
+	// package's own.
 	for _, e := range []error{nil, errors.New("mine"), fmt.Errorf("wrapped: %w", async.ErrStale), async.ErrNoJobs,
 		async.ErrCanceled, &async.PanicError{Value: "mine too"}} {
 		_, out, err := pool.Start(nil, func(async.Job) error { return e })

@@ -14,8 +14,8 @@ import (
 	"asynccrypto/async"
 )
 
-// The runtime ends the process when a coroutine is switched to under another thread-lock state than it was made in,
-// so these run in processes of their own.
+// The runtime ends the process when a coroutine is switched to under another thread-lock state than
+// it was made in, so these run in processes of their own.
 
 func TestPoolUnderLockOSThread(t *testing.T)     { runChild(t, "locked") }
 func TestPoolDropUnderLockOSThread(t *testing.T) { runChild(t, "locked drop") }
@@ -102,7 +102,8 @@ func lockedDropChild() error {
 	return nil
 }
 
-// collect runs the garbage collector until a cleanup that was ready before is certain to have run, and its goroutines.
+// collect runs the garbage collector until a cleanup that was ready before is certain to have run,
+// and its goroutines.
 func collect() {
 	for range 5 {
 		ran := make(chan struct{})
@@ -113,8 +114,9 @@ func collect() {
 	}
 }
 
-// bubbleDropChild drops a pool in a bubble, where the collector must leave it alone too: the bubble would miscount
-// its goroutines. What remains is a deadlock for synctest to report, as with any goroutine left behind.
+// bubbleDropChild drops a pool in a bubble, where the collector must leave it alone too: the bubble
+// would miscount its goroutines. What remains is a deadlock for synctest to report, as with any
+// goroutine left behind.
 func bubbleDropChild() error {
 	var ended atomic.Bool
 	test := func(t *testing.T) {
@@ -175,8 +177,8 @@ func TestPoolUsedInInit(t *testing.T) {
 	}
 }
 
-// In a bubble, time that jobs spend is the bubble's, a paused job does not keep the others from waiting for it, and a
-// coroutine that Close left behind would fail this test.
+// In a bubble, time that jobs spend is the bubble's, a paused job does not keep the others from
+// waiting for it, and a coroutine that Close left behind would fail this test.
 func TestBubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()

@@ -2,8 +2,8 @@ package async
 
 import "asynccrypto/internal/list"
 
-// waiter is one call of Notify. Its node is on the pool's list of waiters until fn is called or stop
-// takes it off. The pool's mutex guards it.
+// waiter is one call of Notify. Its node is on the pool's list of waiters until fn is called or
+// stop takes it off. The pool's mutex guards it.
 type waiter struct {
 	node    list.Node[*waiter]
 	fn      func(arg any)
@@ -11,16 +11,17 @@ type waiter struct {
 	stopped bool // stop has been called
 }
 
-// Notify queues fn for a place in the pool, after a Start that returned NoJobs. The pool calls fn once,
-// with arg, when a place is free: at once, on the caller's goroutine, if a place came free since that
-// Start, and otherwise on the goroutine that frees one. Waiters are notified first in, first out. Close
-// notifies all of them. fn must not block: let it tell another goroutine to call Start again. The place
-// is not reserved. If that Start comes too late it returns NoJobs again, so call Notify again.
+// Notify queues fn for a place in the pool, after a Start that returned NoJobs. The pool calls fn
+// once, with arg, when a place is free: at once, on the caller's goroutine, if a place came free
+// since that Start, and otherwise on the goroutine that frees one. Waiters are notified first in,
+// first out. Close notifies all of them. fn must not block: let it tell another goroutine to call
+// Start again. The place is not reserved. If that Start comes too late it returns NoJobs again, so
+// call Notify again.
 //
-// A nil fn asks for nothing. Call stop if you lose interest: it leaves the queue or, if fn was called
-// already and you are not going to call Start, passes the notification on to the next waiter. fn may
-// still be running when stop returns. OpenSSL has no counterpart: there an application at the limit has
-// to guess when to try again.
+// A nil fn asks for nothing. Call stop if you lose interest: it leaves the queue or, if fn was
+// called already and you are not going to call Start, passes the notification on to the next
+// waiter. fn may still be running when stop returns. OpenSSL has no counterpart: there an
+// application at the limit has to guess when to try again.
 func (pool *Pool) Notify(fn func(arg any), arg any) (stop func()) {
 	p := pool.p
 	if fn == nil {
@@ -34,7 +35,8 @@ func (pool *Pool) Notify(fn func(arg any), arg any) (stop func()) {
 	n.node.Value = n
 	p.mu.Lock()
 	p.waiters.PushBack(&n.node)
-	// The flag is set before the look for a place: a goroutine that frees one after the look sees the flag.
+	// The flag is set before the look for a place: a goroutine that frees one after the look sees
+	// the flag.
 	p.flags.Or(poolWaited)
 	p.mu.Unlock()
 	if p.flags.Load()&poolClosed != 0 {

@@ -144,8 +144,8 @@ func TestCloseTellsAll(t *testing.T) {
 	l.want(t, 0, 1, 2, 3)
 }
 
-// Many more goroutines than places, each of which waits to be told whenever it is refused. One lost wake, and the
-// bubble has nobody left who could go on: synctest reports a deadlock.
+// Many more goroutines than places, each of which waits to be told whenever it is refused. One lost
+// wake, and the bubble has nobody left who could go on: synctest reports a deadlock.
 func TestNoWakeIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const places, goroutines, jobs = 2, 10, 300

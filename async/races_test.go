@@ -10,7 +10,8 @@ import (
 	"asynccrypto/async"
 )
 
-// Of many that resume a paused job at once exactly one has it, and the others are told that they did not.
+// Of many that resume a paused job at once exactly one has it, and the others are told that they
+// did not.
 func TestOneOfManyResumesWins(t *testing.T) {
 	const goroutines, rounds = 4, 1000
 	pool := newPool(t, 1)
@@ -47,7 +48,8 @@ func TestOneOfManyResumesWins(t *testing.T) {
 		if won.Load() != 1 || lost.Load() != goroutines-1 {
 			t.Fatalf("%d won, %d lost", won.Load(), lost.Load())
 		}
-		// The losers' wakes made one stretch more, not one each; none if all came before the job had left its Pause.
+		// The losers' wakes made one stretch more, not one each; none if all came before the job
+		// had left its Pause.
 		if stretches != 1 && stretches != 2 {
 			t.Fatalf("%d stretches", stretches)
 		}
@@ -55,8 +57,8 @@ func TestOneOfManyResumesWins(t *testing.T) {
 	}
 }
 
-// A wake is not lost: whatever was done before a Resume that ended with ErrBusy, the job has looked for it by the time
-// all Resumes have returned.
+// A wake is not lost: whatever was done before a Resume that ended with ErrBusy, the job has looked
+// for it by the time all Resumes have returned.
 func TestBusyWakeIsNotLost(t *testing.T) {
 	const goroutines = 3
 	rounds := 20_000
@@ -94,8 +96,8 @@ func TestBusyWakeIsNotLost(t *testing.T) {
 	t.Log(busy.Load(), "resumes found the job busy")
 }
 
-// A wake that comes while the job runs makes its next pause return, once, and the application is not told of that
-// pause, so nothing is reset either.
+// A wake that comes while the job runs makes its next pause return, once, and the application is
+// not told of that pause, so nothing is reset either.
 func TestBusyWakeIsOnePause(t *testing.T) {
 	pool := newPool(t, 1)
 	var w async.WaitCtx
@@ -124,7 +126,8 @@ func TestBusyWakeIsOnePause(t *testing.T) {
 	want(t, out, err, async.Finished, nil)
 }
 
-// Whenever a Cancel comes, the job ends, once, before both the Cancel and whoever ran the job have returned.
+// Whenever a Cancel comes, the job ends, once, before both the Cancel and whoever ran the job have
+// returned.
 func TestCancelAtAnyMoment(t *testing.T) {
 	rounds := 5000
 	if testing.Short() {
@@ -224,9 +227,9 @@ func TestStartWhileClosing(t *testing.T) {
 	wantGoroutines(t, before)
 }
 
-// The stack of idle coroutines under the pattern that breaks one without a count: one goroutine has read the top and
-// what is below it, others take both and put back the first alone. More threads than processors make it likely that
-// one is interrupted just then.
+// The stack of idle coroutines under the pattern that breaks one without a count: one goroutine has
+// read the top and what is below it, others take both and put back the first alone. More threads
+// than processors make it likely that one is interrupted just then.
 func TestIdleStackABA(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
 	d := 300 * time.Millisecond
@@ -267,8 +270,8 @@ func TestIdleStackABA(t *testing.T) {
 	wg.Wait()
 }
 
-// A goroutine that outlives the job it was started by is refused, whatever the coroutine does then: also that the
-// refusal is no data race.
+// A goroutine that outlives the job it was started by is refused, whatever the coroutine does then:
+// also that the refusal is no data race.
 func TestForeignPauseWhileTheJobEnds(t *testing.T) {
 	pool := newPool(t, 1)
 	for round := range 1000 {

@@ -17,8 +17,8 @@ import (
 
 var soakFor = flag.Duration("soak", 0, "how long TestSoak runs, instead of a second")
 
-// TestSoak starts, pauses, resumes, cancels, panics and closes at random on several goroutines. After it, goroutines,
-// file descriptors and memory are what they were.
+// TestSoak starts, pauses, resumes, cancels, panics and closes at random on several goroutines.
+// After it, goroutines, file descriptors and memory are what they were.
 func TestSoak(t *testing.T) {
 	d := *soakFor
 	if d == 0 {
@@ -38,8 +38,9 @@ func TestSoak(t *testing.T) {
 	if n := openFiles(); n != files {
 		t.Errorf("%d open files, %d before", n, files)
 	}
-	// What many jobs leak is much. What else is there varies, for the runtime keeps the descriptors of all the goroutines
-	// that there ever were at once. What a cleanup of the collector's lets go is collected in a later round.
+	// What many jobs leak is much. What else is there varies, for the runtime keeps the descriptors
+	// of all the goroutines that there ever were at once. What a cleanup of the collector's lets go
+	// is collected in a later round.
 	const slack = 2 << 20
 	now := heapInUse()
 	for range 20 {
@@ -61,7 +62,8 @@ func heapInUse() uint64 {
 	return stats.HeapAlloc
 }
 
-// openFiles counts file descriptors where there is a directory of them; elsewhere it is always the same.
+// openFiles counts file descriptors where there is a directory of them; elsewhere it is always the
+// same.
 func openFiles() int {
 	dir, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -236,7 +238,8 @@ func (s *soaker) job(j async.Job, w *async.WaitCtx, pool *async.Pool, random *ra
 	return nil
 }
 
-// share starts a job that anybody may resume and cancel. It has no session: who holds the job would hold that too.
+// share starts a job that anybody may resume and cancel. It has no session: who holds the job would
+// hold that too.
 func (s *soaker) share(seed uint64) {
 	j, out, err := s.pool.Load().Start(nil, func(j async.Job) error {
 		s.begun.Add(1)

@@ -94,7 +94,8 @@ func TestEqualKeys(t *testing.T) {
 	}
 }
 
-// told returns a WaitCtx whose fds 1, 2 and 3 (under keys of the same name) the application has been told of.
+// told returns a WaitCtx whose fds 1, 2 and 3 (under keys of the same name) the application has
+// been told of.
 func told(t *testing.T) *async.WaitCtx {
 	t.Helper()
 	w := new(async.WaitCtx)
@@ -147,8 +148,8 @@ func TestClearInALaterStretch(t *testing.T) {
 	wantFDs(t, "all", w.AllFDs(nil), 3, 1)
 	wantChanged(t, w, nil, fds(2))
 
-	// Set again, the same fd is in both lists. Which of the two an application applies first decides whether it goes
-	// on watching the fd: deletions first.
+	// Set again, the same fd is in both lists. Which of the two an application applies first
+	// decides whether it goes on watching the fd: deletions first.
 	w.SetWaitFD(async.FD(2), 2, nil, nil)
 	wantFDs(t, "all", w.AllFDs(nil), 2, 3, 1)
 	wantChanged(t, w, fds(2), fds(2))
@@ -265,7 +266,8 @@ func TestCallback(t *testing.T) {
 	}
 }
 
-// A worker reads the callback while the holder of the session sets it: function and argument must belong together.
+// A worker reads the callback while the holder of the session sets it: function and argument must
+// belong together.
 func TestCallbackIsReadFromAnywhere(t *testing.T) {
 	var w async.WaitCtx
 	var wg sync.WaitGroup
