@@ -13,7 +13,8 @@ import (
 	"asynccrypto/reactor"
 )
 
-// unsupported is for systems without a loop, so that the examples show all the same what they would print.
+// unsupported is for systems without a loop, so that the examples show all the same what they would
+// print.
 func unsupported(err error, want string) bool {
 	if errors.Is(err, errors.ErrUnsupported) {
 		fmt.Print(want)

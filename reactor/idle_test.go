@@ -7,9 +7,9 @@ import (
 	"asynccrypto/async"
 )
 
-// What a wake costs does not depend on how many others are idle. The least of several rounds counts, those of the two
-// loops taken in turns, so that a busy machine does not matter; a loop that looked at each of 50,000 would take a hundred
-// times as long.
+// What a wake costs does not depend on how many others are idle. The least of several rounds
+// counts, those of the two loops taken in turns, so that a busy machine does not matter; a loop
+// that looked at each of 50,000 would take a hundred times as long.
 func TestIdleWaitContextsCostNothing(t *testing.T) {
 	const idle, wakes, rounds, most = 50_000, 2000, 15, 5
 	round := func(others int) func() time.Duration {

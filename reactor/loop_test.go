@@ -181,7 +181,8 @@ func TestNegativeLowBudget(t *testing.T) {
 	}
 }
 
-// The order of a turn, whatever the order in which things came, and what they start waits for the next.
+// The order of a turn, whatever the order in which things came, and what they start waits for the
+// next.
 func TestOrderOfATurn(t *testing.T) {
 	l := newLoop(t)
 	var got []string

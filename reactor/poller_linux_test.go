@@ -28,7 +28,8 @@ func newTestLoop(t *testing.T) *Loop {
 	return l
 }
 
-// Whoever brings something just before the loop says that it sleeps does not wake it; so it must not sleep.
+// Whoever brings something just before the loop says that it sleeps does not wake it; so it must
+// not sleep.
 func TestNoSleepWithSomethingToDo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -50,8 +51,8 @@ func TestNoSleepWithSomethingToDo(t *testing.T) {
 	}
 }
 
-// A waker may come so late that the loop has been awake for long, and sleeps again: that cuts one sleep short, not all
-// that follow.
+// A waker may come so late that the loop has been awake for long, and sleeps again: that cuts one
+// sleep short, not all that follow.
 func TestLateWakeCutsOneSleepShort(t *testing.T) {
 	l := newTestLoop(t)
 	park := func() error {

@@ -185,7 +185,8 @@ func TestSocketThatCantBe(t *testing.T) {
 	}
 }
 
-// Two sockets are ready in one turn; whichever comes first removes the other, whose event is then stale.
+// Two sockets are ready in one turn; whichever comes first removes the other, whose event is then
+// stale.
 func TestNoEventAfterRemove(t *testing.T) {
 	l := newLoop(t)
 	a, b := socketPair(t)
@@ -204,7 +205,8 @@ func TestNoEventAfterRemove(t *testing.T) {
 	}
 }
 
-// The same, but the fd is closed as well and its number is at once that of another socket: it gets its own events only.
+// The same, but the fd is closed as well and its number is at once that of another socket: it gets
+// its own events only.
 func TestStaleEventNeverReachesAReusedFD(t *testing.T) {
 	l := newLoop(t)
 	a, b := socketPair(t)
@@ -239,7 +241,8 @@ func TestStaleEventNeverReachesAReusedFD(t *testing.T) {
 	turns(t, l, 4)
 }
 
-// A socket whose fd was closed by its owner is removed late, when the number is another socket's: that stays watched.
+// A socket whose fd was closed by its owner is removed late, when the number is another socket's:
+// that stays watched.
 func TestLateRemoveSparesAReusedFD(t *testing.T) {
 	l := newLoop(t)
 	a, b := socketPair(t)
@@ -261,8 +264,8 @@ func TestLateRemoveSparesAReusedFD(t *testing.T) {
 	}
 }
 
-// Two sockets are ready in one turn, and the first to be told closes the loop, or panics. After Close the other is not told;
-// after the panic it is, by the next Run, though its edge has gone by.
+// Two sockets are ready in one turn, and the first to be told closes the loop, or panics. After
+// Close the other is not told; after the panic it is, by the next Run, though its edge has gone by.
 func TestCloseOrPanicAmongEvents(t *testing.T) {
 	for _, closes := range []bool{true, false} {
 		l := newLoop(t)

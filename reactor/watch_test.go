@@ -145,8 +145,8 @@ func TestManyWaitContexts(t *testing.T) {
 	}
 }
 
-// A wake is never lost: after each, ready runs, and sees what happened before it. Many goroutines wake few watches, at
-// moments when the loop falls asleep, sleeps, or is awake.
+// A wake is never lost: after each, ready runs, and sees what happened before it. Many goroutines
+// wake few watches, at moments when the loop falls asleep, sleeps, or is awake.
 func TestNoWakeIsLost(t *testing.T) {
 	l := newLoop(t)
 	const wakers, rounds = 4, 3000
@@ -188,8 +188,8 @@ func TestNoWakeIsLost(t *testing.T) {
 	}
 }
 
-// What happened before a Wake is seen by ready also when it found the watch queued already. The sleep is what lets it come
-// second, for it orders nothing: the race detector sees the Wake alone.
+// What happened before a Wake is seen by ready also when it found the watch queued already. The
+// sleep is what lets it come second, for it orders nothing: the race detector sees the Wake alone.
 func TestCoalescedWakesOrderMemory(t *testing.T) {
 	l := newLoop(t)
 	data, seen := 0, 0

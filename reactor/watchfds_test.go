@@ -217,8 +217,9 @@ func TestChangedWithABadFD(t *testing.T) {
 	turns(t, l, 2)
 }
 
-// An engine closes its fd with the session, before anybody removes the watch, and the number is another session's at once:
-// that one is woken, the other is not, and removing the old watch leaves it alone.
+// An engine closes its fd with the session, before anybody removes the watch, and the number is
+// another session's at once: that one is woken, the other is not, and removing the old watch leaves
+// it alone.
 func TestWaitFDClosedAndReused(t *testing.T) {
 	l := newLoop(t)
 	a, b := socketPair(t)
