@@ -231,12 +231,9 @@ func TestPoolDropped(t *testing.T) {
 			defer startPaused(t, pool, nil, func(j async.Job) error { return j.Pause() }).Resume()
 		}
 	}()
-	for end := time.Now().Add(10 * time.Second); unwound.Load() < jobs && time.Now().Before(end); {
+	for unwound.Load() < jobs {
 		runtime.GC()
 		runtime.Gosched()
 	}
-	if n := unwound.Load(); n != jobs {
-		t.Errorf("%d of %d paused jobs were unwound", n, jobs)
-	}
-	wantGoroutines(t, before)
+	wantGoroutines(before)
 }

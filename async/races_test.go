@@ -224,7 +224,7 @@ func TestStartWhileClosing(t *testing.T) {
 			t.Fatalf("%d jobs were started, %d ended", begun.Load(), ended.Load())
 		}
 	}
-	wantGoroutines(t, before)
+	wantGoroutines(before)
 }
 
 // The stack of idle coroutines under the pattern that breaks one without a count: one goroutine has

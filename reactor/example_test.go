@@ -123,14 +123,14 @@ func ExampleTimer_Reset() {
 	defer loop.Close()
 
 	events := 0
-	idle := loop.After(20*time.Millisecond, func() {
+	idle := loop.After(100*time.Millisecond, func() {
 		fmt.Println(events, "events, then idle")
 		loop.Close()
 	})
 	for i := range 3 {
 		loop.After(time.Duration(i)*time.Millisecond, func() {
 			events++
-			idle.Reset(20 * time.Millisecond)
+			idle.Reset(100 * time.Millisecond)
 		})
 	}
 	if err := loop.Run(context.Background()); err != nil {
