@@ -42,8 +42,8 @@ func BenchmarkPauseResume(b *testing.B) {
 	}
 }
 
-// BenchmarkStartFinish runs whole jobs, with a WaitCtx as C's have one, and without a
-// context.Context: a job that wants one allocates it (async.NewContext, 32 bytes).
+// BenchmarkStartFinish runs whole jobs, with a WaitCtx as in C, and without a context.Context: a
+// job that needs one allocates it (async.NewContext, 32 bytes).
 func BenchmarkStartFinish(b *testing.B) {
 	pool := newPool(b, 8)
 	var w async.WaitCtx
@@ -101,8 +101,8 @@ func BenchmarkWaitCtxNewClose(b *testing.B) {
 // heldCtx keeps the compiler from putting a context on the stack.
 var heldCtx *async.WaitCtx
 
-// What a context costs that is allocated anew for each session instead of being part of something
-// that is reused.
+// BenchmarkHeapWaitCtx measures a context that is allocated for each session, not part of
+// something that is reused.
 func BenchmarkHeapWaitCtx(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
@@ -111,7 +111,7 @@ func BenchmarkHeapWaitCtx(b *testing.B) {
 	}
 }
 
-// And one that a sync.Pool keeps.
+// BenchmarkPooledWaitCtx measures a context that a sync.Pool keeps.
 func BenchmarkPooledWaitCtx(b *testing.B) {
 	ctxs := sync.Pool{New: func() any { return async.NewWaitCtx() }}
 	b.ReportAllocs()
@@ -182,7 +182,7 @@ func memoryChild() error {
 	return pool.Close()
 }
 
-// rss is what the process has in memory, in bytes.
+// rss returns the resident memory of the process, in bytes.
 func rss() (int, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

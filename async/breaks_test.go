@@ -9,9 +9,9 @@ import (
 	"asynccrypto/async"
 )
 
-// What crashes, leaks or is undefined with OpenSSL, one test for each case, which is quoted. The
-// cases that only an engine can have (EAGAIN, late wakes, operations resumed too early) are tested
-// in package engine.
+// The tests in this file show cases that crash, leak or are undefined with OpenSSL, one test for
+// each. Each comment quotes its case. Cases that only an engine can have (EAGAIN, late wakes,
+// operations resumed too early) are tested in package engine.
 
 // "a cleanup that clears its own, just added key": double free. Here it works. (More of it in
 // TestCleanupActs.)
@@ -249,7 +249,7 @@ func TestBreakStackOverflow(t *testing.T) {
 		}
 		return nil
 	})
-	runtime.GC() // moves what is unused of a stack
+	runtime.GC() // moves stacks, which shrinks them
 	out, err := j.Resume()
 	want(t, out, err, async.Paused, nil)
 	out, err = j.Resume()
@@ -262,7 +262,7 @@ func TestBreakCallbackSetLater(t *testing.T) {
 	var w async.WaitCtx
 	complete := make(chan bool)
 	woken := make(chan any)
-	go func() { // what an engine's worker does
+	go func() { // as an engine's worker does
 		for range complete {
 			if fn, arg, ok := w.Callback(); ok {
 				fn(arg)
@@ -322,26 +322,26 @@ func TestBreakPauseFromAnotherGoroutine(t *testing.T) {
 }
 
 // "the pool is at its limit": nobody ever says when to try again. Here the first asked is the first
-// told. (More of it in notify_test.go.)
+// notified. (notify_test.go has more of it.)
 func TestBreakPoolAtItsLimit(t *testing.T) {
 	pool := newPool(t, 1)
 	j := startPaused(t, pool, nil, pauseForever)
-	var told []any
+	var notified []any
 	for i := range 3 {
 		_, out, err := pool.Start(nil, pauseForever)
 		want(t, out, err, async.NoJobs, async.ErrNoJobs)
 		pool.Notify(func(arg any) {
-			told = append(told, arg)
+			notified = append(notified, arg)
 			j = startPaused(t, pool, nil, pauseForever)
 		}, i)
 	}
 	for i := range 3 {
-		if len(told) != i {
-			t.Fatal("told too soon:", told)
+		if len(notified) != i {
+			t.Fatal("notified too soon:", notified)
 		}
 		j.Cancel()
-		if len(told) != i+1 || told[i] != i {
-			t.Fatal("told:", told)
+		if len(notified) != i+1 || notified[i] != i {
+			t.Fatal("notified:", notified)
 		}
 	}
 }

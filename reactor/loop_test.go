@@ -42,7 +42,7 @@ func TestRunAfterCloseIsNil(t *testing.T) {
 	}
 }
 
-// However close to the moment at which the loop falls asleep.
+// TestCloseEndsASleepingRun closes loops at moments close to that at which they fall asleep.
 func TestCloseEndsASleepingRun(t *testing.T) {
 	newLoop(t)
 	for i := range 10_000 {
@@ -83,7 +83,7 @@ func spin(n int) {
 
 var spun atomic.Int64
 
-// A loop without work sleeps, also after a wake, a timer, and what was too late to wake it.
+// A loop without work sleeps, also after a wake, a timer, and a wake that came too late.
 func TestTheLoopSleeps(t *testing.T) {
 	l := newLoop(t)
 	n := 0
@@ -112,7 +112,7 @@ func TestTheLoopSleeps(t *testing.T) {
 	}
 }
 
-// After a Close on the loop's goroutine no other function is called, of whatever kind.
+// After a Close on the loop's goroutine no other function of any kind is called.
 func TestCloseOnTheLoop(t *testing.T) {
 	l := newLoop(t)
 	late := func() { t.Error("called after Close") }
@@ -181,8 +181,8 @@ func TestNegativeLowBudget(t *testing.T) {
 	}
 }
 
-// The order of a turn, whatever the order in which things came, and what they start waits for the
-// next.
+// TestOrderOfATurn shows that the order in a turn does not depend on the order in which things
+// came, and that things started in a turn wait for the next.
 func TestOrderOfATurn(t *testing.T) {
 	l := newLoop(t)
 	var got []string
@@ -271,7 +271,7 @@ func TestNow(t *testing.T) {
 	})
 }
 
-// A panic is the caller's of Run. What comes after it runs when Run is called again.
+// A panic reaches the caller of Run. The functions after it run when Run is called again.
 func TestPanic(t *testing.T) {
 	l := newLoop(t)
 	var got []int
@@ -313,7 +313,8 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// Whether it ran or not, was closed while it ran or after, or dropped: a loop gives all back.
+// TestNothingLeaks shows that a loop releases everything, whether it ran or not, was closed while
+// it ran or after, or was dropped.
 func TestNothingLeaks(t *testing.T) {
 	newLoop(t).Close()
 	fds, goroutines := openFDs(), runtime.NumGoroutine()

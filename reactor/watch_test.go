@@ -146,8 +146,8 @@ func TestManyWaitContexts(t *testing.T) {
 	}
 }
 
-// A wake is never lost: after each, ready runs, and sees what happened before it. Many goroutines
-// wake few watches, at moments when the loop falls asleep, sleeps, or is awake.
+// A wake is never lost: after each, ready runs, and sees everything that happened before it. Many
+// goroutines wake few watches, at moments when the loop falls asleep, sleeps, or is awake.
 func TestNoWakeIsLost(t *testing.T) {
 	l := newLoop(t)
 	const wakers, rounds = 4, 3000
