@@ -6,12 +6,6 @@ import (
 	"asynccrypto/internal/list"
 )
 
-// noCopy makes go vet report copies.
-type noCopy struct{}
-
-func (*noCopy) Lock()   {}
-func (*noCopy) Unlock() {}
-
 // CleanupFunc lets an engine close its fd when the session ends. [WaitCtx.Close] calls it for each
 // record that was not cleared, the newest first. It may use w as it likes, and also clear its own
 // record.
@@ -151,3 +145,9 @@ func (w *WaitCtx) closeUsed() {
 	w.unsetCallback() // a job or a cleanup may have set one
 	w.status = StatusUnsupported
 }
+
+// noCopy makes go vet report copies.
+type noCopy struct{}
+
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}
