@@ -62,7 +62,7 @@ const (
 // until Close. Each costs about 3 KB.
 func NewPool(max, init int) (*Pool, error) {
 	if max < 0 || init < 0 || init > max || uint64(max) > idleIndex {
-		return nil, errors.New("async: NewPool(max, init) needs 0 <= init <= max; max 0 is no limit and needs init 0")
+		return nil, errors.New("async: NewPool(max, init) needs 0 <= init <= max < 1<<32; max 0 is no limit")
 	}
 	p := &pool{max: max, init: init}
 	p.all.Store(new([]*coro))

@@ -119,7 +119,7 @@ func (w *WaitCtx) Status() Status { return w.status }
 // cleanup, Close does nothing. The error is always nil; it is there for io.Closer.
 func (w *WaitCtx) Close() error {
 	w.unsetCallback()
-	if w.jobs.Len() == 0 && w.fds.n == 0 {
+	if w.jobs.Front() == nil && w.fds.n == 0 {
 		w.status = StatusUnsupported
 		return nil
 	}
@@ -134,7 +134,7 @@ func (w *WaitCtx) closeUsed() {
 	w.closing = true
 	// Also if a cleanup panics: the next Close goes on with the next record.
 	defer func() { w.closing = false }()
-	for w.jobs.Len() > 0 || w.fds.n > 0 { // a cleanup may have started a job that has paused
+	for w.jobs.Front() != nil || w.fds.n > 0 { // a cleanup may have started a job that has paused
 		for n := w.jobs.Front(); n != nil; n = w.jobs.Front() {
 			c := n.Value
 			c.unlink() // a job that is running stays off the list
