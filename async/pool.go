@@ -57,9 +57,9 @@ const (
 )
 
 // NewPool returns a pool of at most max coroutines, or without a limit if max is 0. The first
-// Start makes init of them at once (ASYNC_init_thread). It is an error if either is negative or
-// init exceeds max; as in OpenSSL, that makes (0, n) an error too. Coroutines are reused and kept
-// until Close. Each costs about 3 KB.
+// Start makes init of them at once (ASYNC_init_thread). It is an error if either is negative, max
+// exceeds 2^32-1, or init exceeds max; as in OpenSSL, the last makes (0, n) an error too.
+// Coroutines are reused and kept until Close. Each costs about 3 KB.
 func NewPool(max, init int) (*Pool, error) {
 	if max < 0 || init < 0 || init > max || uint64(max) > idleIndex {
 		return nil, errors.New("async: NewPool(max, init) needs 0 <= init <= max < 1<<32; max 0 is no limit")
