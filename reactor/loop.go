@@ -29,8 +29,8 @@ type Options struct {
 //
 // A turn runs, in this order: the functions for events of fds; the watches that were woken; posted
 // functions; the timers that are due; and at most LowBudget of the low functions. Each part runs
-// only what is there when it begins. Anything that comes later waits for the next turn, so that
-// nothing that repeats itself starves the rest.
+// only the entries that are there when it begins. Later ones wait for the next turn, so nothing
+// that repeats itself starves the rest.
 type Loop struct {
 	poller *poller
 	budget int
