@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"asynccrypto/internal/list"
 )
 
 var errOwnWorker = errors.New("closed from its own operation or callback, for which it would wait")
@@ -53,15 +55,15 @@ func (e *Engine) isClosed() bool {
 func (e *Engine) giveUp(err error) (hung int) {
 	at := now()
 	e.mu.Lock()
-	hung = max(e.taken.n, e.busy) + len(e.here)
+	hung = max(e.taken.Len(), e.busy) + len(e.here)
 	var left []*Request
-	for _, l := range []*list{&e.waiting, &e.queued, &e.taken} {
-		for r := l.head; r != nil; {
-			next := r.next
-			if e.expiredLocked(r, at) {
-				left = append(left, r)
+	for _, l := range []*list.List[*Request]{&e.waiting, &e.queued, &e.taken} {
+		for n := l.Front(); n != nil; {
+			next := n.Next()
+			if e.expiredLocked(n.Value, at) {
+				left = append(left, n.Value)
 			}
-			r = next
+			n = next
 		}
 	}
 	e.mu.Unlock()
@@ -74,10 +76,10 @@ func (e *Engine) checkDrained() {
 	if !e.closed {
 		return
 	}
-	if e.waiting.n+e.queued.n == 0 {
+	if e.waiting.Len()+e.queued.Len() == 0 {
 		e.work.Broadcast() // the workers have stayed for those in line, and may go
 	}
-	if e.waiting.n+e.queued.n+e.inFlight()+len(e.workers)+e.starts > 0 {
+	if e.waiting.Len()+e.queued.Len()+e.inFlight()+len(e.workers)+e.starts > 0 {
 		return
 	}
 	select {

@@ -84,7 +84,7 @@ var systemRandom = reflect.TypeOf(rand.Reader)
 func (e *Engine) beginHere(g uintptr) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed || e.queued.n+e.waiting.n > 0 || e.full() || e.inFlight() >= e.depth || e.inside(g) {
+	if e.closed || e.queued.Len()+e.waiting.Len() > 0 || e.full() || e.inFlight() >= e.depth || e.inside(g) {
 		return false
 	}
 	e.here = append(e.here, g)
@@ -97,7 +97,7 @@ func (e *Engine) beginHere(g uintptr) bool {
 func (e *Engine) full() bool { return e.busy+len(e.here) >= e.limit }
 
 // inFlight is how many operations are in the handler's hands or on their callers' goroutines. mu is held.
-func (e *Engine) inFlight() int { return e.taken.n + len(e.here) }
+func (e *Engine) inFlight() int { return e.taken.Len() + len(e.here) }
 
 // inside reports whether the goroutine g is in one of the engine's operations, as a worker or in a worker's place. mu is
 // held.
@@ -124,7 +124,7 @@ func (e *Engine) endHere(g uintptr, began time.Duration, completed bool) {
 	switch {
 	case e.closed:
 		e.work.Broadcast() // those that waited for the place have to look whether anything is left
-	case e.queued.n > 0: // else a worker is woken for nothing, which costs more than all the rest
+	case e.queued.Len() > 0: // else a worker is woken for nothing, which costs more than all the rest
 		e.work.Signal()
 	}
 }

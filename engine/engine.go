@@ -10,6 +10,7 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/internal/gid"
+	"asynccrypto/internal/list"
 )
 
 // ErrClosed is the error of Do, and of every signer, on an engine or a signer that is closed. If it is the engine, the
@@ -68,10 +69,10 @@ type Engine struct {
 	figures  func(*Stats)
 
 	mu      sync.Mutex
-	work    sync.Cond // there is something to take, or the engine is closed
-	waiting list      // beyond depth, with StatusEAGAIN
-	queued  list
-	taken   list // by the handler, and not completed
+	work    sync.Cond           // there is something to take, or the engine is closed
+	waiting list.List[*Request] // beyond depth, with StatusEAGAIN
+	queued  list.List[*Request]
+	taken   list.List[*Request] // by the handler, and not completed
 	closed  bool
 	workers map[uintptr]bool // the running workers' goroutines, by gid.Get
 	starts  int              // workers that are about to be among them

@@ -8,38 +8,6 @@ import (
 	"asynccrypto/async"
 )
 
-// list is a line of requests, first in, first out, from which any can step out.
-type list struct {
-	head, tail *Request
-	n          int
-}
-
-func (l *list) push(r *Request) {
-	r.list, r.prev, r.next = l, l.tail, nil
-	if l.tail != nil {
-		l.tail.next = r
-	} else {
-		l.head = r
-	}
-	l.tail = r
-	l.n++
-}
-
-func (l *list) remove(r *Request) {
-	if r.prev != nil {
-		r.prev.next = r.next
-	} else {
-		l.head = r.next
-	}
-	if r.next != nil {
-		r.next.prev = r.prev
-	} else {
-		l.tail = r.prev
-	}
-	r.list, r.prev, r.next = nil, nil, nil
-	l.n--
-}
-
 // errInside is submit's answer to an operation of the engine itself, which would wait for a place that it holds.
 var errInside = errors.New("submitted from inside")
 
@@ -58,24 +26,25 @@ func (e *Engine) submit(r *Request, g uintptr) (async.Status, error) {
 		return async.StatusOK, ErrClosed // the signer is, which says nothing about the engine
 	}
 	e.counts.Submitted++
+	r.node.Value = r
 	// Nobody waits while there is room, so there is nobody to overtake.
-	if e.queued.n+e.inFlight() < e.depth {
-		e.queued.push(r)
+	if e.queued.Len()+e.inFlight() < e.depth {
+		e.queued.PushBack(&r.node)
 		e.work.Signal()
 		return async.StatusOK, nil
 	}
 	e.counts.EAGAINs++
-	e.waiting.push(r)
+	e.waiting.PushBack(&r.node)
 	return async.StatusEAGAIN, nil
 }
 
 // makeRoom moves those who have waited longest into places that have come free. It is called with mu held whenever one
 // has; so none of those who wait needs to be told to try again.
 func (e *Engine) makeRoom() {
-	for e.waiting.n > 0 && e.queued.n+e.inFlight() < e.depth {
-		r := e.waiting.head
-		e.waiting.remove(r)
-		e.queued.push(r)
+	for e.waiting.Len() > 0 && e.queued.Len()+e.inFlight() < e.depth {
+		n := e.waiting.Front()
+		e.waiting.Remove(n)
+		e.queued.PushBack(n)
 		e.work.Signal()
 	}
 }
@@ -91,12 +60,12 @@ func (e *Engine) take(last []*Request) []*Request {
 		e.busy--
 	}
 	slept := false
-	for e.queued.n == 0 || e.full() {
-		if e.closed && e.queued.n+e.waiting.n == 0 {
+	for e.queued.Len() == 0 || e.full() {
+		if e.closed && e.queued.Len()+e.waiting.Len() == 0 {
 			return nil
 		}
 		e.work.Wait()
-		if e.maxBatch > 1 && e.queued.n < e.maxBatch && !slept {
+		if e.maxBatch > 1 && e.queued.Len() < e.maxBatch && !slept {
 			// Whoever else is about to submit may be waiting for this processor.
 			slept = true
 			e.mu.Unlock()
@@ -114,16 +83,16 @@ func (e *Engine) take(last []*Request) []*Request {
 // a batch would not help is not made to wait for one, nor to stand in the way of one: it goes alone, and the prepared are
 // gathered from the whole queue. mu is held.
 func (e *Engine) pick(batch []*Request) []*Request {
-	first := e.queued.head
-	if !e.shares(first) {
-		return append(batch, e.begin(first))
+	first := e.queued.Front()
+	if !e.shares(first.Value) {
+		return append(batch, e.begin(first.Value))
 	}
-	for r := first; r != nil && len(batch) < e.maxBatch; {
-		next := r.next
-		if e.shares(r) {
-			batch = append(batch, e.begin(r))
+	for n := first; n != nil && len(batch) < e.maxBatch; {
+		next := n.Next()
+		if e.shares(n.Value) {
+			batch = append(batch, e.begin(n.Value))
 		}
-		r = next
+		n = next
 	}
 	return batch
 }
@@ -133,8 +102,8 @@ func (e *Engine) shares(r *Request) bool { return e.prepare == nil || batched(r.
 
 // begin moves r from the queue to the handler's hands. mu is held.
 func (e *Engine) begin(r *Request) *Request {
-	e.queued.remove(r)
-	e.taken.push(r)
+	e.queued.Remove(&r.node)
+	e.taken.PushBack(&r.node)
 	r.begun = true
 	return r
 }
@@ -199,12 +168,15 @@ func (e *Engine) leaveLine(r *Request, count *uint64) bool {
 	return true
 }
 
-func (r *Request) inLine() bool { return r.list == &r.e.waiting || r.list == &r.e.queued }
+func (r *Request) inLine() bool {
+	l := r.node.List()
+	return l != nil && l != &r.e.taken
+}
 
 // unlist takes r off its list, and gives its place to the next. mu is held.
 func (e *Engine) unlist(r *Request) {
-	if r.list != nil {
-		r.list.remove(r)
+	if l := r.node.List(); l != nil {
+		l.Remove(&r.node)
 	}
 	e.makeRoom()
 	e.checkDrained()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"asynccrypto/async"
+	"asynccrypto/internal/list"
 )
 
 // Request is one operation on its way through an engine.
@@ -35,8 +36,7 @@ type Request struct {
 
 	begun         bool          // a worker took it; the engine's mutex guards this and the next four
 	answeredAfter time.Duration // from Do, if a deadline answered it
-	list          *list         // the one it is on
-	prev, next    *Request
+	node          list.Node[*Request]
 }
 
 const (

@@ -42,7 +42,7 @@ func (e *Engine) Stats() Stats {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.counts
-	s.InFlight, s.Queued, s.Waiting = e.inFlight(), e.queued.n, e.waiting.n
+	s.InFlight, s.Queued, s.Waiting = e.inFlight(), e.queued.Len(), e.waiting.Len()
 	s.BatchSizes = append([]uint64(nil), s.BatchSizes...)
 	if e.figures != nil {
 		e.figures(&s)
