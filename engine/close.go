@@ -55,7 +55,7 @@ func (e *Engine) isClosed() bool {
 func (e *Engine) giveUp(err error) (hung int) {
 	at := now()
 	e.mu.Lock()
-	hung = max(e.taken.Len(), e.busy) + len(e.here)
+	hung = max(e.taken.Len(), e.busy) + len(e.directRunners)
 	var left []*Request
 	for _, l := range []*list.List[*Request]{&e.waiting, &e.queued, &e.taken} {
 		for n := l.Front(); n != nil; {

@@ -2,14 +2,12 @@ package multibuffer
 
 import (
 	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
 	"encoding/binary"
 	"io"
-	"reflect"
-	"strings"
 
 	"asynccrypto/engine"
+	"asynccrypto/engine/internal/sysrand"
 )
 
 // digestInfo holds what stands before the digest in EMSA-PKCS1-v1_5 (RFC 8017, section 9.2, note 1): the DER of a
@@ -44,20 +42,6 @@ func nistInfo(size int, n byte) []byte {
 	return info(size, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, n)
 }
 
-// systemRandom is crypto/rand's own reader, also if a program puts another in its place later, and nil if it did so
-// before this package was initialized: that one might panic, even when it is compared.
-var systemRandom = ifSystems(rand.Reader)
-
-// ifSystems returns r if the standard library made it, else nil.
-func ifSystems(r io.Reader) io.Reader {
-	if r != nil {
-		if p := reflect.TypeOf(r).PkgPath(); strings.HasPrefix(p, "crypto/") && strings.HasSuffix(p, "/rand") {
-			return r
-		}
-	}
-	return nil
-}
-
 // encode pads the digest of op into em, which has the modulus's length. ok is false for everything that crypto/rsa might
 // refuse or do otherwise: let it. A salt from another reader than crypto/rand's is one of these: what such a reader does
 // while it is read, it does to the operation that it belongs to and not to a batch. No step depends on the digest's value.
@@ -66,7 +50,7 @@ func encode(em []byte, op *engine.SignOp) (ok bool) {
 	case crypto.Hash:
 		return encodePKCS1v15(em, op.Digest, opts)
 	case *rsa.PSSOptions:
-		return opts != nil && systemRandom != nil && op.Rand == systemRandom && encodePSS(em, op.Digest, opts)
+		return opts != nil && sysrand.Is(op.Rand) && encodePSS(em, op.Digest, opts, op.Rand)
 	}
 	return false
 }
@@ -95,7 +79,7 @@ func encodePKCS1v15(em, digest []byte, hash crypto.Hash) bool {
 }
 
 // encodePSS is EMSA-PSS (RFC 8017, section 9.1.1) with MGF1 over the same hash, for a modulus of 8·len(em) bits.
-func encodePSS(em, digest []byte, opts *rsa.PSSOptions) bool {
+func encodePSS(em, digest []byte, opts *rsa.PSSOptions, random io.Reader) bool {
 	if !opts.Hash.Available() || len(digest) != opts.Hash.Size() {
 		return false
 	}
@@ -117,7 +101,7 @@ func encodePSS(em, digest []byte, opts *rsa.PSSOptions) bool {
 	em[len(em)-1] = 0xbc
 	salt := db[len(db)-saltLength:]
 	db[len(db)-saltLength-1] = 1
-	if _, err := io.ReadFull(systemRandom, salt); err != nil {
+	if _, err := io.ReadFull(random, salt); err != nil {
 		return false
 	}
 	h.Write(make([]byte, 8))

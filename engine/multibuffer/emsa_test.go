@@ -3,7 +3,6 @@ package multibuffer
 import (
 	"bytes"
 	"crypto"
-	"crypto/cipher"
 	"crypto/rand"
 	"crypto/rsa"
 	"io"
@@ -13,27 +12,20 @@ import (
 	"asynccrypto/engine"
 )
 
-// A program may have put a reader of its own in the place of crypto/rand's before this package saw it.
-func TestSystemRandom(t *testing.T) {
-	if systemRandom == nil || ifSystems(rand.Reader) != systemRandom {
-		t.Error("crypto/rand's reader is not recognized")
-	}
-	for _, r := range []io.Reader{nil, new(bytes.Buffer), cipher.StreamReader{}, &cipher.StreamReader{}, mine(nil)} {
-		if ifSystems(r) != nil {
-			t.Errorf("%T passes for crypto/rand's reader", r)
-		}
-	}
-	defer func(r io.Reader) { systemRandom = r }(systemRandom)
-	systemRandom = nil
-	for _, r := range []io.Reader{nil, mine(nil), rand.Reader} {
-		op := &engine.SignOp{Rand: r, Digest: make([]byte, 32), Opts: &rsa.PSSOptions{Hash: crypto.SHA256}}
-		if encode(make([]byte, 256), op) {
-			t.Errorf("%T passes for crypto/rand's reader, which is not known", r)
+// A salt comes from crypto/rand's own reader or the operation is left to crypto/rsa.
+func TestEncodePSSReader(t *testing.T) {
+	for _, tt := range []struct {
+		random io.Reader
+		want   bool
+	}{{rand.Reader, true}, {nil, false}, {new(bytes.Buffer), false}, {mine(nil), false}} {
+		op := &engine.SignOp{Rand: tt.random, Digest: make([]byte, 32), Opts: &rsa.PSSOptions{Hash: crypto.SHA256}}
+		if got := encode(make([]byte, 256), op); got != tt.want {
+			t.Errorf("%T: encoded %v, want %v", tt.random, got, tt.want)
 		}
 	}
 }
 
-// mine is a reader that can't be compared.
+// mine is a reader that cannot be compared.
 type mine func()
 
 func (mine) Read([]byte) (int, error) { panic("mine") }
