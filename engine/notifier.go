@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"asynccrypto/async"
+	"asynccrypto/engine/internal/waitfd"
 )
 
 // notifier is an engine's wait fd for one session: the same for the session's life, readable while a request of the
@@ -13,7 +14,7 @@ import (
 // an fd that has been given to somebody else.
 type notifier struct {
 	mu     sync.Mutex
-	fd     waitFD
+	fd     waitfd.FD
 	done   int // requests signaled and not seen; two jobs may share the session
 	closed bool
 	lost   runtime.Cleanup // closes the fd of a session that was dropped, not closed
@@ -36,13 +37,13 @@ func (r *Request) attach() error {
 	if r.e.isClosed() { // submit would say so, but for a closed engine no fd is to be made
 		return ErrClosed
 	}
-	fd, err := newWaitFD()
+	fd, err := waitfd.New()
 	if err != nil {
 		return fmt.Errorf("engine %q: no wait fd: %w", r.e.name, err)
 	}
 	r.n = &notifier{fd: fd}
-	r.n.lost = runtime.AddCleanup(r.n, waitFD.close, fd)
-	r.w.SetWaitFD(r.e, fd.readable(), r.n, closeNotifier)
+	r.n.lost = runtime.AddCleanup(r.n, waitfd.FD.Close, fd)
+	r.w.SetWaitFD(r.e, fd.Readable(), r.n, closeNotifier)
 	return nil
 }
 
@@ -78,7 +79,7 @@ func (n *notifier) signal(r *Request) {
 	}
 	r.signaled = true
 	if n.done++; n.done == 1 {
-		n.fd.signal()
+		n.fd.Signal()
 	}
 }
 
@@ -94,7 +95,7 @@ func (n *notifier) forget(r *Request) {
 	}
 	r.signaled = false
 	if n.done--; n.done == 0 {
-		n.fd.clear()
+		n.fd.Clear()
 	}
 }
 
@@ -107,6 +108,6 @@ func (n *notifier) close() {
 	if !n.closed {
 		n.closed = true
 		n.lost.Stop()
-		n.fd.close()
+		n.fd.Close()
 	}
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"runtime"
 
+	"asynccrypto/engine/internal/nice"
 	"asynccrypto/internal/gid"
 )
 
@@ -12,7 +13,7 @@ func (e *Engine) worker(started chan<- error) {
 	if e.nice != 0 {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and its niceness with it
 		// One that stands in for another goes on as it is: better than none.
-		if err := setNice(e.nice); err != nil && started != nil {
+		if err := nice.Add(e.nice); err != nil && started != nil {
 			e.unstarted()
 			started <- err
 			return
@@ -32,7 +33,7 @@ func (e *Engine) worker(started chan<- error) {
 		})
 		clear(handed)
 		if e.nice != 0 {
-			yield()
+			nice.Yield()
 		}
 	}
 	closed = true
