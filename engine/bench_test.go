@@ -82,7 +82,8 @@ func BenchmarkDoInJobFD(b *testing.B) {
 	})
 }
 
-// benchmarkDoInJob measures Do in one job that does nothing else, woken as prepare and wait have it.
+// benchmarkDoInJob measures Do in one job that does nothing else, woken as prepare and wait have
+// it.
 func benchmarkDoInJob(b *testing.B, ctx context.Context, prepare, wait func(*async.WaitCtx)) {
 	e, op := newBenchEngine(b), new(nop)
 	pool, err := async.NewPool(1, 0)

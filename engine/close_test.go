@@ -183,7 +183,8 @@ func TestCloseFromInside(t *testing.T) {
 	m.Close()
 }
 
-// An operation that submits another one to its own engine gets it done, even if it holds the only worker.
+// An operation that submits another one to its own engine gets it done, even if it holds the only
+// worker.
 func TestOperationInsideOperation(t *testing.T) {
 	e, err := engine.New(engine.Config{Name: "nested", Workers: 1, Depth: 1, Handler: func(batch []*engine.Request) {
 		for _, r := range batch {

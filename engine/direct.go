@@ -13,7 +13,8 @@ import (
 	"asynccrypto/internal/gid"
 )
 
-// mayRunDirect reports whether op may run on the goroutine that calls Do, by the table at [Config.Direct].
+// mayRunDirect reports whether op may run on the goroutine that calls Do, by the table at
+// [Config.Direct].
 func (e *Engine) mayRunDirect(ctx context.Context, op Op, inJob bool) bool {
 	switch {
 	case !e.direct, batched(op):
@@ -24,14 +25,15 @@ func (e *Engine) mayRunDirect(ctx context.Context, op Op, inJob bool) bool {
 	return !inJob && ctx.Done() == nil
 }
 
-// batched reports whether the handler does op better together with others: a signature with a prepared key.
+// batched reports whether the handler does op better together with others: a signature with a
+// prepared key.
 func batched(op Op) bool {
 	o, ok := op.(*SignOp)
 	return ok && o.Prepared != nil
 }
 
-// elliptic reports whether op is an operation of the standard library's on an elliptic curve that waits for nothing:
-// its random bytes, if it takes any, are crypto/rand's.
+// elliptic reports whether op is an operation of the standard library's on an elliptic curve that
+// waits for nothing: its random bytes, if it takes any, are crypto/rand's.
 func elliptic(op Op) bool {
 	var key any
 	var random io.Reader
@@ -50,9 +52,10 @@ func elliptic(op Op) bool {
 	return false
 }
 
-// runDirect runs op on the calling goroutine if a worker is free; done reports whether it did. There is no Request:
-// only the caller waits for op, and a Shutdown whose context is done could not answer it before op returns anyway.
-// For the fastest signatures every 100 ns here decide whether the engine costs anything.
+// runDirect runs op on the calling goroutine if a worker is free; done reports whether it did.
+// There is no Request: only the caller waits for op, and a Shutdown whose context is done could
+// not answer it before op returns anyway. For the fastest signatures every 100 ns here decide
+// whether the engine costs anything.
 func (e *Engine) runDirect(op Op, began time.Duration) (done bool, err error) {
 	g := gid.Get()
 	if !e.beginDirect(g) {
@@ -70,8 +73,8 @@ func (e *Engine) runDirect(op Op, began time.Duration) (done bool, err error) {
 	return true, err
 }
 
-// beginDirect makes the goroutine g stand in for a worker, if one is free and nobody is queued. It need not hold what
-// was prepared for a key: operations with prepared keys never run directly.
+// beginDirect makes the goroutine g stand in for a worker, if one is free and nobody is queued.
+// It need not hold what was prepared for a key: operations with prepared keys never run directly.
 func (e *Engine) beginDirect(g uintptr) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -111,11 +114,12 @@ func (e *Engine) endDirect(g uintptr, began time.Duration, completed bool) {
 // full reports whether no more operations may begin. mu is held.
 func (e *Engine) full() bool { return e.busy+len(e.directRunners) >= e.limit }
 
-// inFlight returns how many operations the handler has, or run on their callers' goroutines. mu is held.
+// inFlight returns how many operations the handler has, or run on their callers' goroutines. mu
+// is held.
 func (e *Engine) inFlight() int { return e.taken.Len() + len(e.directRunners) }
 
-// inside reports whether the goroutine g is running one of the engine's operations, as a worker or directly. mu is
-// held.
+// inside reports whether the goroutine g is running one of the engine's operations, as a worker
+// or directly. mu is held.
 func (e *Engine) inside(g uintptr) bool {
 	return e.busy > 0 && e.workers[g] || slices.Contains(e.directRunners, g)
 }

@@ -82,7 +82,8 @@ func TestCloseWaitsForTheLine(t *testing.T) {
 	}
 }
 
-// A shutdown whose time is up counts an operation that goes on. Its caller is in it still, and gets what it gives.
+// A shutdown whose time is up counts an operation that goes on. Its caller is in it still, and
+// gets what it gives.
 func TestShutdownDuringDirect(t *testing.T) {
 	e := newDirect(t, engine.Config{Workers: 1})
 	release := hold(t, e)

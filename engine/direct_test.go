@@ -21,7 +21,8 @@ import (
 	"asynccrypto/internal/gid"
 )
 
-// newDirect returns an engine whose operations run on their callers' goroutines where that may be.
+// newDirect returns an engine whose operations run on their callers' goroutines where that may
+// be.
 func newDirect(t *testing.T, c engine.Config) *engine.Engine {
 	t.Helper()
 	c.Name, c.Direct = "direct", true
@@ -50,7 +51,8 @@ type where struct{ g uintptr }
 
 func (w *where) Run() error { w.g = gid.Get(); return nil }
 
-// An operation that is run directly runs on the caller's own goroutine, and only where that was asked for.
+// An operation that is run directly runs on the caller's own goroutine, and only where that was
+// asked for.
 func TestDirectRunsOnTheCaller(t *testing.T) {
 	caller := gid.Get()
 	ran := func(e *engine.Engine) bool {

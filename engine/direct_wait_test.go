@@ -23,8 +23,8 @@ type gated chan struct{}
 
 func (g gated) Read(p []byte) (int, error) { <-g; return rand.Read(p) }
 
-// The goroutine that drives the jobs may be the one that a source of random bytes waits for, so Start returns while
-// the source waits.
+// The goroutine that drives the jobs may be the one that a source of random bytes waits for, so
+// Start returns while the source waits.
 func TestReaderThatWaitsInAJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // in which a Start that waits is a deadlock, and fails at once
 		e := newDirect(t, engine.Config{Workers: 1})
@@ -48,7 +48,8 @@ func TestReaderThatWaitsInAJob(t *testing.T) {
 	})
 }
 
-// Where ECDSA is made to read the caller's source of random bytes, it may wait for longer than its context lasts.
+// Where ECDSA is made to read the caller's source of random bytes, it may wait for longer than
+// its context lasts.
 func TestReaderThatWaitsAndDeadline(t *testing.T) {
 	const setting = "cryptocustomrand=1"
 	if !strings.Contains(os.Getenv("GODEBUG"), setting) {

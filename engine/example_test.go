@@ -16,7 +16,8 @@ type square struct{ in, out int }
 
 func (s *square) Run() error { s.out = s.in * s.in; return nil }
 
-// squareBatch is the whole of an engine: it is good at squares, and takes whatever else it is given.
+// squareBatch is the whole of an engine: it is good at squares, and takes whatever else it is
+// given.
 func squareBatch(batch []*engine.Request) {
 	for _, r := range batch {
 		switch op := r.Op().(type) {
@@ -43,8 +44,8 @@ func Example_ownEngine() {
 	// Output: 49 <nil>
 }
 
-// A remote signer: the handler sends each request off and returns, so one worker serves as many as Depth allows, and no
-// goroutine waits for each.
+// A remote signer: the handler sends each request off and returns, so one worker serves as many
+// as Depth allows, and no goroutine waits for each.
 func Example_remoteSigner() {
 	_, key, _ := ed25519.GenerateKey(rand.Reader) // in truth it is on the other side
 	eng, err := engine.New(engine.Config{Name: "remote", Workers: 1, Depth: 400, Handler: func(batch []*engine.Request) {

@@ -12,8 +12,8 @@ import (
 	"asynccrypto/engine"
 )
 
-// exiting starts n jobs on e, each on a session of its own whose callback tells its index and exits its goroutine, as
-// t.Fatal does.
+// exiting starts n jobs on e, each on a session of its own whose callback tells its index and
+// exits its goroutine, as t.Fatal does.
 func exiting(t *testing.T, e *engine.Engine, n int) (all []*session, woken chan int) {
 	pool := newPool(t)
 	woken = make(chan int, 100)
@@ -44,14 +44,16 @@ func wantEachOnce(t *testing.T, all []*session, woken chan int) {
 	}
 	for _, s := range all {
 		s.resume()
-		// The callback's exit or what came before it: that depends on whether the callback has returned by now.
+		// The callback's exit or what came before it: that depends on whether the callback has
+		// returned by now.
 		if s.out != async.Finished || s.err == nil {
 			t.Error(s.out, s.err)
 		}
 	}
 }
 
-// A handler that panics, or exits, fails its whole batch, though each callback it then calls exits the goroutine as well.
+// A handler that panics, or exits, fails its whole batch, though each callback it then calls
+// exits the goroutine as well.
 func TestExitsOnTopOfEachOther(t *testing.T) {
 	for name, fail := range map[string]func(){"panic": func() { panic("handler") }, "exit": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
@@ -92,7 +94,8 @@ func TestExitsOnTopOfEachOther(t *testing.T) {
 	}
 }
 
-// A callback that exits the goroutine of a Shutdown whose time is up does not keep the others from their error.
+// A callback that exits the goroutine of a Shutdown whose time is up does not keep the others
+// from their error.
 func TestExitInShutdown(t *testing.T) {
 	m := newManual(t, 2)
 	all, woken := exiting(t, m.Engine, 5) // two in flight, three in line
@@ -107,7 +110,8 @@ func TestExitInShutdown(t *testing.T) {
 	<-ended
 }
 
-// When the time of Shutdown is up, what has not begun never will: also when a worker is free to begin it just then.
+// When the time of Shutdown is up, what has not begun never will: also when a worker is free to
+// begin it just then.
 func TestShutdownBeginsNothing(t *testing.T) {
 	for range 200 {
 		var begun atomic.Int32
@@ -152,7 +156,8 @@ func TestShutdownBeginsNothing(t *testing.T) {
 	}
 }
 
-// A handler may do with the slice as it likes: what it has not completed when it panics gets its error all the same.
+// A handler may do with the slice as it likes: what it has not completed when it panics gets its
+// error all the same.
 func TestHandlerSpoilsItsBatch(t *testing.T) {
 	e, err := engine.New(engine.Config{Name: "spoils", Workers: 1, MaxBatch: 2, Handler: func(batch []*engine.Request) {
 		clear(batch)

@@ -5,14 +5,17 @@ import (
 	"time"
 )
 
-// Histogram counts durations in buckets that double: the first is up to 8 us, the last but one up to 67 s, and the
-// last has no end.
+// Histogram counts durations in buckets whose bounds double. The first bucket is up to 8 µs, the
+// last but one up to 67 s, and the last has no bound.
 type Histogram struct {
-	Buckets [25]uint64 // Buckets[i] counts those up to Bound(i), its own included, and above Bound(i-1)
-	Sum     float64    // seconds, of all together; a time.Duration would be full in months with a thousand always in line
+	Buckets [25]uint64 // Buckets[i] counts durations above Bound(i-1) and up to Bound(i) inclusive
+	// Sum is the sum of all durations in seconds. A time.Duration would overflow within months if
+	// a thousand operations were always in line.
+	Sum float64
 }
 
-// Bound returns the longest duration that Buckets[i] counts; for the last bucket, the longest there is.
+// Bound returns the longest duration that Buckets[i] counts. For the last bucket that is the
+// longest time.Duration.
 func (h *Histogram) Bound(i int) time.Duration {
 	if i == len(h.Buckets)-1 {
 		return 1<<63 - 1
@@ -20,7 +23,7 @@ func (h *Histogram) Bound(i int) time.Duration {
 	return firstBound << i
 }
 
-// Count returns how many durations there are.
+// Count returns how many durations were counted.
 func (h *Histogram) Count() (n uint64) {
 	for _, b := range h.Buckets {
 		n += b
@@ -37,8 +40,9 @@ func (h *Histogram) add(d time.Duration) {
 	h.Sum += float64(d) / 1e9
 }
 
-// now is a reading of the monotonic clock. It is an offset, because time.Since reads that clock alone and time.Now the
-// wall's too, for twice as much: all that an operation costs beside its own work is a few times this.
+// now reads the monotonic clock. It returns an offset because time.Since reads only that clock.
+// time.Now also reads the wall clock, which takes twice as long, and an operation costs only a
+// few times that beside its own work.
 func now() time.Duration { return time.Since(epoch) }
 
 var epoch = time.Now()

@@ -17,8 +17,8 @@ func openFDs(t *testing.T) int {
 	return len(dir)
 }
 
-// collectUntil runs the garbage collector until done, for which it must be given real time: finalization and exiting
-// goroutines have no event to wait for.
+// collectUntil runs the garbage collector until done, for which it must be given real time:
+// finalization and exiting goroutines have no event to wait for.
 func collectUntil(t *testing.T, done func() bool) {
 	t.Helper()
 	for range 200 {

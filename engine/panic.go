@@ -5,10 +5,10 @@ import (
 	"runtime/debug"
 )
 
-// PanicError is the error of an operation that panicked or called runtime.Goexit, and of one whose handler or callback
-// did. The engine goes on.
+// PanicError is the error of an operation that panicked or called runtime.Goexit, or whose
+// handler or callback did. The engine continues to work.
 type PanicError struct {
-	Value any    // what was passed to panic, or "runtime.Goexit"
+	Value any    // the argument of panic, or the string "runtime.Goexit"
 	Stack []byte // as debug.Stack formats it; it is not part of the message
 }
 
@@ -21,8 +21,8 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// guard calls f and passes the panic of f, if it panics or exits its goroutine, to failed. A goroutine that exits can't
-// be kept from it.
+// guard calls f. If f panics or exits its goroutine, guard passes that to failed. It stops a
+// panic; a goroutine that exits cannot be stopped.
 func guard(f func(), failed func(*PanicError)) {
 	returned := false
 	defer func() {
@@ -35,7 +35,8 @@ func guard(f func(), failed func(*PanicError)) {
 	returned = true
 }
 
-// newPanicError takes what recover has returned in a function that was left by a panic, or by runtime.Goexit if that is nil.
+// newPanicError makes the error of a function that did not return. value is what recover
+// returned: nil if the function called runtime.Goexit.
 func newPanicError(value any) *PanicError {
 	if value == nil {
 		value = "runtime.Goexit"
@@ -43,7 +44,7 @@ func newPanicError(value any) *PanicError {
 	return &PanicError{Value: value, Stack: debug.Stack()}
 }
 
-// runRecovered runs op; a panic is its error.
+// runRecovered runs op. If op panics, the panic is its error.
 func runRecovered(op Op) (err error) {
 	guard(func() { err = op.Run() }, func(p *PanicError) { err = p })
 	return err

@@ -7,8 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Add adds n to the niceness of the calling thread. On Linux each thread has its own. Lowering it again takes a
-// privilege, so lock the goroutine to its thread first and let the thread end with the goroutine.
+// Add adds n to the niceness of the calling thread. On Linux each thread has its own. Lowering it
+// again takes a privilege, so lock the goroutine to its thread first and let the thread end with
+// the goroutine.
 func Add(n int) error {
 	// The system call returns 20 minus the niceness, so that no value looks like an error.
 	now, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
@@ -21,6 +22,6 @@ func Add(n int) error {
 	return nil
 }
 
-// Yield lets other threads run, if any want to. Otherwise the scheduler lets a thread of low priority finish its slice
-// of some milliseconds first.
+// Yield lets other threads run, if any want to. Otherwise the scheduler lets a thread of low
+// priority finish its slice of some milliseconds first.
 func Yield() { unix.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }

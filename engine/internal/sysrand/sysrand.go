@@ -1,5 +1,5 @@
-// Package sysrand recognizes the random reader of crypto/rand. A caller's own reader may block, panic or exit its
-// goroutine when it is read or even compared; crypto/rand's does none of that.
+// Package sysrand recognizes the random reader of crypto/rand. A caller's own reader may block,
+// panic or exit its goroutine when it is read or even compared; crypto/rand's does none of that.
 package sysrand
 
 import (
@@ -9,11 +9,12 @@ import (
 	"strings"
 )
 
-// reader is the reader that crypto/rand had when this package was initialized, or nil if the program had put a
-// reader of its own in its place by then.
+// reader is the reader that crypto/rand had when this package was initialized, or nil if the
+// program had put a reader of its own in its place by then.
 var reader = fromStandardLibrary(rand.Reader)
 
-// fromStandardLibrary returns r if its type belongs to crypto/rand or to BoringCrypto, otherwise nil.
+// fromStandardLibrary returns r if its type belongs to crypto/rand or to BoringCrypto, otherwise
+// nil.
 func fromStandardLibrary(r io.Reader) io.Reader {
 	if r == nil {
 		return nil
@@ -25,9 +26,11 @@ func fromStandardLibrary(r io.Reader) io.Reader {
 	return nil
 }
 
-// Is reports whether r is crypto/rand's own reader. It stays true for that reader if the program assigns another to
-// rand.Reader later, and is false for every reader if the program had done so before this package was initialized.
+// Is reports whether r is crypto/rand's own reader. It stays true for that reader if the program
+// assigns another to rand.Reader later, and is false for every reader if the program had done so
+// before this package was initialized.
 func Is(r io.Reader) bool {
-	// Readers of two types are unequal without being compared, so one that cannot be compared does not panic here.
+	// Readers of two types are unequal without being compared, so one that cannot be compared
+	// does not panic here.
 	return r != nil && r == reader
 }

@@ -18,8 +18,8 @@ func New() (FD, error) {
 // Readable returns the descriptor that is readable while fd is signaled.
 func (fd FD) Readable() async.FD { return async.FD(fd) }
 
-// Signal makes the descriptor readable. An eventfd has room for 2^64 signals and there is one at a time, so it cannot
-// fail.
+// Signal makes the descriptor readable. An eventfd has room for 2^64 signals and there is one at
+// a time, so it cannot fail.
 func (fd FD) Signal() { unix.Write(int(fd), []byte{1, 1, 1, 1, 1, 1, 1, 1}) }
 
 // Clear makes the descriptor unreadable again.
