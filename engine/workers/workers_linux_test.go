@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// niceness returns the calling thread's.
+// niceness returns the niceness of the calling thread.
 func niceness(t *testing.T) int {
 	n, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
 	if err != nil {
