@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,18 +22,6 @@ import (
 
 // Figures here are ratios of times that were taken in turns, so that a busy machine disturbs both sides alike. Those of
 // one core are taken with GOMAXPROCS=1.
-
-var benchKeys = sync.OnceValue(func() map[int]*rsa.PrivateKey {
-	m := make(map[int]*rsa.PrivateKey)
-	for _, bits := range []int{2048, 3072, 4096} {
-		k, err := rsa.GenerateKey(rand.Reader, bits)
-		if err != nil {
-			panic(err)
-		}
-		m[bits] = k
-	}
-	return m
-})
 
 // inTurns runs a and b in turns and reports their times, for n operations each, and how much longer b takes: the medians.
 func inTurns(b *testing.B, n int, first, second func()) {
@@ -75,7 +62,7 @@ func BenchmarkOverhead(b *testing.B) {
 	for _, bits := range []int{2048, 3072, 4096} {
 		for _, scheme := range []string{"PKCS1v15", "PSS"} {
 			b.Run(fmt.Sprintf("%d/%s", bits, scheme), func(b *testing.B) {
-				key := benchKeys()[bits]
+				key := RSAKeys()[bits][0]
 				prepared, _, err := prepare(key)
 				if err != nil {
 					b.Fatal(err)
@@ -145,8 +132,8 @@ func BenchmarkLone(b *testing.B) {
 			}})
 	}
 	for _, bits := range []int{2048, 3072, 4096} {
-		add(fmt.Sprintf("RSA-%d", bits), benchKeys()[bits], crypto.SHA256)
-		add(fmt.Sprintf("RSA-%d-PSS", bits), benchKeys()[bits], pss)
+		add(fmt.Sprintf("RSA-%d", bits), RSAKeys()[bits][0], crypto.SHA256)
+		add(fmt.Sprintf("RSA-%d-PSS", bits), RSAKeys()[bits][0], pss)
 	}
 	add("RSA-1024", small, crypto.SHA256)
 	add("P-256", p256, crypto.SHA256)
@@ -204,7 +191,7 @@ func BenchmarkKeys(b *testing.B) {
 			}
 			before := heap()
 			for b.Loop() {
-				s, err := e.Signer(benchKeys()[bits])
+				s, err := e.Signer(RSAKeys()[bits][0])
 				if err != nil {
 					b.Fatal(err)
 				}

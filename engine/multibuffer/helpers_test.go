@@ -21,15 +21,12 @@ import (
 	"asynccrypto/engine/multibuffer"
 )
 
-// The keys are made once for all tests. The second of each pair is the first with p and q exchanged.
+// keys returns two or more keys of each size of modulus. The second of each pair is the first with p and
+// q exchanged.
 var keys = sync.OnceValue(func() map[int][]*rsa.PrivateKey {
 	m := make(map[int][]*rsa.PrivateKey)
 	for bits, n := range map[int]int{2048: 3, 3072: 1, 4096: 1} {
-		for range n {
-			k, err := rsa.GenerateKey(rand.Reader, bits)
-			if err != nil {
-				panic(err)
-			}
+		for _, k := range multibuffer.RSAKeys()[bits][:n] {
 			m[bits] = append(m[bits], k, fromPrimes(k.Primes[1], k.Primes[0], k.E))
 		}
 	}

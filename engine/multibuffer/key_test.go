@@ -3,7 +3,6 @@ package multibuffer
 import (
 	"bytes"
 	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"math/big"
@@ -18,13 +17,8 @@ import (
 	"asynccrypto/internal/ifma"
 )
 
-var key = sync.OnceValue(func() *rsa.PrivateKey {
-	k, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return k
-})
+// key returns the key of tests that need only one.
+func key() *rsa.PrivateKey { return RSAKeys()[2048][0] }
 
 // copyOf copies a key without what crypto/rsa has precomputed for itself.
 func copyOf(k *rsa.PrivateKey) *rsa.PrivateKey {
@@ -272,11 +266,7 @@ func TestKeyIsWipedWhenCollected(t *testing.T) {
 		}
 	}
 	sign(t, s.signer(t))
-	for range 1000 {
-		runtime.GC()
-		if s.wiped.Load() == 1 {
-			break
-		}
+	for runtime.GC(); s.wiped.Load() == 0; runtime.GC() {
 		time.Sleep(5 * time.Millisecond)
 	}
 	if s.wiped.Load() != 1 || s.keys[0].Size() != 0 {
@@ -298,8 +288,9 @@ func TestMemoryForEachKey(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
-	for _, k := range benchKeys() {
+	for _, keys := range RSAKeys() {
 		const n = 16
+		k := keys[0]
 		signers := make([]engine.Signer, n)
 		before := heap()
 		for i := range signers {

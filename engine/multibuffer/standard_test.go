@@ -53,7 +53,11 @@ func TestStandardLibraryDoesTheRest(t *testing.T) {
 			t.Errorf("%s: PSS: %v", name, err)
 		}
 	}
-	for _, bits := range []int{1024, 1536, 2040, 2047, 2049, 2560, 4095} {
+	sizes := []int{1024, 2047, 2049}
+	if multibuffer.Thorough {
+		sizes = append(sizes, 1536, 2040, 2560, 4095)
+	}
+	for _, bits := range sizes {
 		key, err := rsa.GenerateKey(rand.Reader, bits)
 		if err != nil {
 			t.Fatal(err)
@@ -126,7 +130,7 @@ func TestStandardLibraryDoesTheRest(t *testing.T) {
 	if agree.Wipe(); !bytes.Equal(agree.Secret, make([]byte, 32)) {
 		t.Error("X25519: not wiped")
 	}
-	if s := e.Stats(); s.Vectorized != 0 || s.Completed < 20 || s.Failed != 0 {
+	if s := e.Stats(); s.Vectorized != 0 || s.Completed != uint64(2*(len(sizes)+2)+9) || s.Failed != 0 {
 		t.Errorf("%+v", s)
 	}
 }
