@@ -45,7 +45,7 @@ type Config struct {
 	Nice int
 	// Direct runs operations that are not batched on the goroutine that calls Do, while the
 	// engine has a free worker and no queue: all those on elliptic curves, and others where the
-	// goroutine has nothing else to do meanwhile. The first row that fits an operation holds.
+	// goroutine has nothing else to do until then. The first row that fits an operation holds.
 	//
 	//	operation                                in a job   context       runs on
 	//	signature with a prepared key            either     either        a worker, in a batch

@@ -44,9 +44,9 @@ func Example_ownEngine() {
 	// Output: 49 <nil>
 }
 
-// A remote signer that answers by itself later: the handler sends each request off and returns. So
-// one worker serves as many requests as Depth allows, and no goroutine waits for each. If the client
-// of your key service blocks, package workers alone is enough.
+// A remote signer that answers by itself later: the handler sends each request off and returns.
+// So one worker serves as many requests as Depth allows, and no goroutine waits for each. If the
+// client of your key service blocks, package workers alone is enough.
 func Example_remoteSigner() {
 	_, key, _ := ed25519.GenerateKey(rand.Reader) // stands for the key on the other side
 	eng, err := engine.New(engine.Config{Name: "remote", Workers: 1, Depth: 400, Handler: func(batch []*engine.Request) {

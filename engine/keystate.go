@@ -54,8 +54,8 @@ func (s *keyState) wipeIfUnused() {
 	}
 }
 
-// preparedKey returns the state of r's key if something was prepared for it, else nil. The answer
-// does not depend on what the handler does to the operation's exported fields.
+// preparedKey returns the state of r's key if something was prepared for it, else nil. It reads
+// no exported field of the operation, because the handler may change those.
 func (r *Request) preparedKey() *keyState {
 	if op, ok := r.op.(*SignOp); ok && op.state != nil && op.state.prepared != nil {
 		return op.state

@@ -17,8 +17,9 @@ func openFDs(t *testing.T) int {
 	return len(dir)
 }
 
-// collectUntil runs the garbage collector until done returns true. Cleanups and exiting goroutines have no
-// event to wait for; if something is held for ever, the test runs into go test's own timeout.
+// collectUntil runs the garbage collector until done returns true. Cleanups and exiting
+// goroutines have no event to wait for; if something is held for ever, the test runs into go
+// test's own timeout.
 func collectUntil(t *testing.T, done func() bool) {
 	t.Helper()
 	for runtime.GC(); !done(); runtime.GC() {

@@ -69,7 +69,7 @@ type SignOp struct {
 }
 
 // newSignOp returns an operation with a copy of digest. One allocation serves both: a second one
-// would take as long as reading the clock, which each operation does as well.
+// would take as long as reading the clock, which each operation does too.
 func newSignOp(digest []byte) *SignOp {
 	if digest == nil || len(digest) > sha512.Size {
 		return &SignOp{Digest: bytes.Clone(digest)} // Ed25519 signs the message itself, of any length

@@ -35,8 +35,8 @@ func guard(f func(), failed func(*PanicError)) {
 	returned = true
 }
 
-// newPanicError makes the error of a function that did not return. value is what recover
-// returned: nil if the function called runtime.Goexit.
+// newPanicError makes the error of a function that did not return. value is the result of
+// recover, which is nil if the function called runtime.Goexit.
 func newPanicError(value any) *PanicError {
 	if value == nil {
 		value = "runtime.Goexit"

@@ -93,7 +93,7 @@ func (r *Request) Run() {
 	r.Complete(err)
 }
 
-// Complete ends the request. err is what [Engine.Do] returns, nil for success, and the operation
+// Complete ends the request. [Engine.Do] returns err, nil for success, and the operation
 // belongs to the caller of Do again. The waiter is then woken, once: a job by the callback that
 // is set on its session at this moment, or else by its wait fd. A job without either is not
 // woken; its application polls by resuming it.

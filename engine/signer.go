@@ -16,8 +16,8 @@ import (
 //
 // Wrap a key once, when you load it, and share the Signer: do not wrap it for each handshake or
 // signature. Wrapping may prepare the key ([Config].Prepare), and package multibuffer takes
-// longer for that than for a signature. WithContext is what you call for each handshake; it costs
-// a small allocation.
+// longer for that than for a signature. Call WithContext for each handshake; it costs a small
+// allocation.
 //
 // The errors are the key's own or those of [Engine.Do]. If the key panics, as crypto/rsa does for
 // nil options, the error is a [*PanicError].
