@@ -82,8 +82,8 @@ func TestContextIsOverAlready(t *testing.T) {
 	}
 }
 
-// A cancelled job gives its operation up wherever that is; what the engine still computes for it
-// is wiped and dropped.
+// A cancelled job gives its operation up, in line or in flight. A result that the engine still
+// computes is wiped and dropped.
 func TestCancelledJob(t *testing.T) {
 	m, pool := newManual(t, 1), newPool(t)
 	ops := []*secret{newSecret(), newSecret()}

@@ -197,7 +197,7 @@ func doInJob(t *testing.T, ctx context.Context, e *engine.Engine, do func(contex
 	return s.err
 }
 
-// What the handler does better is left to it.
+// Operations with prepared keys are left to the handler, and no others are.
 func TestDirectNotForPrepared(t *testing.T) {
 	handled := 0
 	e := newDirect(t, engine.Config{
@@ -274,7 +274,8 @@ func hold(t *testing.T, e *engine.Engine) (release func() error) {
 	return func() error { close(gate); return <-done }
 }
 
-// A direct operation has a worker's place, and nobody overtakes those who wait for it.
+// A direct operation takes the turn of a worker, and nothing overtakes the operations that wait
+// for it to end.
 func TestDirectHoldsAPlace(t *testing.T) {
 	e := newDirect(t, engine.Config{Workers: 1, Depth: 2})
 	release := hold(t, e)

@@ -12,7 +12,7 @@ import (
 	"asynccrypto/engine"
 )
 
-// exiting starts n jobs on e, each on a session of its own whose callback tells its index and
+// exiting starts n jobs on e, each on a session of its own whose callback sends its index and
 // exits its goroutine, as t.Fatal does.
 func exiting(t *testing.T, e *engine.Engine, n int) (all []*session, woken chan int) {
 	pool := newPool(t)
@@ -40,8 +40,8 @@ func wantEachOnce(t *testing.T, all []*session, woken chan int) {
 	}
 	for _, s := range all {
 		s.resume()
-		// The callback's exit or what came before it: that depends on whether the callback has
-		// returned by now.
+		// The error is the callback's exit, or the one before it if the callback is still
+		// running.
 		if s.out != async.Finished || s.err == nil {
 			t.Error(s.out, s.err)
 		}
@@ -106,8 +106,8 @@ func TestExitInShutdown(t *testing.T) {
 	<-ended
 }
 
-// When the time of Shutdown is up, what has not begun never will: also when a worker is free to
-// begin it just then.
+// When the time of Shutdown is up, an operation that has not begun never will, even if a worker
+// is free to begin it just then.
 func TestShutdownBeginsNothing(t *testing.T) {
 	for range 200 {
 		var begun atomic.Int32
@@ -143,8 +143,8 @@ func TestShutdownBeginsNothing(t *testing.T) {
 	}
 }
 
-// A handler may do with the slice as it likes: what it has not completed when it panics gets its
-// error all the same.
+// A handler may change its slice as it likes: requests that are not complete when it panics get
+// its error all the same.
 func TestHandlerSpoilsItsBatch(t *testing.T) {
 	e, err := engine.New(engine.Config{Name: "spoils", Workers: 1, MaxBatch: 2, Handler: func(batch []*engine.Request) {
 		clear(batch)

@@ -76,7 +76,7 @@ func TestPrepareRefuses(t *testing.T) {
 	}
 }
 
-// What was prepared is wiped once: when the signer is closed and the last operation with it has
+// A prepared key is wiped once: when its signer is closed and the last operation with it has
 // ended, however it ended.
 func TestWipedWhenUnused(t *testing.T) {
 	k := newKeeper(t, 2)

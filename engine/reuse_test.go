@@ -9,8 +9,8 @@ import (
 	"asynccrypto/engine"
 )
 
-// A completion that is under way when its session is closed does not wake who uses the session
-// next.
+// A completion that is under way when its session is closed does not wake the next user of the
+// session.
 func TestLateWakeNeverReachesAReusedSession(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4)) // so that threads interrupt each other anywhere
 	m, pool, s := newManual(t, 8), newPool(t), newSession(t)

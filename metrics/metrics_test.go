@@ -285,8 +285,8 @@ func TestAddRemove(t *testing.T) {
 	count(3)
 }
 
-// The names and helps are such as Prometheus wants them, and what is described is what is
-// collected and documented.
+// Names and help texts follow the rules of Prometheus, and the metrics that are described are
+// those that are collected and documented.
 func TestLint(t *testing.T) {
 	c := metrics.New()
 	must(t, c.AddEngine("e", newEngine(t, engine.Config{MaxBatch: 8})))

@@ -20,10 +20,11 @@ import (
 	"asynccrypto/internal/ifma"
 )
 
-// Figures here are ratios of times that were taken in turns, so that a busy machine disturbs both sides alike. Those of
-// one core are taken with GOMAXPROCS=1.
+// Results here are quotients of times that were taken in turns, so that a busy machine disturbs
+// both sides equally. For results on one core set GOMAXPROCS=1.
 
-// inTurns runs a and b in turns and reports their times, for n operations each, and how much longer b takes: the medians.
+// inTurns runs first and second in turns, n operations each, and reports the medians of their
+// times and of the quotient second/first.
 func inTurns(b *testing.B, n int, first, second func()) {
 	var ta, tb, ratio []float64
 	timed := func(f func()) float64 {
@@ -53,8 +54,8 @@ func benchEngine(b *testing.B) *engine.Engine {
 	return e
 }
 
-// BenchmarkOverhead is what the engine adds to the kernels when batches are full: 64 jobs, beside batches of eight with
-// nothing around them.
+// BenchmarkOverhead measures the time that the engine adds to the kernels when batches are full:
+// 64 jobs, beside batches of eight with nothing around them.
 func BenchmarkOverhead(b *testing.B) {
 	if ok, why := Supported(); !ok {
 		b.Skip(why)
@@ -104,7 +105,8 @@ func BenchmarkOverhead(b *testing.B) {
 	}
 }
 
-// BenchmarkLone is one request at a time, beside the standard library: from a goroutine and from a job.
+// BenchmarkLone measures one request at a time, beside the standard library: from a goroutine and
+// from a job.
 func BenchmarkLone(b *testing.B) {
 	e := benchEngine(b)
 	digest := make([]byte, 32)
@@ -177,7 +179,7 @@ func BenchmarkLone(b *testing.B) {
 	}
 }
 
-// BenchmarkKeys is what wrapping a key costs, and what its copy for the lanes takes up.
+// BenchmarkKeys measures the time to wrap a key, and the memory of its copy for the kernels.
 func BenchmarkKeys(b *testing.B) {
 	for _, bits := range []int{2048, 3072, 4096} {
 		b.Run(fmt.Sprint(bits), func(b *testing.B) {

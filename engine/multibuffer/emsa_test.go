@@ -44,7 +44,7 @@ func TestPSSIsCryptoRSAs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reader := rand.Reader // SetGlobalRandom puts another in its place, and sees to what this one gives
+	reader := rand.Reader // SetGlobalRandom replaces it, and decides the bytes that this one returns
 	digest := make([]byte, 64)
 	for _, h := range []crypto.Hash{crypto.SHA1, crypto.SHA256, crypto.SHA512_256, crypto.SHA3_384, crypto.SHA512} {
 		for _, salt := range []int{rsa.PSSSaltLengthAuto, rsa.PSSSaltLengthEqualsHash, 1, 7, 256 - 2 - h.Size()} {

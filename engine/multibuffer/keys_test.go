@@ -10,12 +10,12 @@ import (
 	"sync"
 )
 
-// Thorough reports whether the tests are to do every repetition, as CI does. By default they do fewer,
-// and use published keys, because making large keys would take most of their time.
+// Thorough reports whether the tests are to do every repetition, as CI does. By default they do
+// fewer, and use published keys, because making large keys would take most of their time.
 var Thorough = os.Getenv("CI") == "true"
 
-// RSAKeys returns the keys of all tests, by the length of the modulus: at least three of 2048 bits, and
-// one each of 3072 and 4096. They are Project Wycheproof's, or new ones if Thorough.
+// RSAKeys returns the keys of all tests, by the length of the modulus: at least three of 2048
+// bits, and one each of 3072 and 4096. They are Project Wycheproof's, or new ones if Thorough.
 var RSAKeys = sync.OnceValue(func() map[int][]*rsa.PrivateKey {
 	if Thorough {
 		return newKeys(map[int]int{2048: 3, 3072: 1, 4096: 1})
@@ -37,7 +37,8 @@ func newKeys(numbers map[int]int) map[int][]*rsa.PrivateKey {
 	return keys
 }
 
-// publishedKeys returns the keys of the file that the kernels accept: those with primes of equal length.
+// publishedKeys returns the keys of the file that the kernels accept: those with primes of equal
+// length.
 func publishedKeys(path string) map[int][]*rsa.PrivateKey {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 // lastHash is the last that package crypto has.
 const lastHash = crypto.BLAKE2b_512
 
-// few reports whether one hash function is enough for key number i of a size. Two keys of each size get
-// all of them in CI, by default one of 2048 bits.
+// few reports whether one hash function is enough for key number i of a size. Two keys of each
+// size get all of them in CI, by default one of 2048 bits.
 func few(i, bits int) bool { return i > 1 || !multibuffer.Thorough && (i > 0 || bits > 2048) }
 
 func TestPKCS1v15(t *testing.T) {
@@ -53,7 +53,7 @@ func TestPKCS1v15(t *testing.T) {
 	wantVectorized(t, e, n)
 }
 
-// The hash 0 takes what is to be signed as it is, of any length that fits.
+// With hash 0 the input is signed as it is, of any length that fits.
 func TestPKCS1v15Unhashed(t *testing.T) {
 	e := newEngine(t, multibuffer.Options{})
 	key := keys()[2048][0]
@@ -188,7 +188,7 @@ func TestExponents(t *testing.T) {
 	wantVectorized(t, e, 2*len(all))
 }
 
-// What crypto/rsa takes in odd shapes goes through the lanes all the same.
+// Keys in odd shapes that crypto/rsa accepts go through the lanes all the same.
 func TestKeysInOddShapes(t *testing.T) {
 	e := newEngine(t, multibuffer.Options{})
 	key := keys()[2048][0]

@@ -20,8 +20,8 @@ import (
 
 var timing = flag.Bool("timing", false, "run the statistical tests of time, which need a quiet machine and minutes")
 
-// needTiming skips the test unless it was asked for and there is something to measure. A statistical
-// test of time cannot promise to pass on a busy machine.
+// needTiming skips the test unless it was asked for and there is something to measure. A
+// statistical test of time cannot promise to pass on a busy machine.
 func needTiming(t *testing.T) {
 	t.Helper()
 	if !*timing {
@@ -32,7 +32,8 @@ func needTiming(t *testing.T) {
 	}
 }
 
-// measurement is the result of a timing test, as a line of the file that ASYNCCRYPTO_TIMING_OUT names.
+// measurement is the result of a timing test, as a line of the file that ASYNCCRYPTO_TIMING_OUT
+// names.
 type measurement struct {
 	Name    string  `json:"name"`
 	Samples int     `json:"samples"` // of the last try
@@ -66,13 +67,14 @@ func (m measurement) record(t *testing.T) {
 // different times, beyond reasonable doubt.
 const tLimit = 4.5
 
-// crops are the parts of the samples that are looked at, the fastest ones each time: the long tail is
-// the machine's doing, and hides a small difference in the rest. The first two are judged.
+// crops are the parts of the samples that are looked at, the fastest ones each time: the long
+// tail is the machine's doing, and hides a small difference in the rest. The first two are
+// judged.
 var crops = []float64{0.9, 0.5, 0.99, 1}
 
-// subject is a signer under test, with inputs of two classes in two ways: one key or many, and one
-// digest or many. A class of one has as many copies of its input as the other class has different
-// inputs, so that both do the same to the caches.
+// subject is a signer under test, with inputs of two classes in two ways: one key or many, and
+// one digest or many. A class of one has as many copies of its input as the other class has
+// different inputs, so that both do the same to the caches.
 type subject struct {
 	signers [2][]engine.Signer
 	fixed   []byte
@@ -123,8 +125,8 @@ type sample struct {
 	class [2]int  // of the key and of the digest
 }
 
-// measure times n signatures. The classes of key and digest are drawn independently for each, so that
-// one run shows the influence of either.
+// measure times n signatures. The classes of key and digest are drawn independently for each, so
+// that one run shows the influence of either.
 func (s *subject) measure(t *testing.T, n int) []sample {
 	t.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // a wake on another processor takes anything from 1 to 50 us
@@ -156,8 +158,8 @@ func (s *subject) measure(t *testing.T, n int) []sample {
 	return samples
 }
 
-// level divides the times of a block by their median. Other programs on the machine change the times of
-// a whole block for a while, by more than any leak does.
+// level divides the times of a block by their median. Other programs on the machine change the
+// times of a whole block for a while, by more than any leak does.
 func level(block []sample) {
 	times := make([]float64, len(block))
 	for i, s := range block {
@@ -169,8 +171,9 @@ func level(block []sample) {
 	}
 }
 
-// welch compares the times of two classes: of the key if input is 0, of the digest if it is 1. It looks
-// at the part crop of the samples, and returns Welch's t and the difference divided by the mean.
+// welch compares the times of two classes: of the key if input is 0, of the digest if it is 1. It
+// looks at the part crop of the samples, and returns Welch's t and the difference divided by the
+// mean.
 func welch(samples []sample, input int, crop float64) (t, relative float64) {
 	sorted := make([]float64, len(samples))
 	for i, s := range samples {
@@ -212,9 +215,9 @@ func judge(t *testing.T, name string, samples []sample) (tt [2]float64) {
 	return tt
 }
 
-// TestTiming checks that the time of Sign depends neither on the digest nor on the key, from the caller
-// to the kernels and back. A leak shows in each try, the noise of a machine does not. With -short the
-// result is recorded but not judged.
+// TestTiming checks that the time of Sign depends neither on the digest nor on the key, from the
+// caller to the kernels and back. A leak shows in each try, the noise of a machine does not. With
+// -short the result is recorded but not judged.
 func TestTiming(t *testing.T) {
 	needTiming(t)
 	e, err := New(Options{Workers: 1})
@@ -222,7 +225,7 @@ func TestTiming(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	tries, samples, keys := 3, 100_000, 64
+	tries, samples, keys := 3, 50_000, 64
 	if testing.Short() {
 		tries, samples, keys = 1, 2000, 8
 	}
@@ -243,9 +246,9 @@ func TestTiming(t *testing.T) {
 	}
 }
 
-// TestTimingFindsLeaks makes the same measurement of a reference implementation that leaks on purpose:
-// it spends some time on each one bit in an exponent and in the digest, less than a multiplication
-// takes. The samples double from try to try, up to a bound.
+// TestTimingFindsLeaks makes the same measurement of a reference implementation that leaks on
+// purpose: it spends some time on each one bit in an exponent and in the digest, less than a
+// multiplication takes. The samples double from try to try, up to a bound.
 func TestTimingFindsLeaks(t *testing.T) {
 	needTiming(t)
 	leaky := newSpy(t)
@@ -257,7 +260,7 @@ func TestTimingFindsLeaks(t *testing.T) {
 		}
 	}
 	s := newSubject(t, leaky.Engine, 8)
-	const tries = 8
+	const tries = 6
 	for try := 1; ; try++ {
 		samples := 4000 << min(try-1, 4)
 		x := judge(t, "leaky reference implementation", s.measure(t, samples))

@@ -16,8 +16,8 @@ import (
 	"asynccrypto/engine/workers"
 )
 
-// keyService stands for the client of a key service (KMS): it holds no private key in this process,
-// and Sign blocks until the service has answered.
+// keyService stands for the client of a key service (KMS): it holds no private key in this
+// process, and Sign blocks until the service has answered.
 type keyService struct{ remote *ecdsa.PrivateKey }
 
 func (s *keyService) Sign(id string, digest []byte, hash crypto.Hash) ([]byte, error) {

@@ -21,7 +21,8 @@ func niceness(t *testing.T) int {
 	return 20 - n
 }
 
-// Operations run at the lower priority, all else as before, also after the engine and its threads are gone.
+// Operations run at the lower priority, all else as before, also after the engine and its threads
+// are gone.
 func TestNice(t *testing.T) {
 	before := niceness(t)
 	e, err := workers.New(workers.Options{Workers: 3, Nice: 5})
