@@ -43,9 +43,9 @@ type Config struct {
 	// run under runtime.LockOSThread, so they cannot use an async.Pool that belongs to other
 	// goroutines. 0 to 19; on other systems New returns an error unless it is 0.
 	Nice int
-	// Direct runs operations that are not batched on the goroutine that calls Do, while the
-	// engine has a free worker and no queue: all those on elliptic curves, and others where the
-	// goroutine has nothing else to do until then. The first row that fits an operation holds.
+	// Direct runs an operation on the goroutine that calls Do if a worker is free and nothing is
+	// queued: every one on an elliptic curve, and any other whose caller could only wait for it.
+	// The first row that fits an operation holds.
 	//
 	//	operation                                in a job   context       runs on
 	//	signature with a prepared key            either     either        a worker, in a batch

@@ -9,7 +9,8 @@ import (
 	"asynccrypto/internal/list"
 )
 
-// Request is one operation on its way through an engine.
+// Request is one operation on its way through an engine. A [Handler] is given requests and
+// completes each of them once.
 type Request struct {
 	e     *Engine
 	ctx   context.Context
@@ -52,13 +53,15 @@ type Request struct {
 //	waking      the job's wake has begun, so the job pauses until it comes
 //	over        the waiter has taken the answer or given up; nobody is woken any more
 //
-// The operation itself moves along the engine's lists, under the engine's mutex. It is wiped when
-// nobody gets its result: by the waiting side if it never begins, otherwise by the side that is
-// the second to let go of it.
+// The operation itself moves along the engine's lists, under the engine's mutex:
 //
 //	waiting ---> queued ---> taken ---> ended             a worker takes it, Complete ends it
 //	   |           |
 //	   +-----------+-------> never begins                 a deadline, a shutdown or its job's end
+//
+// If no caller gets its result the operation is wiped, once: by the side that takes it out of
+// line if it never begins, by Complete if its waiter was answered or gone by then, and by the
+// waiter if that gives up an answer that is there.
 type requestState struct{ atomic.Uint32 }
 
 const (

@@ -13,14 +13,13 @@ import (
 // program had put a reader of its own in its place by then.
 var reader = fromStandardLibrary(rand.Reader)
 
-// fromStandardLibrary returns r if its type belongs to crypto/rand or to BoringCrypto, otherwise
-// nil.
+// fromStandardLibrary returns r if its type belongs to the standard library's random packages,
+// otherwise nil.
 func fromStandardLibrary(r io.Reader) io.Reader {
 	if r == nil {
 		return nil
 	}
-	switch path := reflect.TypeOf(r).PkgPath(); {
-	case path == "crypto/internal/boring", strings.HasPrefix(path, "crypto/") && strings.HasSuffix(path, "/rand"):
+	if path := reflect.TypeOf(r).PkgPath(); strings.HasPrefix(path, "crypto/") && strings.HasSuffix(path, "/rand") {
 		return r
 	}
 	return nil
