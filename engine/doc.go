@@ -1,12 +1,12 @@
 // Package engine lets you write and use asynchronous crypto engines: a bounded queue, workers,
-// and crypto.Signer wrappers for private keys.
+// and [crypto.Signer] wrappers for private keys.
 //
 // An engine runs cryptographic operations somewhere else: on a fixed number of workers, eight at
 // a time, in an HSM, in a key service. [New] makes one from a function that handles a batch of
 // operations. Ready-made engines are package workers, which runs any blocking operation, and
 // package multibuffer, which computes RSA signatures eight at a time.
 //
-// Wrap a private key once, when it is loaded, and use the signer wherever a crypto.Signer goes:
+// Wrap a private key once, when it is loaded, and use the signer wherever a [crypto.Signer] goes:
 //
 //	eng, err := workers.New(workers.Options{})
 //	signer, err := eng.Signer(key) // also a crypto.Decrypter if key is one
@@ -20,8 +20,8 @@
 // # How a job is woken
 //
 // Each operation causes exactly one wake, when it is done. If a callback is set on the job's
-// session (an async.WaitCtx) at that moment it is called; otherwise the session's wait fd becomes
-// readable.
+// session (an [async.WaitCtx]) at that moment it is called; otherwise the session's wait fd
+// becomes readable.
 //
 // The wait fd is an eventfd on Linux, a pipe on other Unix systems, an event object on Windows.
 // The engine makes it when a job first waits on a session that has no callback. The fd stays the

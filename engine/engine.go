@@ -40,7 +40,7 @@ type Config struct {
 	// Nice, on Linux, is added to the niceness of the workers. They then run on threads of their
 	// own with that lower priority, so that the rest of the program goes first when processors
 	// are short. The threads end with the engine. Operations, and the callbacks that follow them,
-	// run under runtime.LockOSThread, so they cannot use an async.Pool that belongs to other
+	// run under runtime.LockOSThread, so they cannot use an [async.Pool] that belongs to other
 	// goroutines. 0 to 19; on other systems New returns an error unless it is 0.
 	Nice int
 	// Direct runs an operation on the goroutine that calls Do if a worker is free and nothing is
@@ -174,8 +174,8 @@ func New(c Config) (*Engine, error) {
 func (e *Engine) Name() string { return e.name }
 
 // Do runs op to its end and returns its error. On the goroutine of a job that ctx carries
-// (async.NewContext) Do pauses that job. On any other goroutine, and where pausing is blocked, it
-// blocks.
+// ([async.NewContext]) Do pauses that job. On any other goroutine, and where pausing is blocked,
+// it blocks.
 //
 // When the engine is full, op waits in line, first in, first out; nobody needs to try again. A
 // wait of whatever length ends in one wake.

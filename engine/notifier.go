@@ -102,7 +102,7 @@ func (n *notifier) forget(r *Request) {
 	}
 }
 
-// closeNotifier is the async.CleanupFunc of a session's wait fd.
+// closeNotifier is the [async.CleanupFunc] of a session's wait fd.
 func closeNotifier(_ *async.WaitCtx, _ any, _ async.FD, data any) { data.(*notifier).close() }
 
 func (n *notifier) close() {

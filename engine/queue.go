@@ -40,7 +40,7 @@ func (e *Engine) submit(r *Request, g uintptr) (async.Status, error) {
 }
 
 // makeRoom moves the requests that have waited longest into the queue, as far as there is room.
-// It is called with mu held whenever an operation ends, so no caller has to try again.
+// It is called with mu held whenever a request ends or steps out, so no caller has to try again.
 func (e *Engine) makeRoom() {
 	for e.waiting.Len() > 0 && e.queued.Len()+e.inFlight() < e.depth {
 		n := e.waiting.Front()

@@ -10,8 +10,8 @@ import (
 	"reflect"
 )
 
-// Signer is a private key whose operations run on an engine. It implements crypto.Decrypter and
-// crypto.MessageSigner exactly when the wrapped key does, and so does every signer that
+// Signer is a private key whose operations run on an engine. It implements [crypto.Decrypter] and
+// [crypto.MessageSigner] exactly when the wrapped key does, and so does every signer that
 // WithContext returns. Any goroutine may use it.
 //
 // Wrap a key once, when you load it, and share the Signer: do not wrap it for each handshake or
@@ -26,15 +26,14 @@ import (
 // random bytes cannot be copied; an abandoned operation may still read from it.
 type Signer interface {
 	crypto.Signer
-	// WithContext returns the same key bound to ctx. If ctx carries a job (async.NewContext),
+	// WithContext returns the same key bound to ctx. If ctx carries a job ([async.NewContext]),
 	// operations pause that job. Otherwise they block, and return ctx's error if ctx is done
-	// first. Sign itself takes no context, so the Signer that WithContext was not called on
-	// always blocks, in a job too.
+	// first. Without WithContext there is no context: operations always block, in a job too.
 	WithContext(ctx context.Context) crypto.Signer
-	// Close makes every later operation fail with ErrClosed, also of signers that WithContext has
-	// returned. The engine's prepared copy of the key is wiped when the last operation in flight
-	// has ended. The key itself stays as it is, and its owner's. Close returns nil, also when
-	// called again.
+	// Close makes every later operation fail with [ErrClosed], also of signers that WithContext
+	// has returned. The engine's prepared copy of the key is wiped when the last operation in
+	// flight has ended. The key itself is not touched: it stays its owner's. Close returns nil,
+	// also when called again.
 	Close() error
 }
 

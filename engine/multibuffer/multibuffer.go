@@ -1,8 +1,8 @@
 // Package multibuffer is the engine that computes RSA signatures eight at a time.
 //
 // On a CPU with AVX-512 IFMA (Intel since Ice Lake, AMD since Zen 4) one stream of instructions
-// computes eight private-key operations in about the time that the standard library takes for one.
-// Wrap a key with it to sign several times as fast on each core:
+// computes eight private-key operations in about the time that the standard library takes for
+// one. Wrap a key with it to sign several times as fast on each core:
 //
 //	signer, err := multibuffer.Signer(key)
 //
@@ -16,20 +16,21 @@
 // PSS, with every hash and salt length that crypto/rsa accepts, given as a [crypto.Hash] or an
 // [*rsa.PSSOptions]. A PKCS #1 v1.5 signature equals crypto/rsa's byte for byte.
 //
-// The standard library does everything else, on the same workers: decryption, other keys, PSS with
-// another reader than crypto/rand's, every [engine.Func]; and all of it where [Supported] returns
-// false. Callers see no difference. [engine.Stats].Vectorized counts the vectorized operations.
+// The standard library does everything else, on the same workers: decryption, other keys, PSS
+// with another reader than crypto/rand's, every [engine.Func]; and all of it where [Supported]
+// returns false. Callers see no difference. [engine.Stats].Vectorized counts the vectorized
+// operations.
 //
-// An elliptic-curve operation is over before a change of threads has paid for itself. So while the
-// engine is idle it runs on the caller, also in a job (see [engine.Config].Direct), and one event
-// loop keeps one core busy with such operations: run as many loops as there are cores.
+// An elliptic-curve operation is over before a change of threads has paid for itself. So while
+// the engine is idle it runs on the caller, also in a job (see [engine.Config].Direct), and one
+// event loop keeps one core busy with such operations: run as many loops as there are cores.
 //
 // # Safety
 //
 // The kernels are constant in time: no branch and no address depends on a secret. Each result is
 // checked with the public exponent before it leaves, and if it is wrong the standard library
-// computes it again. The engine holds a copy of each key and wipes it when its signer is closed or
-// garbage. An RSA key that its Validate method refuses cannot be wrapped. That includes a key
+// computes it again. The engine holds a copy of each key and wipes it when its signer is closed
+// or garbage. An RSA key that its Validate method refuses cannot be wrapped. That includes a key
 // without its primes, with which crypto/rsa would sign. Nobody has audited this; see SECURITY.md.
 package multibuffer
 
@@ -44,7 +45,8 @@ import (
 
 // Options are the options of [New]. The zero value is ready for use.
 type Options struct {
-	// Workers is how many batches are computed at once; 0 means GOMAXPROCS, and more gains nothing.
+	// Workers is how many batches are computed at once; 0 means GOMAXPROCS, and more gains
+	// nothing.
 	Workers int
 	// Depth bounds the operations that are queued or running; 0 means 16 batches for each worker.
 	// A batch is eight operations, or one where the standard library does everything. Further
@@ -59,9 +61,9 @@ type Options struct {
 	Standard bool
 }
 
-// Supported reports whether this process computes signatures eight at a time, and if not, why: the
-// CPU, the build, the environment, crypto/fips140 or BoringCrypto. reason is "" if ok. The answer
-// never changes while the process lives; the environment is read once.
+// Supported reports whether this process computes signatures eight at a time, and if not, why:
+// the CPU, the build, the environment, crypto/fips140 or BoringCrypto. reason is "" if ok. The
+// answer never changes while the process lives; the environment is read once.
 func Supported() (ok bool, reason string) {
 	if fips140.Enabled() {
 		return false, "crypto/fips140 is enabled: the standard library's validated module does everything"
@@ -73,8 +75,8 @@ func Supported() (ok bool, reason string) {
 }
 
 // New returns an engine of your own; [Default] is shared. It works on every machine; where
-// [Supported] returns false it is no faster than package workers. Call Close when done. The errors
-// are those of [engine.New] for these options.
+// [Supported] returns false it is no faster than package workers. Call Close when done. The
+// errors are those of [engine.New] for these options.
 func New(o Options) (*engine.Engine, error) {
 	c := engine.Config{
 		Name:     "multibuffer",
@@ -108,11 +110,12 @@ var shared = sync.OnceValue(func() *engine.Engine {
 	return e
 })
 
-// Default returns the engine that the whole process shares. It is made on first use. Do not close it.
+// Default returns the engine that the whole process shares. It is made on first use. Do not close
+// it.
 func Default() *engine.Engine { return shared() }
 
-// Signer wraps key with the default engine. Wrap a key once, when you load it, and share the signer.
-// The errors are those of [engine.Engine.Signer]. An RSA key that its Validate method refuses is
-// refused here too, because a signature with it could give its primes away. A key that cannot be
-// vectorized is no error.
+// Signer wraps key with the default engine. Wrap a key once, when you load it, and share the
+// signer. The errors are those of [engine.Engine.Signer]. An RSA key that its Validate method
+// refuses is refused here too, because a signature with it could give its primes away. A key that
+// cannot be vectorized is no error.
 func Signer(key crypto.Signer) (engine.Signer, error) { return Default().Signer(key) }

@@ -1,6 +1,6 @@
 // Package workers is the engine for everything: it runs any blocking operation on a fixed number
-// of goroutines. A signature by a wrapped key runs that key's own Sign method, whatever the key is:
-// the standard library's, an HSM's, a client of a key service (KMS).
+// of goroutines. A signature by a wrapped key runs that key's own Sign method, whatever the key
+// is: the standard library's, an HSM's, a client of a key service (KMS).
 //
 // So this package alone is enough for a key service: give the key a Sign method that makes the
 // blocking call, and wrap it once. The example KeyService is such a program as a whole.
@@ -8,9 +8,9 @@
 //	eng, err := workers.New(workers.Options{Workers: 64}) // 64 calls at once
 //	signer, err := eng.Signer(key)                        // a crypto.Signer
 //
-// It makes no operation faster. It gives you a bounded queue, and workers that run at low priority
-// if you set Nice: a flood of handshakes, or of calls to an HSM, waits in a queue of known length
-// instead of taking every processor or a thread each.
+// It makes no operation faster. It gives you a bounded queue, and workers that run at low
+// priority if you set Nice: a flood of handshakes, or of calls to an HSM, waits in a queue of
+// known length instead of taking every processor or a thread each.
 package workers
 
 import "asynccrypto/engine"
@@ -30,8 +30,8 @@ type Options struct {
 	Nice int
 }
 
-// New returns an engine that runs operations on workers. Call Close when done. The errors are those
-// of [engine.New] for these options.
+// New returns an engine that runs operations on workers. Call Close when done. The errors are
+// those of [engine.New] for these options.
 func New(o Options) (*engine.Engine, error) {
 	return engine.New(engine.Config{
 		Name:    "workers",
