@@ -46,6 +46,25 @@ func BenchmarkDoBlockingWithDeadline(b *testing.B) {
 	}
 }
 
+// BenchmarkDoDirect measures an operation that runs on the caller's goroutine.
+func BenchmarkDoDirect(b *testing.B) {
+	e, err := engine.New(engine.Config{Name: "direct", Direct: true, Handler: func(batch []*engine.Request) {
+		for _, r := range batch {
+			r.Run()
+		}
+	}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.Close()
+	b.ReportAllocs()
+	for op := new(nop); b.Loop(); {
+		if err := e.Do(context.Background(), op); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkDoBlockingParallel(b *testing.B) {
 	e := newBenchEngine(b)
 	b.RunParallel(func(pb *testing.PB) {
