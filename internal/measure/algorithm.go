@@ -28,7 +28,8 @@ func generateRSA(bits int) func() (any, error) {
 	return func() (any, error) { return rsa.GenerateKey(rand.Reader, bits) }
 }
 
-// Algorithms returns the names that [GenerateKey] knows, as "openssl speed" has them: RSA first, by size.
+// Algorithms returns the names that [GenerateKey] knows, as "openssl speed" has them: RSA first,
+// by size.
 func Algorithms() []string {
 	var names []string
 	for _, a := range algorithms {
@@ -47,8 +48,8 @@ func GenerateKey(algorithm string) (any, error) {
 	return nil, fmt.Errorf("unknown algorithm %q", algorithm)
 }
 
-// KeyAlgorithm returns openssl's name for what a private key does, as in "openssl speed". It is empty for a key that
-// cannot be measured.
+// KeyAlgorithm returns openssl's name for the algorithm of a private key, as in "openssl speed".
+// It is empty for a key that cannot be measured.
 func KeyAlgorithm(key any) string {
 	switch k := key.(type) {
 	case *rsa.PrivateKey:

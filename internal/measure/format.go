@@ -14,8 +14,8 @@ func Count(n int, noun string) string {
 	return Number(float64(n)) + " " + noun + "s"
 }
 
-// Number formats f with three significant digits, more where it is 1,000 or greater, and with commas. The third digit
-// is noise on most machines. A whole number has no decimal point.
+// Number formats f with three significant digits, more where it is 1,000 or greater, and with
+// commas. The third digit is noise on most machines. A whole number has no decimal point.
 func Number(f float64) string {
 	if f < 100 {
 		return strconv.FormatFloat(f, 'f', decimals(f), 64)
@@ -27,7 +27,8 @@ func Number(f float64) string {
 	return s
 }
 
-// decimals returns how many digits after the point make three significant ones; none for a whole number.
+// decimals returns how many digits after the point make three significant ones; none for a whole
+// number.
 func decimals(f float64) int {
 	switch {
 	case f == float64(int(f)), f >= 99.95:

@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// Histogram counts durations in buckets whose width is at most 1/128 of their value. A quantile is therefore within 1%
-// of the true one, in 60 KB however many durations there are. Below 128 ns a bucket is a nanosecond wide. The zero
-// value is empty and ready to use; one goroutine at a time may use it.
+// Histogram counts durations in buckets whose width is at most 1/128 of their value. A quantile
+// is therefore within 1% of the true one, in 60 KB however many durations there are. Below 128 ns
+// a bucket is a nanosecond wide. The zero value is empty and ready to use; one goroutine at a
+// time may use it.
 type Histogram struct {
 	count   uint64
 	buckets [(64 - subBits) << subBits]uint64
@@ -43,8 +44,8 @@ func (h *Histogram) Merge(other *Histogram) {
 // Count returns how many durations have been counted.
 func (h *Histogram) Count() uint64 { return h.count }
 
-// Quantile returns the smallest duration, to within 1%, such that the fraction q of all durations is no longer than it.
-// It is 0 when there are none.
+// Quantile returns the smallest duration, to within 1%, such that the fraction q of all durations
+// is no longer than it. It is 0 when there are none.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	if h.count == 0 {
 		return 0

@@ -37,8 +37,9 @@ func (m Machine) String() string {
 	return fmt.Sprintf("%s, %s, %s, %s, %s", m.CPU, Count(m.Cores, "core"), m.System, m.Go, m.Date)
 }
 
-// CPUFacts says, one fact an element, how many cores the program uses at most, and which instructions this
-// processor has that matter to the speed of public-key operations, and why each matters.
+// CPUFacts says, one fact an element, how many cores the program uses at most, and which
+// instructions this processor has that matter to the speed of public-key operations, and why each
+// matters.
 func CPUFacts() []string {
 	facts := []string{fmt.Sprintf("GOMAXPROCS: %d (at most as many cores are used)", runtime.GOMAXPROCS(0))}
 	if runtime.GOARCH == "amd64" {

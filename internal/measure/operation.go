@@ -18,8 +18,8 @@ import (
 	"asynccrypto/engine"
 )
 
-// Operation is one thing that a key does. Its inputs are numbered, so that each can be made again for the verification
-// without being kept. All functions may be called from any number of goroutines.
+// Operation is one thing that a key does. Its inputs are numbered: each can be made again for the
+// verification and need not be kept. All functions may be called from any number of goroutines.
 type Operation struct {
 	Algorithm string // openssl's name of the key's algorithm
 	Name      string // sign, decrypt or derive
@@ -59,8 +59,8 @@ func Operations(key any) ([]*Operation, error) {
 	return nil, fmt.Errorf("a key of a kind (%T) that is not measured; there are RSA, ECDSA, Ed25519 and X25519", key)
 }
 
-// signingHash returns the hash whose digests a key signs: one as strong as the curve, SHA-256 with RSA, and none with
-// Ed25519, which signs the message itself.
+// signingHash returns the hash whose digests a key signs: one as strong as the curve, SHA-256
+// with RSA, and none with Ed25519, which signs the message itself.
 func signingHash(key crypto.Signer) crypto.Hash {
 	switch k := key.(type) {
 	case ed25519.PrivateKey:
@@ -76,8 +76,8 @@ func signingHash(key crypto.Signer) crypto.Hash {
 	return crypto.SHA256
 }
 
-// message is input n: as many bytes as the hash has, or 32 where there is none. It takes the place of a digest; that it
-// is not one makes no difference to the key.
+// message is input n: as many bytes as the hash has, or 32 where there is none. It takes the
+// place of a digest; that it is not one makes no difference to the key.
 func message(n uint64, hash crypto.Hash) []byte {
 	size := 32
 	if hash != 0 {
@@ -128,8 +128,9 @@ func verifySignature(public crypto.PublicKey, digest, signature []byte, hash cry
 	return nil
 }
 
-// inputs is how many different ciphertexts, or peers of a key agreement, are made in advance and used in turn. There are
-// more of them than operations in any batch, and so few that making them takes no time worth mentioning.
+// inputs is how many different ciphertexts, or peers of a key agreement, are made in advance and
+// used in turn. There are more of them than operations in any batch, and so few that making them
+// takes no time worth mentioning.
 const inputs = 256
 
 var errWrongResult = errors.New("the result differs from the other side's")

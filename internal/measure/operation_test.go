@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// testKeys returns a key of each kind. The smallest RSA keys are enough: larger ones take seconds to make.
+// testKeys returns a key of each kind. The smallest RSA keys are enough: larger ones take seconds
+// to make.
 func testKeys(t *testing.T) map[string]any {
 	keys := map[string]any{}
 	for _, name := range Algorithms() {
@@ -30,7 +31,8 @@ func testKeys(t *testing.T) map[string]any {
 	return keys
 }
 
-// Each operation does what it says, directly and through an engine, and does not accept another's result.
+// Each operation does what it says, directly and through an engine, and does not accept another's
+// result.
 func TestOperations(t *testing.T) {
 	e := pairs(t)
 	for name, key := range testKeys(t) {

@@ -8,16 +8,17 @@ import (
 	"time"
 )
 
-// Progress is a line on a terminal that is rewritten in place. Where there is no terminal it writes nothing, so that
-// logs and pipes stay clean. Its methods may be called from any goroutine.
+// Progress is a line on a terminal that is rewritten in place. Where there is no terminal it
+// writes nothing, so that logs and pipes stay clean. Its methods may be called from any
+// goroutine.
 type Progress struct {
 	mu    sync.Mutex
 	w     io.Writer // nil without a terminal
 	shown bool
 }
 
-// NewProgress returns the progress line of w, which writes nothing unless w is a terminal that understands escape
-// sequences.
+// NewProgress returns the progress line of w, which writes nothing unless w is a terminal that
+// understands escape sequences.
 func NewProgress(w io.Writer) *Progress {
 	if f, ok := w.(*os.File); ok && isTerminal(f.Fd()) && os.Getenv("TERM") != "dumb" {
 		return &Progress{w: w}
@@ -25,7 +26,8 @@ func NewProgress(w io.Writer) *Progress {
 	return &Progress{}
 }
 
-// clearLine moves to the margin and clears the line to its end. Every terminal but a dumb one knows the sequence.
+// clearLine moves to the margin and clears the line to its end. Every terminal but a dumb one
+// knows the sequence.
 const clearLine = "\r\x1b[K"
 
 // Show replaces the line.
@@ -60,8 +62,8 @@ func (p *Progress) Println(w io.Writer, line string) {
 	fmt.Fprintln(w, line)
 }
 
-// Every shows the line that the function returns, once an interval, until stop is called. Stop returns when the line is
-// removed and the function is called no more. Call stop once.
+// Every shows the line that the function returns, once an interval, until stop is called. Stop
+// returns when the line is removed and the function is called no more. Call stop once.
 func (p *Progress) Every(interval time.Duration, line func() string) (stop func()) {
 	if p.w == nil {
 		return func() {}

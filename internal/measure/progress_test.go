@@ -42,7 +42,7 @@ func TestNoProgressWithoutATerminal(t *testing.T) {
 	defer null.Close()
 	for _, p := range []*Progress{NewProgress(null), NewProgress(new(bytes.Buffer))} {
 		if p.w != nil {
-			t.Error("takes for a terminal what is none")
+			t.Error("is shown without a terminal")
 		}
 		p.Show("x")
 		p.Every(time.Nanosecond, nil)()

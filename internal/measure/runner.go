@@ -2,9 +2,9 @@ package measure
 
 import "asynccrypto/async"
 
-// Runner keeps up to a number of jobs in flight, driven by the one goroutine that calls [Runner.Run]. That goroutine
-// starts the jobs, and resumes each when the engine has woken it, as an application's event loop does that has nothing
-// else to do.
+// Runner keeps up to a number of jobs in flight, driven by the one goroutine that calls
+// [Runner.Run]. That goroutine starts the jobs, and resumes each when the engine has woken it, as
+// an application's event loop does that has nothing else to do.
 type Runner struct {
 	pool  *async.Pool
 	slots []slot
@@ -18,7 +18,8 @@ type slot struct {
 	job   async.Job
 }
 
-// NewRunner returns a runner with slots for so many jobs. Call Close when done.
+// NewRunner returns a runner that keeps up to the given number of jobs in flight. Call Close when
+// done.
 func NewRunner(jobs int) (*Runner, error) {
 	pool, err := async.NewPool(jobs, 0)
 	if err != nil {
@@ -36,10 +37,11 @@ func NewRunner(jobs int) (*Runner, error) {
 // Jobs returns how many jobs the runner keeps in flight.
 func (r *Runner) Jobs() int { return len(r.slots) }
 
-// Run starts a job in every slot, and the next one in the same slot whenever a job ends. It returns when begin has
-// nothing more to give and all jobs have ended. Begin returns the body of the next job in a slot, or nil when there is
-// none; end gets the outcome of the slot's job. Slots are numbered from 0 to Jobs()-1. Both functions are called on the
-// caller's goroutine. One goroutine at a time may call Run.
+// Run starts a job in every slot, and the next one in the same slot whenever a job ends. It
+// returns when begin has nothing more to give and all jobs have ended. Begin returns the body of
+// the next job in a slot, or nil when there is none; end gets the outcome of the slot's job.
+// Slots are numbered from 0 to Jobs()-1. Both functions are called on the caller's goroutine. One
+// goroutine at a time may call Run.
 func (r *Runner) Run(begin func(slot int) async.Func, end func(slot int, err error)) {
 	paused := 0
 	fill := func(s *slot) {

@@ -22,7 +22,8 @@ func pairs(t *testing.T) *engine.Engine {
 	return e
 }
 
-// The runner starts more jobs than there are slots, some of which pause more than once, end at once, fail or panic.
+// The runner starts more jobs than there are slots, some of which pause more than once, end at
+// once, fail or panic.
 func TestRunner(t *testing.T) {
 	e := pairs(t)
 	r, err := NewRunner(3)

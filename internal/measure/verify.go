@@ -9,10 +9,11 @@ import (
 	"time"
 )
 
-// Verify checks results 0 to n-1 on all cores, in random order, and returns how many it checked. It stops when the time
-// is up, but not before it has checked 100 of them, if there are as many: verifying an ECDSA signature takes three times
-// as long as making it. The error says how many results were wrong, and wraps what check returned for one of them.
-// Check is called from several goroutines.
+// Verify checks results 0 to n-1 on all cores, in random order, and returns how many it checked.
+// It stops when the time is up, but not before it has checked 100 of them, if there are as many:
+// verifying an ECDSA signature takes three times as long as making it. The error says how many
+// results were wrong, and wraps the error of check for one of them. Check is called from several
+// goroutines.
 func Verify(n int, check func(i int) error, limit time.Duration) (verified int, err error) {
 	const atLeast = 100
 	order := rand.Perm(n)

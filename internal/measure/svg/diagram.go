@@ -6,7 +6,8 @@ import (
 	"strconv"
 )
 
-// Diagram shows a quantity as it goes with a number, which is on the x axis, on a logarithmic scale.
+// Diagram shows a quantity as it goes with a number, which is on the x axis, on a logarithmic
+// scale.
 type Diagram struct {
 	X, Y          float64 // the upper left corner of the space between the axes
 	Width, Height float64 // of that space
@@ -70,7 +71,7 @@ func (d *Drawing) Draw(g *Diagram) {
 	d.text(g.X+g.Width/2, bottom+38, "middle", "", g.XLabel)
 }
 
-// scale is what an axis spans, and its ticks.
+// scale is the range of an axis, and its ticks.
 type scale struct {
 	low, high float64
 	ticks     []float64

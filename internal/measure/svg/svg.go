@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Drawing is an SVG document in the making, on a white ground. Coordinates are in pixels from the upper left corner.
+// Drawing is an SVG document in the making, on a white ground. Coordinates are in pixels from the
+// upper left corner.
 type Drawing struct{ b bytes.Buffer }
 
 // New begins a drawing of the given size.
@@ -32,7 +33,8 @@ func (d *Drawing) Bytes() []byte {
 	return d.b.Bytes()
 }
 
-// Stroke is how a line is drawn. Dashes is a list of lengths such as "6 4", empty for a solid line.
+// Stroke is how a line is drawn. Dashes is a list of lengths such as "6 4", empty for a solid
+// line.
 type Stroke struct{ Color, Dashes string }
 
 // Title writes the headline of the drawing, from x to the right.
