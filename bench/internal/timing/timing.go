@@ -64,7 +64,7 @@ fixed, one random. Welch's t of their times should stay under %g; above that the
 busy machine can cause too. Reference implementations that leak on purpose must differ: if the
 tests do not see their leaks, the run ends with an error.
 
-It takes some minutes, and less than one with -short. The tests have their own numbers of samples
+It takes two minutes, and less than one with -short. The tests have their own numbers of samples
 and tries.`, limit),
 		Flags: func(fs *flag.FlagSet) {
 			fs.BoolVar(&short, "short", false, "few samples: judge only whether the tests see the leaks")

@@ -1,15 +1,16 @@
 /*
- * The libcrypto side of "go run ./bench facility": the loops of async/bench_test.go, in C. For "go run ./bench cabi" it is
- * linked a second time, with libasync ahead of libcrypto, and so is both sides.
+ * The libcrypto side of "go run ./bench facility": the loops of async/bench_test.go, in C. For
+ * "go run ./bench cabi" it is linked a second time, with libasync ahead of libcrypto, so that it is
+ * both sides.
  *
  *   facility version               the libcrypto this runs with
  *   facility time MEASURE FDS MS   nanoseconds an operation, over at least MS milliseconds
  *   facility allocs MEASURE FDS    libcrypto's allocations an operation, once warm
  *   facility rss JOBS              bytes of resident memory for each of JOBS paused jobs
  *
- * One measurement a process: nothing is warm, or fragmented, that the measurement did not make so itself. Nothing is freed
- * at the end for the same reason; the process goes. It answers with one line, or complains on stderr with status 1, or 3
- * when this libcrypto was built without jobs.
+ * A process makes one measurement, so that no earlier one has warmed or fragmented anything. Nothing
+ * is freed at the end, as the process ends too. It answers with one line, or complains on stderr with
+ * status 1, or 3 when this libcrypto was built without jobs.
  */
 #include <openssl/async.h>
 #include <openssl/crypto.h>
@@ -18,7 +19,7 @@
 #include <string.h>
 #include <time.h>
 
-/* One clock reading for so many operations is lost in the noise, and so many take but a millisecond. */
+/* For this many operations one reading of the clock is lost in the noise. They take a millisecond. */
 #define BATCH 10000
 
 static void die(const char *what)
@@ -77,8 +78,8 @@ static void pause_loop(long n)
 }
 
 /*
- * start-finish. No argument block: with one libcrypto would allocate and copy it for every start. The Go closure carries
- * its argument for nothing, but here libcrypto gets the benefit.
+ * start-finish. There is no argument block: libcrypto would allocate and copy it for every start. The
+ * Go closure carries its argument for nothing, but here libcrypto gets the benefit.
  */
 
 static long ran;
@@ -107,7 +108,7 @@ static void start_loop(long n)
     }
 }
 
-/* set-get-clear: FDS descriptors are there while the one at work is set, as in the Go benchmark. */
+/* set-get-clear: the context has FDS descriptors while the one at work is set, as in the Go benchmark. */
 
 static int *keys, *worked;
 
@@ -139,7 +140,7 @@ static void fds_loop(long n)
     }
 }
 
-/* status-callback: what an engine with callbacks does with each operation. */
+/* status-callback: the calls that an engine with callbacks makes for each operation. */
 
 static int callback(void *arg) { return arg != NULL; }
 
@@ -228,7 +229,7 @@ static void time_measure(const struct measure *m, int fds, double ms)
     printf("%.3f\n", spent / n);
 }
 
-/* Counting allocations has a price of its own, so it is never done while the clock runs. */
+/* Allocations are never counted while the clock runs, as that takes time too. */
 
 static long allocs;
 
@@ -264,7 +265,7 @@ static void count_allocs(const struct measure *m, int fds)
     printf("%.3f\n", (double)allocs / BATCH);
 }
 
-/* Paused jobs, each with a wait context. The arrays that hold them are counted too, on both sides: they fill as they go. */
+/* Paused jobs, each with a wait context. Both sides count the arrays that hold them too. */
 
 static int pause_once(void *arg)
 {

@@ -3,9 +3,10 @@
 //   node sign.cjs version   Node's version and OpenSSL's, or a complaint with status 1
 //   node sign.cjs MS        sign for at least MS milliseconds, after a warm-up of a quarter of that
 //
-// The second reads two lines of hex from its standard input, a key as PKCS #8 and a message, and writes: how many it
-// signed, in how many seconds, of how many of CPU time, and how many microseconds of CPU time an HMAC-SHA256 of the same message
-// takes, which is what Node's calls and the hashing cost without RSA. A line with the last signature in hex follows.
+// The second reads two lines of hex from its standard input, a key as PKCS #8 and a message. It writes
+// the number of signatures, the seconds, the seconds of CPU time, and the microseconds of CPU time that
+// an HMAC-SHA256 of the same message takes: Node's calls and the hashing cost about as much without
+// RSA. A line with the last signature in hex follows.
 'use strict';
 const crypto = require('crypto');
 const fs = require('fs');
@@ -24,7 +25,7 @@ const [der, message] = fs.readFileSync(0, 'latin1').trim().split('\n').map((line
 const key = crypto.createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
 let signature;
 
-// A look at the clock for so many calls is lost beside them.
+// One reading of the clock for each batch of calls is lost in the noise.
 function loop(ms, batch, call) {
   const cpu = process.cpuUsage();
   const start = process.hrtime.bigint();
