@@ -108,6 +108,11 @@ type build struct {
 	err  error
 }
 
+// args are make's, for this variant in a folder.
+func (v variant) args(dir string) []string {
+	return append([]string{"-s", "CC=" + v.needs, "WERROR=-Werror", "B=" + dir}, v.make...)
+}
+
 // built returns the folder with a variant's library, and its tests in folder test. Each is made once.
 func (v variant) built(t *testing.T) string {
 	t.Helper()
@@ -127,8 +132,7 @@ func (v variant) built(t *testing.T) string {
 				tests = append(tests, filepath.Join(b.dir, "test", name))
 			}
 		}
-		args := append([]string{"-s", "CC=" + v.needs, "WERROR=-Werror", "B=" + b.dir, "all"}, tests...)
-		b.out, b.err = exec.Command("make", append(args, v.make...)...).CombinedOutput()
+		b.out, b.err = exec.Command("make", append(append(v.args(b.dir), "all"), tests...)...).CombinedOutput()
 	})
 	if b.err != nil {
 		t.Fatalf("make %v: %v\n%s", v.make, b.err, b.out)

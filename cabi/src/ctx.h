@@ -64,7 +64,8 @@ static inline struct ctx *ctx_of(const ASYNC_WAIT_CTX *handle)
 }
 
 /* ctx_memory.c */
-struct ctx *ac_ctx_take(struct thread *t);
+struct ctx *ac_ctx_take(struct thread *t);  /* one that the thread has at hand, or NULL */
+struct ctx *ac_ctx_fetch(struct thread *t); /* then one of the store or of new memory, NULL if there is none */
 void ac_ctx_put(struct thread *t, struct ctx *c);
 void ac_ctx_leave(struct thread *t); /* the thread ends */
 

@@ -73,12 +73,40 @@ static int new_chunk(void)
     return 1;
 }
 
-static COLD struct ctx *refill(struct thread *t)
+static inline struct ctx *fresh(struct thread *t)
+{
+    struct ctx *c = t->fresh++;
+
+    c->free.handle = (uintptr_t)c;
+    return c;
+}
+
+static inline struct ctx *begin(struct ctx *c)
+{
+    uintptr_t handle = c->free.handle;
+
+    c->closing = 0;
+    c->fds = (struct fdlist){ 0 };
+    atomic_store_explicit(&c->status, ASYNC_STATUS_UNSUPPORTED, memory_order_relaxed);
+    atomic_store_explicit(&c->callback, NULL, memory_order_relaxed);
+    atomic_store_explicit(&c->jobs, NULL, memory_order_relaxed);
+    atomic_store_explicit(&c->self, handle, memory_order_relaxed);
+    return c;
+}
+
+struct ctx *ac_ctx_take(struct thread *t)
+{
+    if (t->num_free_ctx > REST)
+        return begin(pop(t));
+    if (t->fresh != t->fresh_end)
+        return begin(fresh(t));
+    return NULL;
+}
+
+COLD struct ctx *ac_ctx_fetch(struct thread *t)
 {
     struct ctx *c = NULL;
 
-    if (!ac_register(t))
-        return NULL;
     ac_lock();
     if (num_stored > REST) {
         num_stored--;
@@ -91,33 +119,9 @@ static COLD struct ctx *refill(struct thread *t)
         t->fresh_end = (struct ctx *)(void *)chunk;
     }
     ac_unlock();
-    if (c == NULL && t->fresh != t->fresh_end) {
-        c = t->fresh++;
-        c->free.handle = (uintptr_t)c;
-    }
-    return c;
-}
-
-struct ctx *ac_ctx_take(struct thread *t)
-{
-    struct ctx *c;
-
-    if (t->num_free_ctx > REST) {
-        c = pop(t);
-    } else if (t->fresh != t->fresh_end) {
-        c = t->fresh++;
-        c->free.handle = (uintptr_t)c;
-    } else if ((c = refill(t)) == NULL) {
-        return NULL;
-    }
-    uintptr_t handle = c->free.handle;
-    c->closing = 0;
-    c->fds = (struct fdlist){ 0 };
-    atomic_store_explicit(&c->status, ASYNC_STATUS_UNSUPPORTED, memory_order_relaxed);
-    atomic_store_explicit(&c->callback, NULL, memory_order_relaxed);
-    atomic_store_explicit(&c->jobs, NULL, memory_order_relaxed);
-    atomic_store_explicit(&c->self, handle, memory_order_relaxed);
-    return c;
+    if (c != NULL)
+        return begin(c);
+    return t->fresh != t->fresh_end ? begin(fresh(t)) : NULL;
 }
 
 void ac_ctx_put(struct thread *t, struct ctx *c)
@@ -127,8 +131,6 @@ void ac_ctx_put(struct thread *t, struct ctx *c)
 
     atomic_store_explicit(&c->self, 0, memory_order_relaxed);
     push(t, c, next);
-    if (RARELY(!t->registered))
-        ac_register(t); /* should it fail, a few contexts are lost when the thread ends */
     if (RARELY(t->num_free_ctx > MOST))
         give_back(t, MOST / 2);
 }

@@ -7,48 +7,10 @@
  * code may keep addresses of thread-local things (errno's, for one) across a call, which no library can mend.
  */
 #include "job.h"
-#include "switch.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static inline void enter(struct job *j)
-{
-#ifdef AC_ASAN
-    __sanitizer_start_switch_fiber(&j->caller_fake, j->stack.base, j->stack.size);
-#endif
-    ac_switch(&j->caller_sp, j->stack.sp);
-#ifdef AC_ASAN
-    __sanitizer_finish_switch_fiber(j->caller_fake, NULL, NULL);
-#endif
-}
-
-static inline void leave(struct job *j)
-{
-#ifdef AC_ASAN
-    __sanitizer_start_switch_fiber(&j->fake, j->caller_bottom, j->caller_size);
-#endif
-    ac_switch(&j->stack.sp, j->caller_sp);
-#ifdef AC_ASAN
-    __sanitizer_finish_switch_fiber(j->fake, &j->caller_bottom, &j->caller_size);
-#endif
-}
-
-/* The bottom of every job's stack. It stays there from one job to the next. */
-void ac_job_main(void *arg)
-{
-    struct job *j = arg;
-
-#ifdef AC_ASAN
-    __sanitizer_finish_switch_fiber(NULL, &j->caller_bottom, &j->caller_size);
-#endif
-    for (;;) {
-        j->ret = j->func(j->args);
-        j->finished = 1;
-        leave(j);
-    }
-}
 
 static inline int copy_args(struct job *j, const void *args, size_t size)
 {
@@ -86,7 +48,7 @@ static inline int run(struct thread *t, struct job *j, ASYNC_JOB **job, int *ret
         if (j->libctx != NULL && j->libctx != mine)
             set0_default(j->libctx);
     }
-    enter(j);
+    job_enter(j);
     if (set0_default != NULL) {
         j->libctx = set0_default(NULL);
         if (RARELY(j->libctx != mine))
@@ -163,6 +125,8 @@ EXPORT int ASYNC_start_job(ASYNC_JOB **job, ASYNC_WAIT_CTX *wctx, int *ret, int 
         return FAIL(ESTALE, AC_R_INVALID_ARGUMENT);
     j = t->idle;
     if (RARELY(j == NULL) || RARELY(t->active >= t->limit)) {
+        if (!ac_register(t))
+            return FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
         if ((j = ac_pool_take(t, &outcome)) == NULL)
             return outcome;
     } else {
@@ -189,7 +153,7 @@ EXPORT int ASYNC_pause_job(void)
     if (j == NULL || j->blocked != 0)
         return 1;
     atomic_store_explicit(&j->paused, job_handle(j), memory_order_relaxed);
-    leave(j);
+    job_leave(j);
     return 1;
 }
 

@@ -6,6 +6,7 @@
 #include "local.h"
 #include "sanitize.h"
 #include "stack.h"
+#include "switch.h"
 
 struct job {
     _Atomic(uintptr_t) handle; /* this use's; the next one has another */
@@ -29,6 +30,40 @@ struct job {
     size_t caller_size;
 #endif
 };
+
+/* Runs a job until it pauses or its function returns. */
+static inline void job_enter(struct job *j)
+{
+#ifdef AC_ASAN
+    __sanitizer_start_switch_fiber(&j->caller_fake, j->stack.base, j->stack.size);
+#endif
+    ac_switch(&j->caller_sp, j->stack.sp);
+#ifdef AC_ASAN
+    __sanitizer_finish_switch_fiber(j->caller_fake, NULL, NULL);
+#endif
+}
+
+/* Begins a job's stack: what job_leave does after its switch, for the one that was not left. */
+static inline void job_entered(struct job *j)
+{
+#ifdef AC_ASAN
+    __sanitizer_finish_switch_fiber(NULL, &j->caller_bottom, &j->caller_size);
+#else
+    (void)j;
+#endif
+}
+
+/* Goes back to the job's caller, until the next job_enter. */
+static inline void job_leave(struct job *j)
+{
+#ifdef AC_ASAN
+    __sanitizer_start_switch_fiber(&j->fake, j->caller_bottom, j->caller_size);
+#endif
+    ac_switch(&j->stack.sp, j->caller_sp);
+#ifdef AC_ASAN
+    __sanitizer_finish_switch_fiber(j->fake, &j->caller_bottom, &j->caller_size);
+#endif
+}
 
 /* The arguments are copied to the top of the stack, unless they are large. libssl's take 72 bytes. */
 #define ARGS_ROOM 256
@@ -106,6 +141,7 @@ static inline void job_leave_ctx(struct job *j)
 }
 
 /* pool.c */
+void ac_pool_init(struct thread *t, size_t limit, size_t n);
 struct job *ac_pool_take(struct thread *t, int *outcome); /* when no job is idle or there is a limit */
 void ac_drop_jobs(struct ctx *c);
 void ac_pool_free(struct thread *t);

@@ -42,10 +42,12 @@ struct thread {
 /* Initial-exec: 128 bytes of static TLS, for which a library that is opened late has room, and no call. */
 extern _Thread_local struct thread ac_thread __attribute__((tls_model("initial-exec")));
 
-/* thread.c */
-int ac_register(struct thread *t); /* sees to it that what t owns goes when the thread does; 0 if that fails */
+/* lock.c */
 void ac_lock(void);
 void ac_unlock(void);
+
+/* thread.c: sees to it that what t owns goes when the thread does; 0 if that fails. For the exported functions to call. */
+int ac_register(struct thread *t);
 
 /* errors.c: sets errno, and with libcrypto in the process raises the reason on its queue. Always 0. */
 int ac_fail(int err, int reason, const char *file, int line, const char *function);

@@ -6,7 +6,6 @@
  */
 #include "job.h"
 #include "memory.h"
-#include "switch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,9 +14,22 @@
 
 static _Atomic(unsigned) num_drops; /* by threads that are not the job's */
 
+/* The bottom of every job's stack. It stays there from one job to the next. */
+static void job_main(void *arg)
+{
+    struct job *j = arg;
+
+    job_entered(j);
+    for (;;) {
+        j->ret = j->func(j->args);
+        j->finished = 1;
+        job_leave(j);
+    }
+}
+
 static void set_up(struct job *j)
 {
-    j->stack.sp = ac_prepare(j->stack.base, (size_t)(job_args_room(j) - j->stack.base), j);
+    j->stack.sp = ac_prepare(j->stack.base, (size_t)(job_args_room(j) - j->stack.base), job_main, j);
 }
 
 static struct job *make(struct thread *t)
@@ -87,10 +99,6 @@ COLD struct job *ac_pool_take(struct thread *t, int *outcome)
     struct job *j;
 
     *outcome = ASYNC_ERR;
-    if (!ac_register(t)) {
-        FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
-        return NULL;
-    }
     if (t->limit == 0)
         t->limit = SIZE_MAX; /* without ASYNC_init_thread there is none */
     ac_find_libcrypto();
@@ -158,37 +166,18 @@ void ac_pool_free(struct thread *t)
     ac_unlock();
 }
 
-/* A second call while there is a pool sets its limit anew, and keeps its jobs. */
-EXPORT int ASYNC_init_thread(size_t max_size, size_t init_size)
+/* Sets the limit, and makes jobs until there are n, or as many as there is memory for: a pool grows when it has to. */
+void ac_pool_init(struct thread *t, size_t limit, size_t n)
 {
-    struct thread *t = &ac_thread;
     struct job *j;
-    size_t n = 0;
+    size_t has = 0;
 
-    if (init_size > max_size)
-        return FAIL(EINVAL, ASYNC_R_INVALID_POOL_SIZE);
-    if (init_size > INDEX_MASK) /* more than there can be: don't find out by filling the memory */
-        return FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
-    if (!ac_register(t))
-        return FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
     ac_find_libcrypto();
-    t->limit = max_size == 0 ? SIZE_MAX : max_size;
+    t->limit = limit == 0 ? SIZE_MAX : limit;
     for (j = t->all; j != NULL; j = j->next_all)
-        n++;
-    for (; n < init_size && (j = make(t)) != NULL; n++) { /* a pool with fewer is a pool too: it grows when it has to */
+        has++;
+    for (; has < n && (j = make(t)) != NULL; has++) {
         j->next = t->idle;
         t->idle = j;
     }
-    return 1;
-}
-
-/* The stack that this runs on can't go, so inside a job it does nothing. */
-EXPORT void ASYNC_cleanup_thread(void)
-{
-    struct thread *t = &ac_thread;
-
-    if (t->current != NULL)
-        FAIL(EBUSY, ASYNC_R_FAILED_TO_SWAP_CONTEXT);
-    else
-        ac_pool_free(t);
 }

@@ -12,10 +12,8 @@
 /* Leaves the stack in use, noting in *from where it stood, and goes on where to stood. */
 void ac_switch(void **from, void *to);
 
-/* Prepares the memory for a first switch to what it returns, which calls ac_job_main(arg) on it. */
-void *ac_prepare(char *base, size_t size, void *arg);
-
-_Noreturn void ac_job_main(void *arg);
+/* Prepares the memory for a first switch to what it returns, which calls entry(arg) on it. It must not return. */
+void *ac_prepare(char *base, size_t size, void (*entry)(void *), void *arg);
 
 #if !defined(AC_UCONTEXT) && !(defined(__LP64__) && (defined(__x86_64__) || defined(__aarch64__)))
 # define AC_UCONTEXT

@@ -89,21 +89,21 @@ ac_switch:
     .cfi_endproc
     .size ac_switch, .-ac_switch
 
-/* The first thing on a new stack; r12 is the argument. Nothing called it, so a backtrace ends here. */
-    .type entry, @function
+/* The first thing on a new stack; rbx is the function and r12 its argument. Nothing called it, so a backtrace ends here. */
+    .type begin, @function
     .p2align 4
-entry:
+begin:
     .cfi_startproc
     .cfi_undefined %rip
     endbr64
     xorl %ebp, %ebp
     movq %r12, %rdi
-    call ac_job_main
+    call *%rbx
     ud2
     .cfi_endproc
-    .size entry, .-entry
+    .size begin, .-begin
 
-/* void *ac_prepare(char *base, size_t size, void *arg), with the control words of its caller. */
+/* void *ac_prepare(char *base, size_t size, void (*entry)(void *), void *arg), with the control words of its caller. */
     .globl ac_prepare
     .hidden ac_prepare
     .type ac_prepare, @function
@@ -113,17 +113,17 @@ ac_prepare:
     endbr64
     leaq (%rdi,%rsi), %rax
     andq $-16, %rax
-    subq $64, %rax /* entry starts with rsp a multiple of 16, and calls */
+    subq $64, %rax /* begin starts with rsp a multiple of 16, and calls */
     stmxcsr (%rax)
     fnstcw 4(%rax)
     movw $0, 6(%rax)
     movq $0, 8(%rax)
     movq $0, 16(%rax)
     movq $0, 24(%rax)
-    movq %rdx, 32(%rax)
-    movq $0, 40(%rax)
+    movq %rcx, 32(%rax)
+    movq %rdx, 40(%rax)
     movq $0, 48(%rax)
-    leaq entry(%rip), %rcx
+    leaq begin(%rip), %rcx
     movq %rcx, 56(%rax)
     ret
     .cfi_endproc

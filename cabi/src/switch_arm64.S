@@ -81,21 +81,21 @@ ac_switch:
     .cfi_endproc
     .size ac_switch, .-ac_switch
 
-/* The first thing on a new stack; x19 is the argument. Nothing called it, so a backtrace ends here. */
-    .type entry, %function
+/* The first thing on a new stack; x19 is the function and x20 its argument. Nothing called it, so a backtrace ends here. */
+    .type begin, %function
     .p2align 4
-entry:
+begin:
     .cfi_startproc
     .cfi_undefined x30
     BTI_C
     mov x29, xzr
-    mov x0, x19
-    bl ac_job_main
+    mov x0, x20
+    blr x19
     brk #1
     .cfi_endproc
-    .size entry, .-entry
+    .size begin, .-begin
 
-/* void *ac_prepare(char *base, size_t size, void *arg), with the control word of its caller. */
+/* void *ac_prepare(char *base, size_t size, void (*entry)(void *), void *arg), with the control word of its caller. */
     .globl ac_prepare
     .hidden ac_prepare
     .type ac_prepare, %function
@@ -106,19 +106,19 @@ ac_prepare:
     add x0, x0, x1
     and x0, x0, #-16
     sub x0, x0, #FRAME
-    mrs x3, fpcr
-    stp x2, xzr, [x0]
+    mrs x4, fpcr
+    stp x2, x3, [x0]
     stp xzr, xzr, [x0, #16]
     stp xzr, xzr, [x0, #32]
     stp xzr, xzr, [x0, #48]
     stp xzr, xzr, [x0, #64]
-    adr x2, entry
+    adr x2, begin
     stp xzr, x2, [x0, #80]
     stp xzr, xzr, [x0, #96]
     stp xzr, xzr, [x0, #112]
     stp xzr, xzr, [x0, #128]
     stp xzr, xzr, [x0, #144]
-    stp x3, xzr, [x0, #160]
+    stp x4, xzr, [x0, #160]
     ret
     .cfi_endproc
     .size ac_prepare, .-ac_prepare

@@ -1,17 +1,12 @@
-/* Threads: what belongs to one, what becomes of it when the thread ends or the process forks, and the lock between them. */
+/* Threads: the pool of one, and what becomes of what belongs to it when the thread ends or the process forks. */
 #include "ctx.h"
 #include "job.h"
 
+#include <errno.h>
 #include <pthread.h>
-
-_Thread_local struct thread ac_thread;
 
 static _Atomic(long) key_and_1; /* 0 before there is one */
 static _Atomic(int) watches_forks;
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-
-void ac_lock(void) { pthread_mutex_lock(&mutex); }
-void ac_unlock(void) { pthread_mutex_unlock(&mutex); }
 
 /* Runs on the thread's own stack, also when a job has called pthread_exit: glibc's goes back there first. */
 static void thread_ends(void *arg)
@@ -95,4 +90,30 @@ int ac_register(struct thread *t)
     if (!first_use() || pthread_setspecific((pthread_key_t)(key_and_1 - 1), t) != 0)
         return 0;
     return t->registered = 1;
+}
+
+/* A second call while there is a pool sets its limit anew, and keeps its jobs. */
+EXPORT int ASYNC_init_thread(size_t max_size, size_t init_size)
+{
+    struct thread *t = &ac_thread;
+
+    if (init_size > max_size)
+        return FAIL(EINVAL, ASYNC_R_INVALID_POOL_SIZE);
+    if (init_size > INDEX_MASK) /* more than there can be: don't find out by filling the memory */
+        return FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
+    if (!ac_register(t))
+        return FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
+    ac_pool_init(t, max_size, init_size);
+    return 1;
+}
+
+/* The stack that this runs on can't go, so inside a job it does nothing. */
+EXPORT void ASYNC_cleanup_thread(void)
+{
+    struct thread *t = &ac_thread;
+
+    if (t->current != NULL)
+        FAIL(EBUSY, ASYNC_R_FAILED_TO_SWAP_CONTEXT);
+    else
+        ac_pool_free(t);
 }

@@ -16,9 +16,10 @@ static COLD int stale(const ASYNC_WAIT_CTX *handle)
 
 EXPORT ASYNC_WAIT_CTX *ASYNC_WAIT_CTX_new(void)
 {
-    struct ctx *c = ac_ctx_take(&ac_thread);
+    struct thread *t = &ac_thread;
+    struct ctx *c = ac_ctx_take(t);
 
-    if (RARELY(c == NULL)) {
+    if (RARELY(c == NULL) && (!ac_register(t) || (c = ac_ctx_fetch(t)) == NULL)) {
         FAIL(ENOMEM, AC_R_MALLOC_FAILURE);
         return NULL;
     }
@@ -27,6 +28,7 @@ EXPORT ASYNC_WAIT_CTX *ASYNC_WAIT_CTX_new(void)
 
 EXPORT void ASYNC_WAIT_CTX_free(ASYNC_WAIT_CTX *handle)
 {
+    struct thread *t = &ac_thread;
     struct ctx *c = ctx_of(handle);
 
     if (RARELY(c == NULL) || RARELY(c->closing)) /* closing: a cleanup's own idea */
@@ -38,7 +40,9 @@ EXPORT void ASYNC_WAIT_CTX_free(ASYNC_WAIT_CTX *handle)
             ac_fds_clean_up(&c->fds, handle);
         } while (c->fds.n != 0 || atomic_load_explicit(&c->jobs, memory_order_relaxed) != NULL);
     }
-    ac_ctx_put(&ac_thread, c);
+    ac_ctx_put(t, c);
+    if (RARELY(!t->registered))
+        ac_register(t); /* should it fail, a few contexts are lost when the thread ends */
 }
 
 EXPORT int ASYNC_WAIT_CTX_set_wait_fd(ASYNC_WAIT_CTX *handle, const void *key, OSSL_ASYNC_FD fd, void *custom_data,
