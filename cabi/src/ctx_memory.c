@@ -18,7 +18,7 @@ static size_t num_stored;
 static char *chunk, *chunk_end;
 
 /* Gives the oldest n of a thread's to the store. */
-static void give_back(struct thread *t, size_t n)
+static COLD void give_back(struct thread *t, size_t n)
 {
     struct ctx **end = &t->free_ctx;
     size_t i;

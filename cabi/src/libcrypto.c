@@ -76,10 +76,9 @@ const struct ac_err *ac_find_err(void)
         return &linked;
     if (!has_queue && !in_child && pthread_mutex_trylock(&looking) == 0) {
         if (!has_queue) { /* or another thread has found it meanwhile, and somebody reads it */
-            *(void **)&queue.new_record = find("ERR_new");
-            *(void **)&queue.set_debug = find("ERR_set_debug");
-            *(void **)&queue.set_error = find("ERR_set_error");
-            has_queue = queue.new_record != NULL && queue.set_debug != NULL && queue.set_error != NULL;
+            has_queue = (*(void **)&queue.new_record = find("ERR_new")) != NULL
+                        && (*(void **)&queue.set_debug = find("ERR_set_debug")) != NULL
+                        && (*(void **)&queue.set_error = find("ERR_set_error")) != NULL;
         }
         pthread_mutex_unlock(&looking);
     }

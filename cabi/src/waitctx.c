@@ -14,16 +14,24 @@ static COLD int stale(const ASYNC_WAIT_CTX *handle)
     return 0;
 }
 
-EXPORT ASYNC_WAIT_CTX *ASYNC_WAIT_CTX_new(void)
+/* The thread has no context at hand. */
+static COLD ASYNC_WAIT_CTX *fetch(void)
 {
     struct thread *t = &ac_thread;
-    struct ctx *c = ac_ctx_take(t);
+    struct ctx *c = ac_register(t) ? ac_ctx_fetch(t) : NULL;
 
-    if (RARELY(c == NULL) && (!ac_register(t) || (c = ac_ctx_fetch(t)) == NULL)) {
+    if (c == NULL) {
         FAIL(ENOMEM, AC_R_MALLOC_FAILURE);
         return NULL;
     }
     return ctx_handle(c);
+}
+
+EXPORT ASYNC_WAIT_CTX *ASYNC_WAIT_CTX_new(void)
+{
+    struct ctx *c = ac_ctx_take(&ac_thread);
+
+    return RARELY(c == NULL) ? fetch() : ctx_handle(c);
 }
 
 EXPORT void ASYNC_WAIT_CTX_free(ASYNC_WAIT_CTX *handle)
@@ -40,9 +48,9 @@ EXPORT void ASYNC_WAIT_CTX_free(ASYNC_WAIT_CTX *handle)
             ac_fds_clean_up(&c->fds, handle);
         } while (c->fds.n != 0 || atomic_load_explicit(&c->jobs, memory_order_relaxed) != NULL);
     }
-    ac_ctx_put(t, c);
     if (RARELY(!t->registered))
         ac_register(t); /* should it fail, a few contexts are lost when the thread ends */
+    ac_ctx_put(t, c);
 }
 
 EXPORT int ASYNC_WAIT_CTX_set_wait_fd(ASYNC_WAIT_CTX *handle, const void *key, OSSL_ASYNC_FD fd, void *custom_data,

@@ -102,7 +102,7 @@ static void *resumes_often(void *job)
 {
     while (!go)
         continue;
-    for (int i = 0; i < 10000; i++) {
+    for (int i = repetitions(10000, 10); i > 0; i--) {
         ASYNC_JOB *copy = job;
         int own;
 
@@ -114,7 +114,7 @@ static void *resumes_often(void *job)
 static int pauses_often(void *p)
 {
     (void)p;
-    for (int i = 0; i < 10000; i++)
+    for (int i = repetitions(10000, 10); i > 0; i--)
         ASYNC_pause_job();
     return 1;
 }

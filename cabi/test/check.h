@@ -22,6 +22,9 @@
         CHECK(errno == (err)); \
     } while (0)
 
+/* The Go tests set this variable, save in CI: fewer repetitions then, 1 in n. */
+static inline int repetitions(int all, int n) { return getenv("CHECK_QUICK") == NULL ? all : all / n; }
+
 /* AddressSanitizer and valgrind are slow, and need many times the memory. */
 #if defined(__SANITIZE_ADDRESS__)
 # define SLOW 1

@@ -54,7 +54,7 @@ static void in_child(void (*fn)(void))
     if (pid == 0) {
         pthread_t t;
 
-        alarm(60); /* never a hang */
+        alarm(150); /* never a hang */
         fn();
         CHECK(pthread_create(&t, NULL, uses, NULL) == 0 && pthread_join(t, NULL) == 0);
         ASYNC_cleanup_thread();
@@ -167,7 +167,7 @@ int main(void)
     may_end = 1;
     CHECK(pthread_join(t, NULL) == 0);
     CHECK(pthread_create(&t, NULL, busy, NULL) == 0);
-    for (int i = 0; i < (SLOW ? 3 : 100); i++)
+    for (int i = 0; i < (SLOW ? 3 : repetitions(100, 10)); i++)
         in_child(use);
     stop = 1;
     CHECK(pthread_join(t, NULL) == 0);

@@ -41,7 +41,7 @@ static void in_child(void (*fn)(void))
     int status;
 
     if (pid == 0) {
-        alarm(60); /* never a hang */
+        alarm(150); /* never a hang */
         fn();
         _exit(0);
     }

@@ -109,7 +109,7 @@ static void *late(void *gone)
     int fd;
     size_t n, m;
 
-    for (int i = 0; i < 300; i++) {
+    for (int i = repetitions(300, 3); i > 0; i--) { /* at least 64 sessions, after which a place is taken again */
         FAILS(ASYNC_WAIT_CTX_get_callback(gone, &fn, &data), ESTALE);
         FAILS(ASYNC_WAIT_CTX_get_fd(gone, NULL, &fd, &data), ESTALE);
         FAILS(ASYNC_WAIT_CTX_set_wait_fd(gone, NULL, 1, NULL, NULL), ESTALE);
@@ -177,7 +177,7 @@ static void freed_while_paused(void)
     ASYNC_JOB *job = NULL, *old[200], *copy;
 
     CHECK(ASYNC_init_thread(1, 0) == 1);
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < repetitions(200, 2); i++) { /* the stacks of more than 64 are used again */
         ctx = ASYNC_WAIT_CTX_new();
         CHECK(ASYNC_start_job(&job, ctx, &ret, engine_writes_here, &i, sizeof(i)) == ASYNC_PAUSE);
         old[i] = job;

@@ -58,7 +58,7 @@ int main(void)
     ASYNC_WAIT_CTX *ctx = ASYNC_WAIT_CTX_new();
     int ret, n = 4000;
 
-    alarm(60); /* never a hang */
+    alarm(150); /* never a hang */
     ASYNC_get_mem_functions(NULL, NULL);
     ASYNC_get_mem_functions(&given_alloc, &given_free);
     CHECK(given_alloc != NULL && given_free != NULL);

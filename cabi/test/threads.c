@@ -169,20 +169,20 @@ static void *leaves(void *ctx)
 
 int main(void)
 {
-    int rounds = SLOW ? 2 : 50, ret;
+    int rounds = SLOW ? 2 : repetitions(50, 5), tens = SLOW ? 20 : repetitions(450, 5), ret;
     ASYNC_WAIT_CTX *ctx = ASYNC_WAIT_CTX_new();
     long before;
     int maps;
 
     handles_differ();
     run(8, many, &rounds);
-    for (int i = 0; i < (SLOW ? 2 : 50); i++)
+    for (int i = 0; i < (SLOW ? 2 : repetitions(50, 5)); i++)
         run(10, comes_and_goes, NULL);
     before = resident();
     maps = mappings();
-    for (int i = 0; i < (SLOW ? 20 : 450); i++)
+    for (int i = 0; i < tens; i++)
         run(10, comes_and_goes, NULL);
-    CHECK(SLOW || resident() - before < 500); /* 2 MB after 4,500 threads: one page of each would be 18 */
+    CHECK(SLOW || resident() - before < 500); /* 2 MB; one page of each of 4,500 threads would be 18 MB, of 900 threads 3.6 MB */
     CHECK(SLOW || mappings() - maps < 50);
     if (!SLOW) /* neither sanitizer nor valgrind follows the unwinder from a job to the thread's own stack */
         run(10, ends_in_a_job, NULL);

@@ -43,7 +43,7 @@ int main(int argc, char **argv)
     pthread_t t;
 
     CHECK(argc == 2 && ASYNC_init_thread(0, 0) == 1);
-    alarm(30); /* never a hang */
+    alarm(150); /* never a hang */
     CHECK(pthread_create(&t, NULL, looks, NULL) == 0);
     CHECK(dlopen(argv[1], RTLD_NOW) != NULL);
     CHECK(pthread_join(t, NULL) == 0);

@@ -126,7 +126,7 @@ static void wait_for_wakes(void)
     if (!by_callback) {
         for (int i = 0; i < CONNECTIONS; i++)
             fds[i] = (struct pollfd){ .fd = all[i].waiting ? all[i].fd : -1, .events = POLLIN };
-        CHECK(poll(fds, CONNECTIONS, waiting == CONNECTIONS ? 10000 : 0) > 0 || waiting < CONNECTIONS);
+        CHECK(poll(fds, CONNECTIONS, waiting == CONNECTIONS ? -1 : 0) > 0 || waiting < CONNECTIONS);
         for (int i = 0; i < CONNECTIONS; i++)
             if (fds[i].revents != 0)
                 all[i].waiting = 0;

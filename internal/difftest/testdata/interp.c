@@ -76,7 +76,7 @@ struct step {
 };
 
 #define UNTOUCHED 0x5aa55aa5
-#define SECONDS 10 /* for a script, which takes a thousandth of one */
+#define SECONDS 150 /* after which a script hangs; it takes a thousandth of one */
 
 static struct step *steps;
 static uint32_t count, pc;
