@@ -1,23 +1,24 @@
 /*
- * Where wait contexts come from and go to. Their memory is never unmapped and never becomes anything else, so that a
- * handle, however old, can be looked at. A freed context rests behind REST others, its thread's or the store's, before it
- * is used again, and then under another handle: the same number comes back after REST * CTX_SIZE / 8 others at the soonest.
+ * The memory of wait contexts. It is never unmapped and never used for anything else, so that
+ * even an old handle can be read. A freed context is reused, under another handle, after at least
+ * QUARANTINE others of its thread's or of the store's. So a handle's number returns after at
+ * least QUARANTINE * CTX_SIZE / 8 others.
  */
 #include "ctx.h"
 
 #include <sys/mman.h>
 
-#define REST 64
-#define BATCH 32        /* what a thread takes from the store */
-#define MOST 1024       /* what a thread keeps before it gives half of it back */
-#define CHUNK (1 << 20) /* what the store takes from the system */
+#define QUARANTINE 64
+#define BATCH 32        /* new contexts that a thread gets at once */
+#define MOST 1024       /* freed contexts of a thread; then half of them go to the store */
+#define CHUNK (1 << 20) /* bytes that are mapped at once */
 
-/* Behind the lock. */
+/* The store, which all threads share. The lock guards it. */
 static struct ctx *stored, **stored_end = &stored;
 static size_t num_stored;
 static char *chunk, *chunk_end;
 
-/* Gives the oldest n of a thread's to the store. */
+/* Gives the thread's oldest n free contexts to the store. */
 static COLD void give_back(struct thread *t, size_t n)
 {
     struct ctx **end = &t->free_ctx;
@@ -39,7 +40,7 @@ static COLD void give_back(struct thread *t, size_t n)
         t->free_ctx_end = &t->free_ctx;
 }
 
-/* The generation moves on here, so that the old handle fails from the moment of the free. */
+/* Appends a context to the thread's free ones. The handle is that of its next use. */
 static void push(struct thread *t, struct ctx *c, uintptr_t handle)
 {
     c->free.next = NULL;
@@ -61,7 +62,7 @@ static struct ctx *pop(struct thread *t)
     return c;
 }
 
-/* Mapped memory, never touched: the pages cost nothing until they are used. */
+/* Maps a chunk for the store. A page of it costs nothing until a context in it is used. */
 static int new_chunk(void)
 {
     chunk = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -96,7 +97,7 @@ static inline struct ctx *begin(struct ctx *c)
 
 struct ctx *ac_ctx_take(struct thread *t)
 {
-    if (t->num_free_ctx > REST)
+    if (t->num_free_ctx > QUARANTINE)
         return begin(pop(t));
     if (t->fresh != t->fresh_end)
         return begin(fresh(t));
@@ -108,7 +109,7 @@ COLD struct ctx *ac_ctx_fetch(struct thread *t)
     struct ctx *c = NULL;
 
     ac_lock();
-    if (num_stored > REST) {
+    if (num_stored > QUARANTINE) {
         num_stored--;
         c = stored;
         if ((stored = c->free.next) == NULL)
@@ -129,6 +130,7 @@ void ac_ctx_put(struct thread *t, struct ctx *c)
     uintptr_t handle = atomic_load_explicit(&c->self, memory_order_relaxed);
     uintptr_t next = (uintptr_t)c | ((handle + 8) & (CTX_SIZE - 1));
 
+    /* From here on the old handle fails. */
     atomic_store_explicit(&c->self, 0, memory_order_relaxed);
     push(t, c, next);
     if (RARELY(t->num_free_ctx > MOST))

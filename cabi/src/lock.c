@@ -1,4 +1,7 @@
-/* The state of each thread, and the lock for what threads share. Everything else is built on these two. */
+/*
+ * The state of each thread, and the lock for what threads share. Everything else is built on
+ * these two.
+ */
 #include "local.h"
 
 #include <pthread.h>

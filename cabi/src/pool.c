@@ -1,8 +1,9 @@
 /*
- * A thread's pool of jobs. C can't unwind a stack, so a job that is dropped while it is paused (its session was freed, or
- * its thread ended) is never run again: what it holds on its stack and had allocated is not given back, its place in the
- * pool is. Its engine may still write its result to that stack, or to the job's arguments; so both are used again only
- * after REST others were dropped, though the stack's memory goes back to the system at once.
+ * A thread's pool of jobs. A job is dropped if its session is freed, or its thread ends, while it
+ * is paused. C cannot unwind a stack, so a dropped job never runs again: memory that its function
+ * had allocated is lost, but its place in the pool is free again. Its engine may still write a
+ * result to the job's stack or arguments. So these are reused only after QUARANTINE more jobs were
+ * dropped, though the memory of the stack returns to the system at once.
  */
 #include "job.h"
 #include "memory.h"
@@ -10,11 +11,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define REST 64
+#define QUARANTINE 64
 
-static _Atomic(unsigned) num_drops; /* by threads that are not the job's */
+static _Atomic(unsigned) num_drops; /* by other threads than the job's */
 
-/* The bottom of every job's stack. It stays there from one job to the next. */
+/* The lowest function on every job's stack. It stays there from one job to the next. */
 static void job_main(void *arg)
 {
     struct job *j = arg;
@@ -52,13 +53,13 @@ static struct job *make(struct thread *t)
     return j;
 }
 
-/* Puts a dropped job of this thread's to rest. */
+/* Puts a dropped job of this thread on the list of those that are kept for a while. */
 static void retire(struct thread *t, struct job *j)
 {
     job_next_handle(j);
     atomic_store_explicit(&j->paused, 0, memory_order_relaxed);
     atomic_store_explicit(&j->dropped, 0, memory_order_relaxed);
-    ac_stack_rest(&j->stack);
+    ac_stack_discard(&j->stack);
     j->next = NULL;
     if (t->retired == NULL)
         t->retired_end = &t->retired;
@@ -68,7 +69,7 @@ static void retire(struct thread *t, struct job *j)
     t->active--;
 }
 
-/* Looks for jobs of this thread's that others have dropped. */
+/* Retires the jobs of this thread that other threads have dropped. */
 static void sweep(struct thread *t)
 {
     unsigned drops = atomic_load_explicit(&num_drops, memory_order_acquire);
@@ -82,7 +83,7 @@ static void sweep(struct thread *t)
             retire(t, j);
 }
 
-static struct job *rested(struct thread *t)
+static struct job *reuse_retired(struct thread *t)
 {
     struct job *j = t->retired;
 
@@ -100,7 +101,7 @@ COLD struct job *ac_pool_take(struct thread *t, int *outcome)
 
     *outcome = ASYNC_ERR;
     if (t->limit == 0)
-        t->limit = SIZE_MAX; /* without ASYNC_init_thread there is none */
+        t->limit = SIZE_MAX; /* there is none without ASYNC_init_thread */
     ac_find_libcrypto();
     sweep(t);
     if (t->active >= t->limit) {
@@ -110,14 +111,17 @@ COLD struct job *ac_pool_take(struct thread *t, int *outcome)
     }
     if ((j = t->idle) != NULL)
         t->idle = j->next;
-    else if (t->num_retired > REST)
-        j = rested(t);
+    else if (t->num_retired > QUARANTINE)
+        j = reuse_retired(t);
     else if ((j = make(t)) == NULL)
         FAIL(ENOMEM, AC_R_MALLOC_FAILURE);
     return j;
 }
 
-/* A session is freed: its paused jobs will never be resumed, and the others go on without it. */
+/*
+ * Called when a session is freed: drops its paused jobs. A job that is running goes on without a
+ * session.
+ */
 void ac_drop_jobs(struct ctx *c)
 {
     struct thread *t = &ac_thread;
@@ -125,7 +129,7 @@ void ac_drop_jobs(struct ctx *c)
 
     if (atomic_load_explicit(&c->jobs, memory_order_relaxed) == NULL)
         return;
-    ac_lock(); /* the job's thread may be ending */
+    ac_lock(); /* a job's thread may be ending */
     while ((j = atomic_load_explicit(&c->jobs, memory_order_relaxed)) != NULL) {
         job_leave_ctx(j);
         if (atomic_load_explicit(&j->paused, memory_order_relaxed) == 0)
@@ -147,14 +151,15 @@ void ac_pool_free(struct thread *t)
 
     t->all = t->idle = t->retired = NULL;
     t->active = t->limit = t->num_retired = 0;
-    ac_lock(); /* other threads may be freeing the sessions of jobs that are paused here */
+    ac_lock(); /* other threads may be freeing sessions of these jobs */
     for (j = all; j != NULL; j = j->next_all) {
         job_leave_ctx(j);
         job_next_handle(j);
         atomic_store_explicit(&j->paused, 0, memory_order_relaxed);
     }
     ac_unlock();
-    for (j = all; j != NULL; j = j->next_all) { /* without the lock: the application's function may be anything */
+    /* Without the lock, since the application's function may use the library. */
+    for (j = all; j != NULL; j = j->next_all) {
         free(j->own_args);
         j->own_args = NULL;
         ac_stack_free(&j->stack);
@@ -166,7 +171,10 @@ void ac_pool_free(struct thread *t)
     ac_unlock();
 }
 
-/* Sets the limit, and makes jobs until there are n, or as many as there is memory for: a pool grows when it has to. */
+/*
+ * Sets the limit, and makes jobs until there are n. If there is too little memory it makes fewer,
+ * as pools grow later.
+ */
 void ac_pool_init(struct thread *t, size_t limit, size_t n)
 {
     struct job *j;

@@ -1,6 +1,7 @@
 /*
- * Switching stacks where there is no assembly for it. Each switch also saves and sets the signal mask, with a system
- * call, so it costs a few times as much; makecontext passes ints, so a pointer goes in halves.
+ * Switching stacks where there is no assembly for it. Each switch also saves and sets the signal
+ * mask, with a system call, so it takes several times as long. makecontext passes ints, so a
+ * pointer is passed in halves.
  */
 #include "switch.h"
 
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <ucontext.h>
 
-/* What lies at the top of a stack that was not switched to yet. */
+/* The top of a stack before the first switch to it. */
 struct first {
     ucontext_t context;
     void (*entry)(void *);
@@ -24,14 +25,14 @@ static void begin(unsigned high, unsigned low)
     f->entry(f->arg);
 }
 
-/* The context is kept on the stack that is left, as the assembly does with the registers. */
+/* The context is kept on the stack that is left, as the assembly keeps the registers. */
 void ac_switch(void **from, void *to)
 {
     ucontext_t here;
 
     *from = &here;
     if (swapcontext(&here, to) != 0)
-        abort(); /* without a way back there is nobody to tell */
+        abort(); /* it cannot return to a caller to report the failure */
 }
 
 void *ac_prepare(char *base, size_t size, void (*entry)(void *), void *arg)

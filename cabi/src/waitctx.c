@@ -1,20 +1,23 @@
 /*
- * ASYNC_WAIT_CTX_*: sessions. A handle that was freed, or NULL, fails and leaves all outputs alone. An output that is NULL is
- * not wanted.
+ * ASYNC_WAIT_CTX_*: sessions. With NULL, or the handle of a freed session, every function fails
+ * and sets no output. Any output may be NULL.
  */
 #include "ctx.h"
 #include "job.h"
 
 #include <errno.h>
 
-/* A freed session: a late engine's, as a rule. Nothing is raised, for the queue would be that engine's thread's. */
+/*
+ * Only an engine that is late uses a freed session, as a rule. No reason is raised: the queue
+ * would be the engine's.
+ */
 static COLD int stale(const ASYNC_WAIT_CTX *handle)
 {
     errno = handle == NULL ? EINVAL : ESTALE;
     return 0;
 }
 
-/* The thread has no context at hand. */
+/* For a thread that has no context of its own left. */
 static COLD ASYNC_WAIT_CTX *fetch(void)
 {
     struct thread *t = &ac_thread;
@@ -39,7 +42,7 @@ EXPORT void ASYNC_WAIT_CTX_free(ASYNC_WAIT_CTX *handle)
     struct thread *t = &ac_thread;
     struct ctx *c = ctx_of(handle);
 
-    if (RARELY(c == NULL) || RARELY(c->closing)) /* closing: a cleanup's own idea */
+    if (RARELY(c == NULL) || RARELY(c->closing)) /* closing: a cleanup has called this */
         return;
     if (c->fds.n != 0 || c->fds.more != NULL || atomic_load_explicit(&c->jobs, memory_order_relaxed) != NULL) {
         c->closing = 1;
@@ -49,7 +52,7 @@ EXPORT void ASYNC_WAIT_CTX_free(ASYNC_WAIT_CTX *handle)
         } while (c->fds.n != 0 || atomic_load_explicit(&c->jobs, memory_order_relaxed) != NULL);
     }
     if (RARELY(!t->registered))
-        ac_register(t); /* should it fail, a few contexts are lost when the thread ends */
+        ac_register(t); /* if it fails, a few contexts are lost when the thread ends */
     ac_ctx_put(t, c);
 }
 
@@ -137,7 +140,10 @@ EXPORT int ASYNC_WAIT_CTX_get_changed_fds(ASYNC_WAIT_CTX *handle, OSSL_ASYNC_FD 
     return 1;
 }
 
-/* An engine's thread may read them at any moment. The argument is there before the function that is to get it. */
+/*
+ * An engine's thread may read both at any moment, so the argument is stored before the function
+ * that gets it.
+ */
 EXPORT int ASYNC_WAIT_CTX_set_callback(ASYNC_WAIT_CTX *handle, ASYNC_callback_fn callback, void *callback_arg)
 {
     struct ctx *c = ctx_of(handle);
@@ -175,7 +181,7 @@ EXPORT int ASYNC_WAIT_CTX_set_status(ASYNC_WAIT_CTX *handle, int status)
     return 1;
 }
 
-/* Of a session that is gone: ERR, "clean up this session". */
+/* The status of a freed session is ASYNC_STATUS_ERR, which tells the application to clean up. */
 EXPORT int ASYNC_WAIT_CTX_get_status(ASYNC_WAIT_CTX *handle)
 {
     struct ctx *c = ctx_of(handle);
