@@ -10,8 +10,8 @@ import (
 
 const arm64 = "aarch64-linux-gnu-" // the prefix of the cross compiler's programs
 
-// TestArm64 runs the C tests on an emulated 64-bit Arm, to test its switch. It leaves out the tests of forks, since a
-// child of QEMU's lacks the threads that QEMU itself needs.
+// TestArm64 runs the C tests on an emulated 64-bit Arm, to test its switch. It leaves out the
+// tests of forks, since a child of QEMU's lacks the threads that QEMU itself needs.
 func TestArm64(t *testing.T) {
 	t.Parallel()
 	if runtime.GOARCH == "arm64" {
@@ -31,8 +31,8 @@ func TestArm64(t *testing.T) {
 	}
 }
 
-// TestArm64FrameInformation checks what the switch tells unwinders and debuggers: registers are on the stack only while
-// its frame is.
+// TestArm64FrameInformation checks what the switch tells unwinders and debuggers: registers are
+// on the stack only while its frame is.
 func TestArm64FrameInformation(t *testing.T) {
 	t.Parallel()
 	need(t, arm64+"gcc", arm64+"readelf")

@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// With CI=true in the environment the tests run everything, with all repetitions. By default they take the samples that
-// find most mistakes in a few seconds: see variant.built, each, inCIOnly and CHECK_QUICK in test/check.h.
+// With CI=true in the environment the tests run everything, with all repetitions. By default they
+// take the samples that find most mistakes in a few seconds: see variant.built, each, inCIOnly
+// and CHECK_QUICK in test/check.h.
 var inCI = os.Getenv("CI") == "true"
 
 // inCIOnly skips a test that only CI has the time for.
@@ -33,7 +34,8 @@ func repetitions(few, all int) int {
 	return few
 }
 
-// without skips a test because something is not installed. In CI the test fails: there everything must be installed.
+// without skips a test because something is not installed. In CI the test fails: there everything
+// must be installed.
 func without(t *testing.T, reason string) {
 	t.Helper()
 	if inCI {
@@ -42,8 +44,8 @@ func without(t *testing.T, reason string) {
 	t.Skip(reason)
 }
 
-// inputs reads the folders that make reads. Go's cache of test results cannot see which files other programs read; this
-// makes it notice every change of a file's size or time.
+// inputs reads the folders that make reads. Go's cache of test results cannot see which files
+// other programs read; this makes it notice every change of a file's size or time.
 var inputs = sync.OnceValue(func() error {
 	for _, dir := range []string{".", "src", "include/openssl", "man", "test"} {
 		if _, err := os.ReadDir(dir); err != nil {
@@ -53,7 +55,8 @@ var inputs = sync.OnceValue(func() error {
 	return nil
 })
 
-// need skips the test unless the programs are installed. Every test calls it first, if only by way of plain.
+// need skips the test unless the programs are installed. Every test calls it first, if only by
+// way of plain.
 func need(t *testing.T, programs ...string) {
 	t.Helper()
 	if err := inputs(); err != nil {
@@ -101,7 +104,7 @@ type variant struct {
 	make   []string // variables
 	cc     string
 	tests  []string // nil for all
-	shares bool     // by default build no more than libasync.so, and preload it into the tests of the first variant
+	shares bool     // by default only libasync.so is built; the first variant's tests preload it
 }
 
 var variants = []variant{
@@ -138,7 +141,8 @@ type build struct {
 	err  error
 }
 
-// built returns the folder with the variant's library, and its tests in folder test. All tests share one build.
+// built returns the folder with the variant's library, and its tests in folder test. All tests
+// share one build.
 func (v variant) built(t *testing.T) string {
 	t.Helper()
 	need(t, "make", v.cc)
@@ -228,7 +232,8 @@ func needHeaders(t *testing.T) {
 	}
 }
 
-// compile compiles one of the programs in folder test that make does not build, and returns its path.
+// compile compiles one of the programs in folder test that make does not build, and returns its
+// path.
 func compile(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	needHeaders(t)

@@ -47,8 +47,8 @@ func TestStackSize(t *testing.T) {
 	}
 }
 
-// TestManualPage runs a program like the example of OpenSSL's manual page, whose job waits for a pipe. It must print what
-// that page says.
+// TestManualPage runs a program like the example of OpenSSL's manual page, whose job waits for a
+// pipe. It must print what that page says.
 func TestManualPage(t *testing.T) {
 	const want = `Starting...
 Executing within a job
@@ -64,8 +64,8 @@ Finishing
 	}
 }
 
-// TestManualPagesExample checks that the program in libasync's own page compiles without a warning, and prints the lines
-// that the page says, in any order.
+// TestManualPagesExample checks that the program in libasync's own page compiles without a
+// warning, and prints the lines that the page says, in any order.
 func TestManualPagesExample(t *testing.T) {
 	t.Parallel()
 	dir := plain(t)

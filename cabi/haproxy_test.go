@@ -17,7 +17,8 @@ import (
 	"testing"
 )
 
-// HAProxy starts jobs only with ssl-mode-async. It inherits the socket from the test, as descriptor 3.
+// HAProxy starts jobs only with ssl-mode-async. It inherits the socket from the test, as
+// descriptor 3.
 const haproxyConfig = `
 global
     ssl-mode-async
@@ -33,7 +34,8 @@ frontend f
     http-request return status 200 content-type text/plain string "hello"
 `
 
-// Debian's HAProxy is built without the keyword ssl-engine, so OpenSSL's own configuration loads the engine.
+// Debian's HAProxy is built without the keyword ssl-engine, so OpenSSL's own configuration loads
+// the engine.
 const opensslConfig = `
 openssl_conf = init
 [init]

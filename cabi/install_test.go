@@ -12,8 +12,9 @@ import (
 
 // These tests use the Makefile as users and packagers do.
 
-// TestInstall checks that a program finds the installed library by pkg-config's file, that every function has a manual
-// page, and that OpenSSL's files under the same prefix stay, whatever suffix its pages have.
+// TestInstall checks that a program finds the installed library by pkg-config's file, that every
+// function has a manual page, and that OpenSSL's files under the same prefix stay, whatever
+// suffix its pages have.
 func TestInstall(t *testing.T) {
 	t.Parallel()
 	dir := plain(t) // built for the default prefix
@@ -118,8 +119,9 @@ func TestWarningsDontStop(t *testing.T) {
 	}
 }
 
-// TestPackagersFlags builds with the flags of distributions, link-time optimisation included. The tests must pass, and
-// programs must find the functions in libasync.a, which holds machine code all the same.
+// TestPackagersFlags builds with the flags of distributions, link-time optimisation included. The
+// tests must pass, and programs must find the functions in libasync.a, which holds machine code
+// all the same.
 func TestPackagersFlags(t *testing.T) {
 	t.Parallel()
 	inCIOnly(t)

@@ -1,13 +1,16 @@
 #!/bin/sh
-# Prints the layers of a set of object files, the lowest last: each object depends on objects of lower layers alone.
-# Fails if objects depend on each other in a circle. One depends on another if it refers to a symbol that the other defines.
+# Prints the layers of a set of object files, the lowest last: each object depends on objects of
+# lower layers alone.
+# Fails if objects depend on each other in a circle. An object depends on another if it refers to a
+# symbol that the other defines.
 #
 #     sh layers.sh NM OBJECT...
 set -eu
 nm=$1
 shift
 
-# Pairs of objects, the first of which depends on the second. Each object is also paired with itself, for tsort to list it.
+# Pairs of objects, the first of which depends on the second. Each object is also paired with
+# itself, so that tsort lists it.
 pairs=$("$nm" -A -P -g "$@" 2>/dev/null | awk '
     { gsub(/.*\/|\.o:$/, "", $1); print $1, $1 }
     $3 ~ /^[Uwv]$/ { user[NR] = $1; symbol[NR] = $2; next } # undefined
@@ -16,7 +19,7 @@ pairs=$("$nm" -A -P -g "$@" 2>/dev/null | awk '
 [ -n "$pairs" ] || { echo "layers: $nm finds no symbols in: $*" >&2; exit 1; }
 
 sorted=$(echo "$pairs" | tsort) || {
-    echo "layers: objects depend on each other in a circle; nm -g tells the symbols" >&2
+    echo "layers: objects depend on each other in a circle; nm -g lists their symbols" >&2
     exit 1
 }
 

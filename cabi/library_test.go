@@ -19,8 +19,9 @@ var public = strings.Fields(`
 	ASYNC_cleanup_thread ASYNC_get_current_job ASYNC_get_mem_functions ASYNC_get_wait_ctx ASYNC_init_thread
 	ASYNC_is_capable ASYNC_pause_job ASYNC_set_mem_functions ASYNC_start_job ASYNC_unblock_pause`)
 
-// TestExportedSymbols checks that the library exports the public functions alone, with libcrypto's symbol versions, and
-// needs nothing but the C library: its references to libcrypto are weak.
+// TestExportedSymbols checks that the library exports the public functions alone, with
+// libcrypto's symbol versions, and needs nothing but the C library: its references to libcrypto
+// are weak.
 func TestExportedSymbols(t *testing.T) {
 	t.Parallel()
 	need(t, "nm")
@@ -65,7 +66,8 @@ func TestExportedSymbols(t *testing.T) {
 	}
 }
 
-// TestNothingFallsThrough checks that the library has every ASYNC function that libcrypto has, under the same version.
+// TestNothingFallsThrough checks that the library has every ASYNC function that libcrypto has,
+// under the same version.
 func TestNothingFallsThrough(t *testing.T) {
 	t.Parallel()
 	need(t, "gcc", "nm")
@@ -92,8 +94,8 @@ func TestNothingFallsThrough(t *testing.T) {
 	}
 }
 
-// TestLinkage checks the SONAME, that the stack is not executable, that the library is never unloaded, and that it claims
-// indirect branch tracking but no shadow stacks.
+// TestLinkage checks the SONAME, that the stack is not executable, that the library is never
+// unloaded, and that it claims indirect branch tracking but no shadow stacks.
 func TestLinkage(t *testing.T) {
 	t.Parallel()
 	need(t, "readelf")
@@ -115,8 +117,8 @@ func TestLinkage(t *testing.T) {
 	}
 }
 
-// TestHeader checks that the header is C89, C11 and C++, needs no other header of OpenSSL's, and needs <windows.h> on
-// Windows alone.
+// TestHeader checks that the header is C89, C11 and C++, needs no other header of OpenSSL's, and
+// needs <windows.h> on Windows alone.
 func TestHeader(t *testing.T) {
 	t.Parallel()
 	need(t, "gcc", "g++")
@@ -148,7 +150,8 @@ int g(void)
 		}
 		run(t, nil, args[0], append(args[1:], "-Wall", "-Wextra", "-Werror", "-Iinclude", "-fsyntax-only", file)...)
 	}
-	// On Windows the functions with wait fds are there after <windows.h> only, and a wait fd is a HANDLE.
+	// On Windows the functions with wait fds are there after <windows.h> only, and a wait fd is a
+	// HANDLE.
 	for source, wanted := range map[string]string{
 		"#define _WIN32\n": "ASYNC_JOB *ASYNC_get_current_job(void);",
 		"#define _WIN32\n#define _WINDEF_\ntypedef void *HANDLE;\n": "HANDLE *fd, size_t *numfds);",
@@ -163,7 +166,8 @@ int g(void)
 	}
 }
 
-// TestHeaderAgrees compares the header with OpenSSL's: the compiler accepts both at once, and the numbers are the same.
+// TestHeaderAgrees compares the header with OpenSSL's: the compiler accepts both at once, and the
+// numbers are the same.
 func TestHeaderAgrees(t *testing.T) {
 	t.Parallel()
 	needHeaders(t)
@@ -198,8 +202,9 @@ func TestHeaderAgrees(t *testing.T) {
 	}
 }
 
-// TestBesideLibcrypto runs a program that was compiled with OpenSSL's own header, with libasync linked, linked statically
-// and preloaded. Failures must be on libcrypto's error queue, and the default library context must follow the jobs.
+// TestBesideLibcrypto runs a program that was compiled with OpenSSL's own header, with libasync
+// linked, linked statically and preloaded. Failures must be on libcrypto's error queue, and the
+// default library context must follow the jobs.
 func TestBesideLibcrypto(t *testing.T) {
 	t.Parallel()
 	dir := plain(t)
@@ -210,8 +215,8 @@ func TestBesideLibcrypto(t *testing.T) {
 	run(t, nil, compile(t, "with_opened", "-Iinclude", "-L"+dir, "-lasync", "-Wl,-rpath,"+dir), "libcrypto.so.3")
 }
 
-// TestForkInAConstructor forks in a thread that has the loader's lock, while another thread looks for libcrypto and waits
-// for that lock. They must not wait for each other.
+// TestForkInAConstructor forks in a thread that has the loader's lock, while another thread looks
+// for libcrypto and waits for that lock. They must not wait for each other.
 func TestForkInAConstructor(t *testing.T) {
 	t.Parallel()
 	dir := plain(t)
@@ -231,7 +236,8 @@ func preload(dir string) []string {
 	return []string{"LD_PRELOAD=" + filepath.Join(dir, "libasync.so.1"), "ASYNC_STATS=1"}
 }
 
-// TestDifferential runs the differential test of package async on libasync: the two must agree at every step.
+// TestDifferential runs the differential test of package async on libasync: the two must agree at
+// every step.
 func TestDifferential(t *testing.T) {
 	t.Parallel()
 	lib := filepath.Join(plain(t), "libasync.so")

@@ -13,11 +13,13 @@ import (
 	"testing"
 )
 
-// otherTLS tests with a library that Debian has no package of. LibreSSL 4.3 and AWS-LC 5.5 have passed.
+// otherTLS tests with a library that Debian has no package of. LibreSSL 4.3 and AWS-LC 5.5 have
+// passed.
 var otherTLS = flag.String("tls", "", "the `folder` with include and lib of one more TLS library, for TestOtherTLS")
 
-// TestOtherTLS makes connections in jobs with TLS libraries that have no asynchronous jobs of their own, and with OpenSSL
-// for comparison. Each is linked beside libasync, and does not know of it.
+// TestOtherTLS makes connections in jobs with TLS libraries that have no asynchronous jobs of
+// their own, and with OpenSSL for comparison. Each is linked beside libasync, and does not know
+// of it.
 func TestOtherTLS(t *testing.T) {
 	t.Parallel()
 	dir := plain(t)

@@ -9,12 +9,14 @@ import (
 	"testing"
 )
 
-// The programs of these tests, of haproxy_test.go and of sserver_test.go were linked with libcrypto and do not know of
-// libasync. Each runs as it is and with libasync preloaded. The library's own count shows that it ran the jobs.
+// The programs of these tests, of haproxy_test.go and of sserver_test.go were linked with
+// libcrypto and do not know of libasync. Each runs as it is and with libasync preloaded. The
+// library's own count shows that it ran the jobs.
 
 var statsLine = regexp.MustCompile(`libasync: process \d+: (\d+) starts, (\d+) pauses, (\d+) finishes\n`)
 
-// pauses returns the number of pauses in a program's output, which must have one line of ASYNC_STATS.
+// pauses returns the number of pauses in a program's output, which must have one line of
+// ASYNC_STATS.
 func pauses(t *testing.T, out string) (n int) {
 	t.Helper()
 	m := statsLine.FindAllStringSubmatch(out, -1)
@@ -45,7 +47,8 @@ func certificate(t *testing.T, kind string) (cert, key string) {
 	return cert, key
 }
 
-// TestTLS makes handshakes through libssl's asynchronous mode, eight at once, with wakes by fd and by callback.
+// TestTLS makes handshakes through libssl's asynchronous mode, eight at once, with wakes by fd
+// and by callback.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	dir, e := plain(t), engine(t)

@@ -15,7 +15,8 @@ import (
 // negotiated matches the lines in which s_client shows the result of a handshake.
 var negotiated = regexp.MustCompile(`(?m)^(Protocol version|Ciphersuite|Peer certificate|Hash used|Signature type|Server Temp Key): .*$`)
 
-// client makes one handshake with openssl s_client, sends a line, and returns the lines of negotiated.
+// client makes one handshake with openssl s_client, sends a line, and returns the lines of
+// negotiated.
 func client(t *testing.T, addr, version string) string {
 	cmd := command(t, nil, "openssl", "s_client", "-connect", addr, version, "-brief")
 	cmd.Stdin = strings.NewReader("hello\n")
@@ -27,8 +28,8 @@ func client(t *testing.T, addr, version string) string {
 	return strings.Join(lines, "\n")
 }
 
-// clients makes n handshakes with openssl s_time. It prints a star for each that succeeds, and ends with the first that
-// fails, which must be after the server's last.
+// clients makes n handshakes with openssl s_time. It prints a star for each that succeeds, and
+// ends with the first that fails, which must be after the server's last.
 func clients(t *testing.T, addr, version string, n int) {
 	made, err := 0, error(nil)
 	var out []byte
@@ -41,8 +42,8 @@ func clients(t *testing.T, addr, version string, n int) {
 	}
 }
 
-// serve starts openssl s_server on a free port. It returns the server's address, and a function that waits for the
-// server's end and returns its output.
+// serve starts openssl s_server on a free port. It returns the server's address, and a function
+// that waits for the server's end and returns its output.
 func serve(t *testing.T, env []string, args ...string) (addr string, end func() string) {
 	t.Helper()
 	cmd := command(t, env, "openssl", append([]string{"s_server", "-accept", "127.0.0.1:0"}, args...)...)
@@ -86,7 +87,8 @@ func serve(t *testing.T, env []string, args ...string) (addr string, end func() 
 	}
 }
 
-// TestSServer runs openssl s_server -async, which serves one connection at a time, with s_client and s_time as clients.
+// TestSServer runs openssl s_server -async, which serves one connection at a time, with s_client
+// and s_time as clients.
 func TestSServer(t *testing.T) {
 	t.Parallel()
 	dir, e := plain(t), engine(t)

@@ -1,4 +1,7 @@
-/* 100,000 jobs (or as many as the command line says) paused at once, each with a session; then all resumed, twice, and all memory given back. */
+/*
+ * Pauses 100,000 jobs at once, or as many as the command line says, each with a session. Resumes
+ * all twice. All memory must be returned.
+ */
 #include <openssl/async.h>
 
 #include "check.h"
