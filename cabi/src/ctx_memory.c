@@ -97,11 +97,15 @@ static inline struct ctx *begin(struct ctx *c)
 
 struct ctx *ac_ctx_take(struct thread *t)
 {
+    struct ctx *c;
+
     if (t->num_free_ctx > QUARANTINE)
-        return begin(pop(t));
-    if (t->fresh != t->fresh_end)
-        return begin(fresh(t));
-    return NULL;
+        c = pop(t);
+    else if (t->fresh != t->fresh_end)
+        c = fresh(t);
+    else
+        return NULL;
+    return begin(c);
 }
 
 COLD struct ctx *ac_ctx_fetch(struct thread *t)
