@@ -1,7 +1,7 @@
 #!/bin/bash
 # gnet and nbio: a client that closes only its sending half gets no answer that takes time.
 #
-# Software    github.com/panjf2000/gnet/v2 v2.9.7, github.com/lesismal/nbio v1.6.8
+# Software    github.com/panjf2000/gnet/v2 v2.10.0, github.com/lesismal/nbio v1.6.8
 # Best guess  TCP closes each direction by itself, and so do these event loops: a request, then
 #             the end of the client's sending half, then the answer, as with the net package
 # Seen        both loops close the whole connection when they read the end. The client reads the
@@ -10,7 +10,7 @@
 # Matters to  servers that answer once an engine has signed: the answer is made and thrown away.
 #             Clients that pipe a file into a socket close their half like that.
 source "$(dirname "$0")/common.bash"
-go_modules github.com/panjf2000/gnet/v2@v2.9.7 github.com/lesismal/nbio@v1.6.8
+go_modules github.com/panjf2000/gnet/v2@v2.10.0 github.com/lesismal/nbio@v1.6.8
 
 cat >main.go <<'END'
 package main
