@@ -12,9 +12,8 @@ import (
 // more than 0. The goroutine that uses the Conn, one at a time, is the only one that may use
 // its Socket.
 type Socket struct {
-	held   backlog
-	fd     int32
-	closed bool
+	held backlog
+	fd   int32 // -1 when closed, because the number may then be another file's
 }
 
 // NewSocket returns a [Transport] over fd. The Socket owns fd from now on: NewSocket makes it
@@ -24,13 +23,13 @@ func NewSocket(fd async.FD) *Socket {
 	return &Socket{fd: int32(fd)}
 }
 
-// FD returns the socket's fd, for the event loop to watch.
+// FD returns the socket's fd, for the event loop to watch, or -1 after Close.
 func (s *Socket) FD() async.FD { return async.FD(s.fd) }
 
 // Read implements [Transport].
 func (s *Socket) Read(p []byte) (int, error) {
 	switch {
-	case s.closed:
+	case s.closed():
 		return 0, net.ErrClosed
 	case len(p) == 0:
 		return 0, nil
@@ -40,7 +39,7 @@ func (s *Socket) Read(p []byte) (int, error) {
 
 // Write implements [Transport].
 func (s *Socket) Write(p []byte) (int, error) {
-	if s.closed {
+	if s.closed() {
 		return 0, net.ErrClosed
 	}
 	sent := 0
@@ -56,7 +55,7 @@ func (s *Socket) Write(p []byte) (int, error) {
 
 // Flush implements [Transport].
 func (s *Socket) Flush() error {
-	if s.closed {
+	if s.closed() {
 		return net.ErrClosed
 	}
 	n, err := s.send(s.held.bytes())
@@ -81,13 +80,16 @@ func (s *Socket) Buffered() int { return s.held.len() }
 
 // Close implements [Transport].
 func (s *Socket) Close() error {
-	if s.closed {
+	if s.closed() {
 		return nil
 	}
-	s.closed = true
+	fd := s.FD()
+	s.fd = -1
 	s.held.reset()
-	return closeFD(s.FD())
+	return closeFD(fd)
 }
+
+func (s *Socket) closed() bool { return s.fd < 0 }
 
 // LocalAddr returns the socket's own address, or nil if the system does not know it.
 func (s *Socket) LocalAddr() net.Addr { return localAddr(s.FD()) }
