@@ -73,7 +73,7 @@ func (s *echoServer) OnTraffic(c loopConn) {
 	// Read may make crypto/tls answer.
 	for err := error(nil); err == nil && c.OutboundBuffered()+x.buf.Buffered() < 32<<10; {
 		var n int
-		if n, err = x.tls.Read(p[:]); n > 0 { // shakes hands first
+		if n, err = x.tls.Read(p[:]); n > 0 { // the handshake comes first
 			_, err = x.tls.Write(p[:n]) // so this is taken whole
 		}
 		if err != nil && !asynctls.Wants(err) {
