@@ -10,7 +10,7 @@
 // Limits are gnet's: it has no way to stop reading from a connection, so one that sends and sends, and takes no answers, is
 // dropped; it does not tell when it has sent what it holds, so this is asked for every few milliseconds; it ends a
 // connection whose peer has shut down its sending side, with what was under way for it; and it gives established
-// connections no precedence over handshakes. asynctls.Server has none of these.
+// connections no precedence over handshakes. tlsserver.Server has none of these.
 package main
 
 import (
