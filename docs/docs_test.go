@@ -38,7 +38,7 @@ func read(t *testing.T, name string) string {
 
 // publicPackages lists the packages that users import.
 func publicPackages(t *testing.T) (pkgs []string) {
-	for _, pkg := range strings.Fields(output(t, "..", "go", "list", "./...")) {
+	for _, pkg := range strings.Fields(output(t, "..", "go", "list", "-f", `{{if ne .Name "main"}}{{.ImportPath}}{{end}}`, "./...")) {
 		if !strings.Contains(pkg, "/internal/") && !strings.HasSuffix(pkg, "/docs") {
 			pkgs = append(pkgs, pkg)
 		}
