@@ -1,11 +1,12 @@
-// Ca issues thousands of certificates, as an authority does: one key signs them all. It wraps that key, and leaves
-// the rest as it was with the standard library.
+// Ca issues thousands of certificates, as an authority does: one key signs them all. It wraps
+// that key, and leaves the rest as it was with the standard library.
 //
 //	go run ./examples/ca
 //	go run ./examples/ca -n 10000
 //
-// It first issues some with crypto/rsa alone, to show what was gained. The authority's key is RSA-3072, as is usual; the
-// certificates are for P-256 keys. Every certificate is verified against the authority's.
+// It first issues some with crypto/rsa alone, to show the gain. The authority's key is
+// RSA-3072, as is usual; the certificates are for P-256 keys. Every certificate is verified
+// against the authority's.
 package main
 
 import (
@@ -95,8 +96,9 @@ func newRoot(signer crypto.Signer) (*x509.Certificate, error) {
 	return x509.ParseCertificate(der)
 }
 
-// issue makes n certificates. The engine signs together what is asked for at one time, eight by eight on each processor,
-// so there are more goroutines than that: while a batch is signed, the next one gathers.
+// issue makes n certificates. The engine signs together the requests that it gets at one time,
+// eight by eight on each processor, so there are more goroutines than that: while a batch is
+// signed, the next one gathers.
 func issue(root *x509.Certificate, signer crypto.Signer, n int) ([]*x509.Certificate, error) {
 	certs := make([]*x509.Certificate, n)
 	var next atomic.Int64
@@ -118,7 +120,8 @@ func issue(root *x509.Certificate, signer crypto.Signer, n int) ([]*x509.Certifi
 }
 
 func issueOne(root *x509.Certificate, signer crypto.Signer, i int) (*x509.Certificate, error) {
-	// In truth the subject sends its public key in a certificate request, and keeps the private one.
+	// In truth the subject sends its public key in a certificate request, and keeps the private
+	// one.
 	subject, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -140,7 +143,8 @@ func issueOne(root *x509.Certificate, signer crypto.Signer, i int) (*x509.Certif
 	return x509.ParseCertificate(der)
 }
 
-// verify checks each certificate as a TLS client would: its chain to the root, its time, its use and its name.
+// verify checks each certificate as a TLS client would: its chain to the root, its time, its
+// use and its name.
 func verify(root *x509.Certificate, certs []*x509.Certificate) error {
 	roots := x509.NewCertPool()
 	roots.AddCert(root)

@@ -26,7 +26,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestCertificates has x509 and, where it is installed, OpenSSL judge what the wrapped key signed.
+// TestCertificates has x509 and, where it is installed, OpenSSL verify the certificates.
 func TestCertificates(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -55,7 +55,7 @@ func TestCertificates(t *testing.T) {
 	if len(serials) != len(certs) {
 		t.Errorf("%d serial numbers for %d certificates", len(serials), len(certs))
 	}
-	// Not the root's own subject but its key has to be the one that signed.
+	// A certificate is valid by the authority's key, not by its name.
 	other, err := newRoot(mustKey(t))
 	if err != nil {
 		t.Fatal(err)

@@ -8,21 +8,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// conn is a connection. Only the loop's goroutine uses it, but for the callback that conn.tls is given.
+// conn is a connection. Only the loop's goroutine uses it, but for the callback that conn.tls
+// is given.
 type conn struct {
 	loop   *loop
 	socket *asynctls.Socket
 	tls    *asynctls.Conn
 	fd     int
-	events uint32 // what epoll watches the socket for
-	rest   []byte // what was read and could not be written yet
+	events uint32 // the events that epoll watches for
+	rest   []byte // bytes that were read and could not be written yet
 	opened bool   // the handshake is done
 	queued bool   // it is in loop.again
 	closed bool
 }
 
-// echo is the application: it sends back what it reads. The error is why it can't go on. It is nil after some records,
-// when others shall have their turn.
+// echo is the application: it echoes. The error says why it can't go on. It is
+// nil after some records, when others shall have their turn.
 func (c *conn) echo(buf []byte) error {
 	data := c.rest
 	for range 16 {
@@ -41,12 +42,14 @@ func (c *conn) echo(buf []byte) error {
 	return nil
 }
 
-// step lets the connection go on as far as it can, then has epoll watch for what it waits for.
+// step lets the connection go on as far as it can, then has epoll watch for the event it needs
+// next.
 func (c *conn) step() {
 	err := c.echo(c.loop.buf[:])
 	c.count()
 	if err != nil && !asynctls.Wants(err) {
-		// The end, good or bad. Close says close_notify or the alert, and wants to write until the peer has taken it.
+		// The end, good or bad. Close says close_notify or the alert, and wants to write until
+		// the peer has taken it.
 		if err = c.tls.Close(); err != asynctls.ErrWantWrite {
 			c.loop.remove(c)
 			return
@@ -55,17 +58,19 @@ func (c *conn) step() {
 	var events uint32
 	switch err {
 	case nil:
-		// More may have been decrypted already, of which epoll knows nothing. So the loop comes back by itself.
+		// More may have been decrypted already, of which epoll knows nothing. So the loop comes
+		// back by itself.
 		events = c.events
 		c.loop.later(c)
 	case asynctls.ErrWantRead:
 		events = unix.EPOLLIN
 	case asynctls.ErrWantWrite:
-		// A peer that takes nothing is not read from either: that is what holds it back.
+		// A peer that takes nothing is not read from either, which slows it down.
 		events = unix.EPOLLOUT
 	case asynctls.ErrWantAsync, asynctls.ErrWantAsyncJob:
-		// An engine computes, or as many handshakes are under way as may be. The callback ends both. Until then nothing
-		// is read, so the socket is not watched: level-triggered epoll would report its input over and over.
+		// An engine computes, or as many handshakes are under way as may be. The callback ends
+		// both. Until then nothing is read, so the socket is not watched: level-triggered epoll
+		// would report its input over and over.
 	}
 	if c.socket.Buffered() > 0 { // also beside another want
 		events |= unix.EPOLLOUT
@@ -73,15 +78,16 @@ func (c *conn) step() {
 	c.loop.watch(c, events)
 }
 
-// hangUp is for a connection that is broken both ways, which epoll reports whatever it watches for. A connection that
-// waits for an engine would not find out by itself, and be reported over and over.
+// hangUp is for a connection that is broken both ways, which epoll always reports, whatever it
+// watches for. A connection that waits for an engine would not find out by itself, and be
+// reported over and over.
 func (c *conn) hangUp() {
 	if c.events == 0 {
-		c.tls.Abort() // its handshake is cancelled, and the engine drops what it computes for it
+		c.tls.Abort() // its handshake is cancelled, and the engine drops its result
 		c.loop.remove(c)
 		return
 	}
-	c.step() // reads what came before the end, and finds that
+	c.step() // reads the bytes that came before the end, then the error
 }
 
 func (c *conn) count() {

@@ -29,7 +29,7 @@ type loop struct {
 	accepts  bool // epoll watches it
 	conns    map[int32]*conn
 	again    []*conn        // that have more to do, though epoll does not say so
-	buf      [16 << 10]byte // what has been read, until it is written
+	buf      [16 << 10]byte // the bytes read last, until they are written
 
 	turns, handshakes, resumed int // for the last line that the program prints
 
@@ -53,7 +53,8 @@ func newLoop(listener *net.TCPListener) (l *loop, err error) {
 	}
 	l.options.HandshakeTimeout = 10 * time.Second
 	l.options.IdleTimeout = 5 * time.Minute
-	if l.listener, err = listener.File(); err != nil { // a duplicate, of which Go's own poller knows nothing
+	// File returns a duplicate, of which Go's own poller knows nothing.
+	if l.listener, err = listener.File(); err != nil {
 		return l, err
 	}
 	l.listenFD = int(l.listener.Fd()) // may make it blocking
@@ -76,8 +77,8 @@ func (l *loop) control(op, fd int, events uint32) error {
 	return unix.EpollCtl(l.epoll, op, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
 }
 
-// wake has the loop go on with c. Any goroutine may call it: it is the callback of each connection, which an engine calls,
-// or a handshake that has left its place to another.
+// wake has the loop go on with c. Any goroutine may call it: it is the callback of each
+// connection, which an engine calls, or a handshake that has left its place to another.
 func (l *loop) wake(c *conn) {
 	l.mu.Lock()
 	l.woken = append(l.woken, c)
@@ -147,7 +148,8 @@ func (l *loop) run() error {
 			nextTick = now.Add(time.Second)
 			l.tick()
 		}
-		// Last: a new connection may get the fd of one that was closed above, for which there are events left.
+		// Last: a new connection may get the fd of one that was closed above, for which there
+		// are events left.
 		if incoming {
 			l.accept()
 		}
@@ -235,7 +237,8 @@ func (l *loop) add(fd int) {
 	l.conns[int32(fd)] = c
 }
 
-// remove forgets a connection that is closed. The system has removed its fd from epoll when it was closed.
+// remove forgets a connection that is closed. The system has removed its fd from epoll when it
+// was closed.
 func (l *loop) remove(c *conn) {
 	c.closed = true
 	delete(l.conns, int32(c.fd))
@@ -262,7 +265,7 @@ func (l *loop) hangUpAll() {
 	}
 }
 
-// close frees what the loop has. The pool is empty by then.
+// close closes the fds and the pool, in which no job is left by then.
 func (l *loop) close() {
 	if l.options.Pool != nil {
 		l.options.Pool.Close()

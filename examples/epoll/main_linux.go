@@ -1,15 +1,17 @@
-// Epoll is an echo server with TLS on an event loop of one's own: one goroutine, level-triggered epoll, and an
-// asynctls.Conn over each socket. An engine signs on other goroutines, so that a handshake never holds up the loop.
+// Epoll is an echo server with TLS on an event loop of one's own: one goroutine,
+// level-triggered epoll, and an asynctls.Conn over each socket. An engine signs on other
+// goroutines, so that a handshake never holds up the loop.
 //
 //	go run ./examples/epoll
 //	openssl s_client -connect 127.0.0.1:8443
 //
-// loop_linux.go is the loop, conn_linux.go says what to do for each of the four ErrWant errors. Without -cert and -key
-// the server makes a certificate that is good for trying it out.
+// loop_linux.go is the loop, conn_linux.go has the answer to each of the four ErrWant errors.
+// Without -cert and -key the server makes a certificate that is good for trying it out.
 //
-// With -cpuprofile FILE it records a CPU profile until it ends. A profile that was taken under a load like that of
-// production, saved as default.pgo beside a program's main package, lets the Go compiler inline what such a program calls
-// most: see https://go.dev/doc/pgo. The default.pgo of this folder was made so.
+// With -cpuprofile FILE it records a CPU profile until it ends. A profile that was taken under
+// a load like that of production, saved as default.pgo beside a program's main package, lets
+// the Go compiler inline the calls that matter most: see https://go.dev/doc/pgo. The
+// default.pgo of this folder was made so.
 package main
 
 import (
@@ -84,9 +86,10 @@ func serve(ctx context.Context, listener *net.TCPListener, cert tls.Certificate)
 	if err != nil {
 		return err
 	}
-	defer eng.Close()                                                  // before l.close: until then a wake may be on its way to the loop
-	cert.PrivateKey, err = eng.Signer(cert.PrivateKey.(crypto.Signer)) // once for the key, not for each handshake
-	if err != nil {
+	defer eng.Close() // before l.close: until then a wake may be on its way to the loop
+
+	// Wrap a key once, when the server starts, and not for each handshake.
+	if cert.PrivateKey, err = eng.Signer(cert.PrivateKey.(crypto.Signer)); err != nil {
 		return err
 	}
 	l.config = asynctls.Config(&tls.Config{Certificates: []tls.Certificate{cert}})
@@ -97,7 +100,8 @@ func serve(ctx context.Context, listener *net.TCPListener, cert tls.Certificate)
 	return err
 }
 
-// certificate reads a certificate and its key. Without files it makes one for localhost that lasts a day.
+// certificate reads a certificate and its key. Without files it makes one for localhost that
+// lasts a day.
 func certificate(certFile, keyFile string) (cert tls.Certificate, err error) {
 	if certFile != "" || keyFile != "" {
 		return tls.LoadX509KeyPair(certFile, keyFile)

@@ -22,10 +22,10 @@ import (
 	"time"
 )
 
-// limit is for what should happen at once. It only ends a test that hangs.
+// limit ends a test that hangs.
 const limit = time.Minute
 
-// start serves until stop is called. stop returns what the server logs at its end.
+// start serves until stop is called. stop returns the server's log.
 func start(t *testing.T, cert tls.Certificate) (addr string, client *tls.Config, stop func() string) {
 	t.Helper()
 	var logged strings.Builder
@@ -94,7 +94,7 @@ func echo(addr string, c *tls.Config, data []byte) error {
 		return err
 	}
 	if !bytes.Equal(got, data) {
-		return errors.New("what comes back is not what was sent")
+		return errors.New("the echo differs")
 	}
 	if err := conn.CloseWrite(); err != nil {
 		return err
@@ -154,7 +154,8 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestSlowReader has a client that takes nothing until the server takes nothing either. Beside it others are served.
+// TestSlowReader has a client that takes nothing until the server takes nothing either. Beside
+// it others are served.
 func TestSlowReader(t *testing.T) {
 	addr, client, _ := start(t, newCert(t))
 	conn, err := dial(addr, client)
@@ -211,7 +212,8 @@ func (k slowKey) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]
 	return k.Signer.Sign(rand, digest, opts)
 }
 
-// TestInputWhileSigning has a client that sends more while the engine signs for it. The loop must neither spin nor stop.
+// TestInputWhileSigning has a client that sends more while the engine signs for it. The loop
+// must neither spin nor stop.
 func TestInputWhileSigning(t *testing.T) {
 	cert := newCert(t)
 	key := slowKey{cert.PrivateKey.(*rsa.PrivateKey), make(chan struct{}, 100), make(chan struct{})}
@@ -267,7 +269,7 @@ func TestGone(t *testing.T) {
 	for _, conn := range conns {
 		conn.Close()
 	}
-	time.Sleep(50 * time.Millisecond) // as above: a reset is reported whatever the loop watches for
+	time.Sleep(50 * time.Millisecond) // as above, for epoll always reports a reset
 	close(key.release)
 	if err := echo(addr, client, []byte("still there")); err != nil {
 		t.Error(err)
@@ -307,7 +309,8 @@ func wantAlert(t *testing.T, addr string) {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(limit))
-	if _, err := conn.Write([]byte{22, 3, 1, 0, 5, 2, 0, 0, 1, 0}); err != nil { // what no client begins with
+	// A handshake message that no client begins with.
+	if _, err := conn.Write([]byte{22, 3, 1, 0, 5, 2, 0, 0, 1, 0}); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := io.ReadAll(conn); err != nil || len(got) != 7 || got[0] != 21 || got[5] != 2 { // fatal
@@ -315,7 +318,8 @@ func wantAlert(t *testing.T, addr string) {
 	}
 }
 
-// TestProgram runs the program as a user does, with a client of OpenSSL's, until it is interrupted.
+// TestProgram runs the program as a user does, with a client of OpenSSL's, until it is
+// interrupted.
 func TestProgram(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Skip("openssl is not installed")

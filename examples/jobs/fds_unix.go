@@ -9,11 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fds sets no callback, so that the engine makes a wait fd of each session readable. A session keeps its fd for all its
-// jobs, until it is closed. The fd is the engine's: never read, write or close it.
+// fds sets no callback, so that the engine makes a wait fd of each session readable. A session
+// keeps its fd for all its jobs, until it is closed. The fd is the engine's: never read, write
+// or close it.
 //
-// poll takes the whole list each time, which AllFDs gives. A loop on epoll or kqueue registers an fd once: after each
-// pause ChangedFDs tells it which fds to remove and to add.
+// poll takes the whole list each time, which AllFDs gives. A loop on epoll or kqueue registers
+// an fd once: after each pause ChangedFDs tells it which fds to remove and to add.
 func fds(pool *async.Pool, signer engine.Signer) (done []*session, err error) {
 	var paused []*session
 	for i := range sessions {
@@ -31,7 +32,8 @@ func fds(pool *async.Pool, signer engine.Signer) (done []*session, err error) {
 	for len(paused) > 0 {
 		var list []unix.PollFd
 		for _, s := range paused {
-			list = append(list, unix.PollFd{Fd: int32(s.AllFDs(nil)[0]), Events: unix.POLLIN}) // one engine, one fd
+			fd := s.AllFDs(nil)[0] // one for each engine, of which there is one
+			list = append(list, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
 		}
 		if _, err := unix.Poll(list, -1); err != nil && err != unix.EINTR {
 			return nil, err
@@ -42,7 +44,8 @@ func fds(pool *async.Pool, signer engine.Signer) (done []*session, err error) {
 				still = append(still, s)
 				continue
 			}
-			// Resuming does what reading the fd would do elsewhere: the fd is no longer readable afterwards.
+			// Resuming also clears the wake: the fd is no longer
+			// readable afterwards.
 			outcome, err := s.job.Resume()
 			if err != nil {
 				return nil, err

@@ -1,11 +1,12 @@
-// Jobs shows the asynchronous facility by hand. One goroutine starts many signatures as jobs, is free for other work
-// while an engine computes them, and resumes each job when the engine wakes it.
+// Jobs shows the asynchronous facility by hand. One goroutine starts many signatures as jobs,
+// is free for other work while an engine computes them, and resumes each job when the engine
+// wakes it.
 //
 //	go run ./examples/jobs
 //
-// An engine wakes a session in one of two ways: it calls the session's callback (see callbacks, below), or, if none is
-// set, it makes the session's wait fd readable (see fds_unix.go). Both work alike with poll, epoll and other loops;
-// package reactor is such a loop, ready made.
+// An engine wakes a session in one of two ways: it calls the session's callback (see callbacks,
+// below), or, if none is set, it makes the session's wait fd readable (see fds_unix.go). Both
+// work alike with poll, epoll and other loops; package reactor is such a loop, ready made.
 package main
 
 import (
@@ -78,7 +79,7 @@ func run(out io.Writer) error {
 	return cancel(out, pool)
 }
 
-// session is what the program has for each of its clients, a connection for example.
+// session is the program's state for one of its clients, a connection for example.
 type session struct {
 	async.WaitCtx // carries the callback and the wait fds
 	job           async.Job
@@ -93,7 +94,8 @@ func newSession(i int) *session {
 // start runs s's job until it first pauses, or to its end.
 func (s *session) start(pool *async.Pool, signer engine.Signer) (outcome async.Outcome, err error) {
 	s.job, outcome, err = pool.Start(&s.WaitCtx, func(j async.Job) (err error) {
-		// The context is how the signer finds the job. Sign pauses the job and returns once the signature is there.
+		// The context is how the signer finds the job. Sign pauses the job and returns once the
+		// signature is there.
 		ctx := async.NewContext(context.Background(), j)
 		s.signature, err = signer.WithContext(ctx).Sign(rand.Reader, s.digest[:], crypto.SHA256)
 		return err
@@ -103,8 +105,9 @@ func (s *session) start(pool *async.Pool, signer engine.Signer) (outcome async.O
 
 // callbacks has the engine call a function for each session that can go on.
 func callbacks(pool *async.Pool, signer engine.Signer) (done []*session, err error) {
-	// The callback runs on a goroutine of the engine, perhaps before Start has returned. It must neither block nor
-	// resume the job: it tells the goroutine that does. The channel has room for all, so that telling never blocks.
+	// The callback runs on a goroutine of the engine, perhaps before Start has returned. It
+	// must neither block nor resume the job: it tells the goroutine that does. The channel has
+	// room for all, so that telling never blocks.
 	ready := make(chan *session, sessions)
 	paused := 0
 	for i := range sessions {
@@ -120,7 +123,8 @@ func callbacks(pool *async.Pool, signer engine.Signer) (done []*session, err err
 			done = append(done, s)
 		}
 	}
-	// A program with other work does it here, and looks at ready in between. Each pause ends in exactly one wake.
+	// A program with other work does it here, and looks at ready in between. Each pause ends in
+	// exactly one wake.
 	for paused > 0 {
 		s := <-ready
 		outcome, err := s.job.Resume()
@@ -158,8 +162,9 @@ func cancel(out io.Writer, pool *async.Pool) error {
 	if outcome != async.Paused {
 		return fmt.Errorf("the job did not pause: %v, %w", outcome, err)
 	}
-	// Cancel runs the job to its end on this goroutine: Do returns an error, deferred functions run, and the place in
-	// the pool is free again. The engine drops the result whenever it comes.
+	// Cancel runs the job to its end on this goroutine: Do returns an error, deferred functions
+	// run, and the place in the pool is free again. The engine drops the result whenever it
+	// comes.
 	if err := job.Cancel(); err != nil {
 		return err
 	}

@@ -1,11 +1,12 @@
-// Jwt issues tokens (RFC 7519, RS256) with github.com/golang-jwt/jwt for many clients at a time. The tokens that are asked
-// for at one time are signed together, eight by eight where the CPU can.
+// Jwt issues tokens (RFC 7519, RS256) with github.com/golang-jwt/jwt for many clients at a
+// time. The tokens that are asked for at one time are signed together, eight by eight where the
+// CPU can.
 //
 //	go run ./examples/jwt
 //	go run ./examples/jwt -n 50000
 //
-// It first issues some with crypto/rsa alone, to show what was gained. Every token is verified, in the ordinary way:
-// a service that verifies needs nothing of this.
+// It first issues some with crypto/rsa alone, to show the gain. Every token is verified,
+// in the ordinary way: a service that verifies needs nothing of this.
 package main
 
 import (
@@ -27,8 +28,9 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// rsaMethod is one of jwt's RSA methods, signing with any crypto.Signer: their own Sign takes an *rsa.PrivateKey only.
-// It is not for ES256 and its like, whose tokens encode signatures in another way than a crypto.Signer does.
+// rsaMethod is one of jwt's RSA methods, signing with any crypto.Signer: their own Sign takes
+// an *rsa.PrivateKey only. It is not for ES256 and its like, whose tokens encode signatures in
+// another way than a crypto.Signer does.
 type rsaMethod struct {
 	jwt.SigningMethod                   // jwt.SigningMethodRS256, say: its name, and how to verify
 	opts              crypto.SignerOpts // for RS256: crypto.SHA256
@@ -91,7 +93,7 @@ func run(out io.Writer, n int) error {
 	return nil
 }
 
-// issue is what a service does for a request.
+// issue issues one token, for one request to the service.
 func issue(key crypto.Signer, user string) (string, error) {
 	now := time.Now()
 	claims := jwt.RegisteredClaims{
@@ -102,7 +104,7 @@ func issue(key crypto.Signer, user string) (string, error) {
 	return jwt.NewWithClaims(rs256, claims).SignedString(key)
 }
 
-// verify is what the services do that accept tokens. They name the methods that they accept.
+// verify is for the services that accept tokens. They name the methods that they accept.
 func verify(token, user string, public *rsa.PublicKey) error {
 	var claims jwt.RegisteredClaims
 	keys := func(*jwt.Token) (any, error) { return public, nil }
@@ -117,8 +119,9 @@ func verify(token, user string, public *rsa.PublicKey) error {
 
 func user(i int) string { return fmt.Sprint("user ", i) }
 
-// issueAll stands in for an HTTP server, with a goroutine for each request under way. There are more of them than the
-// engine signs for at a time, so that the next batch gathers while one is signed.
+// issueAll stands in for an HTTP server, with a goroutine for each request under way. There are
+// more of them than the engine signs for at a time, so that the next batch gathers while one is
+// signed.
 func issueAll(key crypto.Signer, n int) ([]string, error) {
 	tokens := make([]string, n)
 	var next atomic.Int64

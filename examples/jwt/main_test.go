@@ -58,7 +58,7 @@ func TestSameToken(t *testing.T) {
 	}
 }
 
-// TestVerify holds that verify refuses what it has to.
+// TestVerify has verify accept a good token and refuse others.
 func TestVerify(t *testing.T) {
 	key := newKey(t)
 	token, err := issue(key, "alice")

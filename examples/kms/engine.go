@@ -2,10 +2,11 @@ package main
 
 import "asynccrypto/engine"
 
-// newEngine is the engine that completes later: its handler sends each request off and returns, so that one worker
-// serves as many requests as the service can have in hand. It has two advantages over workers.New: the caller's context
-// reaches the service's client, so a request that nobody waits for any more is taken back; and a client with callbacks
-// needs no goroutine for each request at all.
+// newEngine is the engine that completes later: its handler sends each request off and returns,
+// so that one worker serves as many requests as the service can have in hand. It has two
+// advantages over workers.New: the caller's context reaches the service's client, so a request
+// that nobody waits for any more is taken back; and a client with callbacks needs no goroutine
+// for each request at all.
 func newEngine(inHand int) (*engine.Engine, error) {
 	return engine.New(engine.Config{
 		Name:    "kms",
@@ -15,7 +16,8 @@ func newEngine(inHand int) (*engine.Engine, error) {
 	})
 }
 
-// handle begins the operations of a batch. Each request is completed exactly once, whatever happens.
+// handle begins the operations of a batch. Each request is completed exactly once, whatever
+// happens.
 func handle(batch []*engine.Request) {
 	for _, r := range batch {
 		op, ok := r.Op().(*engine.SignOp)
@@ -28,7 +30,8 @@ func handle(batch []*engine.Request) {
 			r.Run() // a key that is not the service's
 			continue
 		}
-		// net/http blocks, so it takes a goroutine. A client with callbacks would be told to call this function.
+		// net/http blocks, so it takes a goroutine. A client with callbacks would be told to
+		// call this function.
 		go func() {
 			var err error
 			op.Signature, err = key.sign(r.Context(), op.Digest, op.Opts)

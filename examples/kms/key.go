@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// remoteKey is a P-256 key of the service. Its Sign blocks, which is all that workers.New needs: the engine calls it on a
-// worker, and the caller's job pauses meanwhile.
+// remoteKey is a P-256 key of the service. Its Sign blocks, which is all that workers.New
+// needs: the engine calls it on a worker, and the caller's job pauses meanwhile.
 type remoteKey struct {
 	url    string // of the key
 	public *ecdsa.PublicKey
@@ -29,8 +29,9 @@ type signRequest struct {
 // open asks the service for the public key of that name.
 func open(service, name string) (*remoteKey, error) {
 	k := &remoteKey{url: service + "/keys/" + name, http: &http.Client{
-		// A plain Sign has no context: this is the only bound on a service that does not answer. And one connection is
-		// kept for each request under way; by default http keeps two.
+		// A plain Sign has no context: this is the only bound on a service that does not
+		// answer. And one connection is kept for each request under way; by default http keeps
+		// two.
 		Timeout:   10 * time.Second,
 		Transport: &http.Transport{MaxIdleConnsPerHost: inHand},
 	}}

@@ -1,9 +1,13 @@
-// Kms signs with keys that live in a remote key service (a KMS, an HSM behind a network). It shows two ways:
+// Kms signs with keys that live in a remote key service (a KMS, an HSM behind a network). It
+// shows two ways:
 //
-//   - blocking: key.go is a crypto.Signer that asks the service and waits. workers.New alone makes an engine of it.
-//   - completing later: engine.go is an engine of its own, whose worker never waits for the service.
+//   - blocking: key.go is a crypto.Signer that asks the service and waits. workers.New alone
+//     makes an engine of it.
+//   - completing later: engine.go is an engine of its own, whose worker never waits for the
+//     service.
 //
-// Both bound the requests under way, pause a job or block a goroutine meanwhile, and honour the caller's context.
+// Both bound the requests under way, pause a job or block a goroutine meanwhile, and honour the
+// caller's context.
 //
 //	go run ./examples/kms
 //
@@ -26,7 +30,8 @@ import (
 	"asynccrypto/engine/workers"
 )
 
-// inHand is how many requests the service is willing to have under way. Further ones wait in the engine's line.
+// inHand is how many requests the service is willing to have under way. Further ones wait in
+// the engine's line.
 const inHand = 50
 
 func main() {
@@ -90,7 +95,7 @@ func use(eng *engine.Engine, key *remoteKey, n, callers int) error {
 	return tooLate(signer)
 }
 
-// sign has callers sign n messages with signer, and verifies what comes back.
+// sign has callers sign n messages with signer, and verifies the signatures.
 func sign(key *remoteKey, signer crypto.Signer, n, callers int) error {
 	errs := make([]error, callers)
 	var wg sync.WaitGroup
@@ -110,8 +115,8 @@ func sign(key *remoteKey, signer crypto.Signer, n, callers int) error {
 	return errors.Join(errs...)
 }
 
-// tooLate signs with a context that ends before the service answers. With asynctls.Config a TLS server passes the context
-// of each handshake in this way.
+// tooLate signs with a context that ends before the service answers. With asynctls.Config a TLS
+// server passes the context of each handshake in this way.
 func tooLate(signer engine.Signer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()

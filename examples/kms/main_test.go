@@ -159,7 +159,8 @@ func TestTLS(t *testing.T) {
 	})
 }
 
-// TestContext has a caller give up on a service that takes an hour. The engine of one's own takes the request back.
+// TestContext has a caller give up on a service that takes an hour. The engine of one's own
+// takes the request back.
 func TestContext(t *testing.T) {
 	engines(t, time.Hour, func(t *testing.T, eng *engine.Engine, key *remoteKey, s *service) {
 		signer, err := eng.Signer(key)
@@ -186,7 +187,8 @@ func TestContext(t *testing.T) {
 	})
 }
 
-// TestClose has requests under way when the engine is closed: they are completed, and later ones refused.
+// TestClose has requests under way when the engine is closed: they are completed, and later
+// ones refused.
 func TestClose(t *testing.T) {
 	engines(t, 20*time.Millisecond, func(t *testing.T, eng *engine.Engine, key *remoteKey, s *service) {
 		signer, err := eng.Signer(key)

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// service is the far side, so that the example needs nothing but itself. It holds one key. A real one would know its
-// callers, by TLS with client certificates for example.
+// service is the far side, so that the example needs nothing but itself. It holds one key. A
+// real one would know its callers, by TLS with client certificates for example.
 type service struct {
 	url     string
 	latency time.Duration
