@@ -7,11 +7,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write docs/api.txt")
+var update = flag.Bool("update", false, "write docs/api")
 
 // output runs a command in dir and returns what it prints.
 func output(t *testing.T, dir, name string, args ...string) string {
@@ -36,37 +37,40 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// publicPackages lists the packages that users import.
-func publicPackages(t *testing.T) (pkgs []string) {
-	for _, pkg := range strings.Fields(output(t, "..", "go", "list", "-f", `{{if ne .Name "main"}}{{.ImportPath}}{{end}}`, "./...")) {
-		if !strings.Contains(pkg, "/internal/") && !strings.HasSuffix(pkg, "/docs") {
-			pkgs = append(pkgs, pkg)
+// pkg is a package that users import, in whichever module.
+type pkg struct{ path, dir string }
+
+// publicPackages lists the libraries of all modules. Commands, benchmarks, examples, tests and the C library are not
+// imported by anybody.
+func publicPackages(t *testing.T) (all []pkg) {
+	t.Helper()
+	list := output(t, "..", "go", "list", "-f", "{{if ne .Name \"main\"}}{{if .GoFiles}}{{.ImportPath}} {{.Dir}}{{end}}{{end}}", "work")
+	private := regexp.MustCompile(`/(internal|bench|cabi|cmd|docs|examples)(/|$)`)
+	for line := range strings.Lines(list) {
+		if path, dir, ok := strings.Cut(strings.TrimSpace(line), " "); ok && !private.MatchString(strings.TrimPrefix(path, module(t))) {
+			all = append(all, pkg{path, dir})
 		}
 	}
-	return pkgs
+	if len(all) == 0 {
+		t.Fatal("no public package was found")
+	}
+	return all
+}
+
+// rootPackages lists the public packages of the root module.
+func rootPackages(t *testing.T) (paths []string) {
+	t.Helper()
+	inRoot := strings.Fields(output(t, "..", "go", "list", "./..."))
+	for _, p := range publicPackages(t) {
+		if slices.Contains(inRoot, p.path) {
+			paths = append(paths, p.path)
+		}
+	}
+	return paths
 }
 
 // module returns the module's path, which is not always asynccrypto.
 func module(t *testing.T) string { return strings.Fields(read(t, "../go.mod"))[1] }
-
-// TestAPI keeps docs/api.txt the public face of the project. After a deliberate change: go test ./docs -update
-func TestAPI(t *testing.T) {
-	t.Setenv("GOOS", "linux") // what differs by system is shown as it is there
-	t.Setenv("GOARCH", "amd64")
-	var api strings.Builder
-	for _, pkg := range append(publicPackages(t), module(t)+"/metrics") { // the one library that is a module of its own
-		api.WriteString(output(t, "..", "go", "doc", "-all", pkg))
-		api.WriteString("\n")
-	}
-	if *update {
-		if err := os.WriteFile("api.txt", []byte(api.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if read(t, "api.txt") != api.String() {
-		t.Error("docs/api.txt is not what go doc says; if the change is meant: go test ./docs -update")
-	}
-}
 
 // TestBuildList holds the promise that who imports a library package gets golang.org/x/sys and no other module.
 func TestBuildList(t *testing.T) {
@@ -82,8 +86,8 @@ func TestBuildList(t *testing.T) {
 		}
 	}
 	var imports strings.Builder
-	for _, pkg := range publicPackages(t) {
-		imports.WriteString("import _ \"" + pkg + "\"\n")
+	for _, path := range rootPackages(t) {
+		imports.WriteString("import _ \"" + path + "\"\n")
 	}
 	write("main.go", "package main\n"+imports.String()+"func main() {}\n")
 	write("go.mod", "module importer.test\n\ngo 1.26.0\n\nrequire "+mod+" v0.0.0\n\nreplace "+mod+" => "+root+"\n"+
@@ -125,4 +129,37 @@ func TestReadme(t *testing.T) {
 	within("../examples/gnet/tls.go", "func (s *server) OnOpen(", "\n}\n")
 	within("../examples/gnet/tls.go", "func (s *server) OnTraffic(", "\n}\n")
 	within("../asynctls/config.go", "http.Server{TLSConfig: asynctls.Config(cfg)}", "\n")
+}
+
+// TestReleasing holds RELEASING.md to the modules of go.work: each has a row, after the modules that it requires.
+func TestReleasing(t *testing.T) {
+	mod := module(t)
+	row := map[string]int{} // by folder
+	for i, m := range regexp.MustCompile("(?m)^\\| (?:\\d+|-) \\| `(.+?)` \\|").FindAllStringSubmatch(read(t, "../RELEASING.md"), -1) {
+		row[m[1]] = i + 1
+	}
+	folders := regexp.MustCompile(`(?m)^\t\.(?:/(\S+))?$`).FindAllStringSubmatch(read(t, "../go.work"), -1)
+	for _, f := range folders {
+		folder := f[1]
+		if folder == "" {
+			folder = "."
+		}
+		if row[folder] == 0 {
+			t.Errorf("RELEASING.md has no row for module %s", folder)
+		}
+		requires := regexp.MustCompile(`(?m)^(?:require |\t)`+regexp.QuoteMeta(mod)+`(?:/(\S+))? v`).FindAllStringSubmatch(
+			read(t, filepath.Join("..", folder, "go.mod")), -1)
+		for _, r := range requires {
+			required := r[1]
+			if required == "" {
+				required = "."
+			}
+			if row[required] > row[folder] {
+				t.Errorf("RELEASING.md tags %s before %s, which it requires", folder, required)
+			}
+		}
+	}
+	if len(row) != len(folders) {
+		t.Errorf("RELEASING.md has %d modules, go.work %d", len(row), len(folders))
+	}
 }

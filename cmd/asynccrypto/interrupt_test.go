@@ -4,6 +4,10 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
+	"encoding/json"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,11 +16,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
 
-// An interrupted command leaves whole signatures and nothing else, and its exit status says what stopped it. One of its
-// files is so large that it would be read for a quarter of an hour.
-func TestInterrupt(t *testing.T) {
+// An interrupted command leaves whole signatures and nothing else, and its exit status tells the
+// signal. One of its files is so large that reading it would take a quarter of an hour.
+func TestInterruptSign(t *testing.T) {
 	for sig, status := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
 		dir := t.TempDir()
 		args := []string{"sign", "-key", "rsa.pem", "huge"}
@@ -67,5 +73,56 @@ func TestInterrupt(t *testing.T) {
 				t.Errorf("%v: %s is not whole", sig, name)
 			}
 		}
+	}
+}
+
+// An interrupted measurement reports its figures at once, even if the server hangs, and its exit
+// status tells the signal.
+func TestHandshakesInterrupt(t *testing.T) {
+	cert := tlstest.NewCertificate(t)
+	hangs := make(chan bool, 1)
+	addr := tlstest.Listen(t, func(n int, c net.Conn) {
+		if n > 10 {
+			select {
+			case hangs <- true:
+			default:
+			}
+			io.Copy(io.Discard, c)
+			return
+		}
+		if s := tls.Server(c, cert.Config()); s.Handshake() == nil {
+			io.Copy(io.Discard, s)
+		}
+	})
+	var stdout, stderr bytes.Buffer
+	cmd := exec.Command("asynccrypto", "handshakes", "-json", "-seconds", "600", "-timeout", "600", "-c", "2", "-ca", cert.File, addr)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-hangs:
+	case <-time.After(time.Minute):
+		cmd.Process.Kill()
+		t.Error("the server was not reached")
+	}
+	began := time.Now()
+	cmd.Process.Signal(syscall.SIGINT)
+	cmd.Wait()
+	if d := time.Since(began); d > 30*time.Second {
+		t.Errorf("took %v to stop", d)
+	}
+	if got := cmd.ProcessState.ExitCode(); got != 130 {
+		t.Errorf("exit status %d", got)
+	}
+	if e := stderr.String(); strings.Count(e, "\n") != 1 || !strings.HasPrefix(e, "asynccrypto handshakes: stopped by a signal (interrupt): ") {
+		t.Errorf("%q", e)
+	}
+	var got struct {
+		Interrupted       bool
+		Succeeded, Failed int
+	}
+	if err := json.Unmarshal(stdout.Bytes(), &got); err != nil || !got.Interrupted || got.Succeeded < 1 || got.Succeeded > 10 || got.Failed != 0 {
+		t.Errorf("%v: %s", err, stdout.String())
 	}
 }

@@ -51,7 +51,7 @@ func TestScripts(t *testing.T) {
 			switch cond {
 			case "ci":
 				return os.Getenv("CI") == "true", nil
-			case "gain": // what the commands find too, unless a script says ASYNCCRYPTO_IFMA=off
+			case "gain": // as for the commands, unless a script sets ASYNCCRYPTO_IFMA=off
 				ok, _ := multibuffer.Supported()
 				return ok, nil
 			}
@@ -66,7 +66,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// testKeys returns files with keys, made for this run. They are small, for speed.
+// testKeys returns files with fresh keys. The keys are short, for speed.
 var testKeys = sync.OnceValue(func() map[string][]byte {
 	rsaKey, err1 := rsa.GenerateKey(rand.Reader, 1024)
 	p256, err2 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -77,7 +77,8 @@ var testKeys = sync.OnceValue(func() map[string][]byte {
 	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
 		panic(err)
 	}
-	// What "openssl ecparam -genkey" writes before the key; the bytes are those of the curve's name.
+	// "openssl ecparam -genkey" writes such a block before the key. The bytes are those of the
+	// curve's name.
 	params := pem.EncodeToMemory(&pem.Block{Type: "EC PARAMETERS", Bytes: []byte{6, 5, 43, 129, 4, 0, 35}})
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "one.test"}}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, p256.Public(), p256)
@@ -116,7 +117,7 @@ func public(key crypto.Signer) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
-// scriptFails runs the command and wants an exit status: fails STATUS args...
+// scriptFails runs the command and expects an exit status: fails STATUS args...
 func scriptFails(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: fails STATUS args...")
@@ -131,7 +132,8 @@ func scriptFails(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// scriptBad wants one line on stderr that matches, nothing on stdout, and status 2: bad REGEXP args...
+// scriptBad expects one line on stderr that matches, nothing on stdout, and status 2: bad REGEXP
+// args...
 func scriptBad(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: bad REGEXP args...")
@@ -149,7 +151,8 @@ func scriptBad(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// scriptVerify lets the real openssl verify: openssl-verify PUBLIC HASH SIGNATURE FILE [options...]
+// scriptVerify verifies a signature with the real openssl: openssl-verify PUBLIC HASH SIGNATURE
+// FILE [options...]
 func scriptVerify(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 4 {
 		ts.Fatalf("usage: openssl-verify PUBLIC HASH SIGNATURE FILE [options...]")

@@ -7,14 +7,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+
+	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
 
-// The real command, the real signal, and the real curl and openssl. In CI they must be there.
+// The real command serves the real curl and openssl, and gets a real signal. In CI both programs
+// must be installed.
 func TestServeRealClients(t *testing.T) {
-	cert := newThrowAway(t)
+	cert := tlstest.NewCertificate(t)
 	root := t.TempDir()
 	if err := os.WriteFile(filepath.Join(root, "index.html"), []byte("it works\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -23,43 +27,44 @@ func TestServeRealClients(t *testing.T) {
 	defer backend.Close()
 	for _, what := range [][]string{{"-root", root}, {"-proxy", backend.Listener.Addr().String()}} {
 		proxy := what[0] == "-proxy"
-		if proxy && !hasProxy {
+		if proxy && runtime.GOOS == "windows" {
 			continue
 		}
-		log := new(logBuffer)
-		cmd := exec.Command("asynccrypto", append([]string{"serve", "-addr", "127.0.0.1:0", "-cert", cert.file, "-key", cert.keyFile}, what...)...)
+		log := new(tlstest.Log)
+		cmd := exec.Command("asynccrypto", append([]string{"serve", "-addr", "127.0.0.1:0", "-cert", cert.File, "-key", cert.KeyFile}, what...)...)
 		cmd.Stderr = log
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		s := &served{t: t, log: log, ended: make(chan struct{})}
+		var err error
+		ended := make(chan struct{})
 		go func() {
-			defer close(s.ended)
-			s.err = cmd.Wait()
+			defer close(ended)
+			err = cmd.Wait()
 		}()
 		t.Cleanup(func() { cmd.Process.Kill() })
-		_, port, _ := net.SplitHostPort(s.logged(`listening on (\S+)`)[1])
+		_, port, _ := net.SplitHostPort(log.Find(t, `listening on (\S+)`, ended)[1])
 		url, version2 := "https://localhost:"+port+"/", "2"
 		if proxy {
-			version2 = "1.1" // the backend speaks no other
+			version2 = "1.1" // the only version that the backend speaks
 		}
-		curl := []string{"-sS", "--cacert", cert.file, "-w", "%{http_version} %{http_code}", url}
+		curl := []string{"-sS", "--cacert", cert.File, "-w", "%{http_version} %{http_code}", url}
 		realClient(t, "it works\n"+version2+" 200", "curl", append(curl, "--http2")...)
 		realClient(t, "it works\n1.1 200", "curl", append(curl, "--http1.1", "--tls-max", "1.2")...)
 		for _, version := range []string{"-tls1_2", "-tls1_3"} {
-			realClient(t, "it works", "openssl", "s_client", "-connect", "localhost:"+port, version, "-CAfile", cert.file, "-verify_return_error", "-quiet")
+			realClient(t, "it works", "openssl", "s_client", "-connect", "localhost:"+port, version, "-CAfile", cert.File, "-verify_return_error", "-quiet")
 		}
 		if cmd.Process.Signal(syscall.SIGTERM) != nil {
 			continue // Windows
 		}
-		<-s.ended
-		if s.err != nil || !strings.Contains(log.String(), "all connections have ended") {
-			t.Errorf("%v\n%s", s.err, log)
+		<-ended
+		if err != nil || !strings.Contains(log.String(), "all connections have ended") {
+			t.Errorf("%v\n%s", err, log)
 		}
 	}
 }
 
-// realClient runs a program that asks for something, and wants it to succeed, and to print that.
+// realClient runs a client program, which should succeed and print want.
 func realClient(t *testing.T, want string, name string, args ...string) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil && os.Getenv("CI") != "true" {

@@ -1,0 +1,147 @@
+// Package cli is the framework of the subcommands of asynccrypto: a [Command] with its options and
+// its help, exit statuses, messages of one line, and signals.
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// The exit statuses. Scripts can tell a mistake in the arguments from a failure.
+const (
+	ExitOK      = 0
+	ExitFailure = 1
+	ExitUsage   = 2
+	exitSignal  = 128 // plus the signal's number, as shells do it
+)
+
+const programName = "asynccrypto"
+
+// Stdio is where a command writes. Tests put buffers here.
+type Stdio struct{ Out, Err io.Writer }
+
+// Run is the work of a command. Its arguments are those that are neither options nor their values.
+type Run func(args []string, std Stdio) error
+
+// Command is a subcommand. Its help is printed from these fields and from the options that Setup
+// declares, so that an option cannot differ from its description.
+type Command struct {
+	Name  string
+	Short string // what it does: one sentence, without its full stop
+	// Usage follows the command's name on the command line. Each line is one way to call it, perhaps
+	// with an explanation.
+	Usage     string
+	Arguments string // explains the arguments, before the options; may be empty
+	// Setup declares the options, each with its default and its help, and returns the function
+	// that does the work once they have been parsed.
+	Setup   func(*Flags) Run
+	Long    string // paragraphs that follow the options; may be empty
+	Example string // a session in a shell; may be empty
+}
+
+// Main runs the command with the arguments that follow its name, and returns the exit status. It
+// writes errors, a line each, to std.Err.
+func (c *Command) Main(args []string, std Stdio) int {
+	f := new(Flags)
+	run := c.Setup(f)
+	rest, err := f.parse(args)
+	switch {
+	case errors.Is(err, errHelp):
+		c.help(std.Out)
+		return ExitOK
+	case err == nil:
+		err = run(rest, std)
+	}
+	return fail(std, programName+" "+c.Name, err)
+}
+
+// Program is the command that a shell sees: a table of subcommands.
+type Program struct {
+	Short    string // what it does: one sentence, without its full stop
+	Commands []*Command
+	Long     string
+	Example  string
+}
+
+// Main runs the subcommand that args begins with, and returns the exit status.
+func (p *Program) Main(args []string, std Stdio) int {
+	name := ""
+	if len(args) > 0 {
+		name, args = args[0], args[1:]
+	}
+	switch name {
+	case "":
+		return fail(std, programName, Usagef("no command; it is one of %s", p.names()))
+	case "-h", "-help", "--help", "help":
+		return p.explain(args, std)
+	}
+	c := p.command(name)
+	if c == nil {
+		return fail(std, programName, p.unknown(name))
+	}
+	return c.Main(args, std)
+}
+
+// explain is "asynccrypto help [COMMAND]".
+func (p *Program) explain(args []string, std Stdio) int {
+	switch len(args) {
+	case 0:
+		p.help(std.Out)
+		return ExitOK
+	case 1:
+		if c := p.command(args[0]); c != nil {
+			c.help(std.Out)
+			return ExitOK
+		}
+		return fail(std, programName, p.unknown(args[0]))
+	}
+	return fail(std, programName, Usagef("unexpected argument %q; help explains one command at a time", args[1]))
+}
+
+func (p *Program) command(name string) *Command {
+	for _, c := range p.Commands {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+func (p *Program) unknown(name string) error {
+	return Usagef("unknown command %q; it is one of %s", name, p.names())
+}
+
+func (p *Program) names() string {
+	var names []string
+	for _, c := range p.Commands {
+		names = append(names, c.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// NoArguments returns a usage error unless args is empty.
+func NoArguments(args []string) error {
+	if len(args) > 0 {
+		return Usagef("unexpected argument %q", args[0])
+	}
+	return nil
+}
+
+// fail prints err on one line and returns the exit status that goes with it. A nil error prints
+// nothing.
+func fail(std Stdio, who string, err error) int {
+	if err == nil {
+		return ExitOK
+	}
+	if _, ok := errors.AsType[*usageError](err); ok {
+		fmt.Fprintf(std.Err, "%s: %s (see %s -h)\n", who, OneLine(err.Error()), who)
+		return ExitUsage
+	}
+	fmt.Fprintf(std.Err, "%s: %s\n", who, OneLine(err.Error()))
+	if sig, ok := errors.AsType[*SignalError](err); ok {
+		return exitSignal + sig.number()
+	}
+	return ExitFailure
+}

@@ -1,0 +1,93 @@
+//go:build unix
+
+package serve
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"asynccrypto/cmd/asynccrypto/internal/cli"
+	"asynccrypto/cmd/asynccrypto/internal/tlstest"
+)
+
+// A proxy that is told to stop in the middle of a transfer accepts no more connections and loses
+// no data.
+func TestServeProxyDrain(t *testing.T) {
+	want := randomBytes(20 << 20)
+	backend := tlstest.Listen(t, func(_ int, c net.Conn) {
+		got, err := io.ReadAll(c)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("the backend has %d bytes, %v", len(got), err)
+		}
+		c.Write(want)
+	})
+	s, config := proxied(t, backend)
+	c := dialTLS(t, s, config)
+	if _, err := c.Write(want[:1<<20]); err != nil {
+		t.Fatal(err)
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.stop() }()
+	s.logged(`accepting no more; up to 30s for 1 open connection to end`)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		late, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			break
+		}
+		late.Close()
+		if time.Now().After(deadline) {
+			t.Fatal("still accepting")
+		}
+	}
+	if _, err := c.Write(want[1<<20:]); err != nil {
+		t.Fatal(err)
+	}
+	c.CloseWrite()
+	buf, got := make([]byte, 256<<10), []byte(nil)
+	for {
+		n, err := c.Read(buf)
+		got = append(got, buf[:n]...)
+		if err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond) // a slow reader
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("the client has %d bytes", len(got))
+	}
+	c.Close()
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+// A connection that does not end in time is cut off and counted. A second signal ends the command
+// at once.
+func TestServeProxyGrace(t *testing.T) {
+	backend := tlstest.Listen(t, echoBackend)
+	s, config := proxied(t, backend, "-grace", "100ms")
+	dialTLS(t, s, config)
+	if err := s.stop(); !errors.Is(err, errNotDrained) || !strings.Contains(err.Error(), "1 connection had not ended after 100ms (-grace)") {
+		t.Error(err)
+	}
+	s.err = nil
+	s, config = proxied(t, backend)
+	dialTLS(t, s, config)
+	s.signal(syscall.SIGTERM)
+	s.signal(syscall.SIGHUP) // ignored now
+	var sig *cli.SignalError
+	s.signal(syscall.SIGINT)
+	<-s.ended
+	if !errors.As(s.err, &sig) || sig.Signal != syscall.SIGINT {
+		t.Error(s.err)
+	}
+	s.err = nil
+}

@@ -1,0 +1,32 @@
+package serve
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+
+	"asynccrypto/cmd/asynccrypto/internal/tlsname"
+)
+
+// page returns a handler for a first try. It shows the parameters that the connection has
+// negotiated, and the engine's statistics.
+func page(k *keys) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		t := r.TLS
+		resumed := "no, a full handshake"
+		if t.DidResume {
+			resumed = "yes, by a session ticket"
+		}
+		fmt.Fprintf(w, "asynccrypto serve, on its own: give it -root DIR or -proxy ADDR to serve something\n\n")
+		fmt.Fprintf(w, "protocol     %s\nversion      %s\ncipher       %s\nkey exchange %s\nresumed      %s\n",
+			r.Proto, tls.VersionName(t.Version), tls.CipherSuiteName(t.CipherSuite), tlsname.OfKeyExchange(t.CurveID), resumed)
+		if k.engine == nil {
+			fmt.Fprintf(w, "engine       none\n")
+			return
+		}
+		s := k.engine.Stats()
+		fmt.Fprintf(w, "engine       %s: %d operations done, %d failed, %d of them computed up to eight at a time; mean batch %.1f\n",
+			k.kind.Name, s.Completed, s.Failed, s.Vectorized, s.MeanBatch())
+	})
+}
