@@ -378,3 +378,24 @@ func TestProgram(t *testing.T) {
 		t.Error("no profile:", err)
 	}
 }
+
+// TestProfile holds that the programs with event loops have the same profile. With the same bytes
+// they share what the compiler has built; each other profile would build the standard library anew.
+func TestProfile(t *testing.T) {
+	want, err := os.ReadFile("default.pgo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(want) > 150_000 {
+		t.Errorf("the profile has %d bytes, want at most 150,000", len(want))
+	}
+	for _, name := range []string{"../gnet/default.pgo", "../../cmd/asynccrypto/default.pgo"} {
+		got, err := os.ReadFile(name)
+		if err != nil {
+			t.Skip("this is a copy of the example:", err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s is another profile; record it once and copy it", name)
+		}
+	}
+}
