@@ -13,10 +13,11 @@ import (
 	"asynccrypto/async"
 )
 
-// childEnv names the one of children that this process is to run instead of the tests.
+// childEnv names the entry of children that this process runs instead of the tests.
 const childEnv = "ASYNC_TEST_CHILD"
 
-// children run in processes of their own: what may end the process, and what only a fresh one can measure.
+// children run in processes of their own: they may end the process, or measure what only a fresh
+// one shows.
 var children = map[string]func() error{
 	"locked":      lockedChild,
 	"locked drop": lockedDropChild,
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// runChild runs one of children and returns what it printed.
+// runChild runs one of children and returns its output.
 func runChild(tb testing.TB, name string) string {
 	tb.Helper()
 	exe, err := os.Executable()
@@ -51,7 +52,7 @@ func runChild(tb testing.TB, name string) string {
 	return string(out)
 }
 
-// newPool is the pool of every test and benchmark here.
+// newPool makes the pool of a test or benchmark, and closes it at the end.
 func newPool(tb testing.TB, max int) *async.Pool {
 	tb.Helper()
 	p, err := async.NewPool(max, 0)
@@ -76,7 +77,8 @@ func startPaused(tb testing.TB, p *async.Pool, w *async.WaitCtx, fn async.Func) 
 	return j
 }
 
-// want checks what Start, without the handle, or Resume returned. The error must be the same, or be found in it.
+// want checks the results of Start, without the handle, or of Resume. The error must be the same,
+// or wrap it.
 func want(tb testing.TB, out async.Outcome, err error, wantOut async.Outcome, wantErr error) {
 	tb.Helper()
 	if out != wantOut || (wantErr == nil) != (err == nil) || !errors.Is(err, wantErr) {
@@ -109,17 +111,13 @@ func wantChanged(tb testing.TB, w *async.WaitCtx, added, deleted []async.FD) {
 	wantFDs(tb, "deleted", d, deleted...)
 }
 
-// fds spares the tests a type name.
+// fds is shorter than a slice literal.
 func fds(list ...async.FD) []async.FD { return list }
 
-// wantGoroutines waits until there are no more than n goroutines. Those that end do so on their own time, hence the
-// wait; one that is left behind fails the test.
-func wantGoroutines(tb testing.TB, n int) {
-	tb.Helper()
-	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > n; runtime.Gosched() {
-		if time.Now().After(end) {
-			buf := make([]byte, 1<<20)
-			tb.Fatalf("%d goroutines, want %d:\n%s", runtime.NumGoroutine(), n, buf[:runtime.Stack(buf, true)])
-		}
+// wantGoroutines waits until there are no more than n goroutines: ending takes a goroutine some
+// time. If one is left behind, the timeout of go test ends the test, and prints all goroutines.
+func wantGoroutines(n int) {
+	for runtime.NumGoroutine() > n {
+		time.Sleep(time.Millisecond)
 	}
 }

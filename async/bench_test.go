@@ -42,8 +42,8 @@ func BenchmarkPauseResume(b *testing.B) {
 	}
 }
 
-// BenchmarkStartFinish runs whole jobs, with a WaitCtx as C's have one, and without a context.Context: a job that wants one
-// allocates it (async.NewContext, 32 bytes).
+// BenchmarkStartFinish runs whole jobs, with a WaitCtx as in C, and without a context.Context: a
+// job that needs one allocates it (async.NewContext, 32 bytes).
 func BenchmarkStartFinish(b *testing.B) {
 	pool := newPool(b, 8)
 	var w async.WaitCtx
@@ -84,8 +84,8 @@ func BenchmarkWaitCtxSetGetClear(b *testing.B) {
 	}
 }
 
-// BenchmarkWaitCtxNewClose makes and ends a session as a program does whose connections embed their WaitCtx: zeroed
-// memory is a new one.
+// BenchmarkWaitCtxNewClose makes and ends a session as a program does whose connections embed their
+// WaitCtx: zeroed memory is a new one.
 func BenchmarkWaitCtxNewClose(b *testing.B) {
 	s := new(struct {
 		async.WaitCtx
@@ -101,7 +101,8 @@ func BenchmarkWaitCtxNewClose(b *testing.B) {
 // heldCtx keeps the compiler from putting a context on the stack.
 var heldCtx *async.WaitCtx
 
-// What a context costs that is allocated anew for each session instead of being part of something that is reused.
+// BenchmarkHeapWaitCtx measures a context that is allocated for each session, not part of
+// something that is reused.
 func BenchmarkHeapWaitCtx(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
@@ -110,7 +111,7 @@ func BenchmarkHeapWaitCtx(b *testing.B) {
 	}
 }
 
-// And one that a sync.Pool keeps.
+// BenchmarkPooledWaitCtx measures a context that a sync.Pool keeps.
 func BenchmarkPooledWaitCtx(b *testing.B) {
 	ctxs := sync.Pool{New: func() any { return async.NewWaitCtx() }}
 	b.ReportAllocs()
@@ -124,8 +125,9 @@ func BenchmarkPooledWaitCtx(b *testing.B) {
 // pausedJobs is how many jobs BenchmarkPausedJobMemory pauses at once.
 const pausedJobs = 100_000
 
-// BenchmarkPausedJobMemory measures in a fresh process each time: the runtime reuses the descriptors and stacks of
-// dead goroutines, so a second round in the same process would get some of its memory for nothing.
+// BenchmarkPausedJobMemory measures in a fresh process each time: the runtime reuses the
+// descriptors and stacks of dead goroutines, so a second round in the same process would get some
+// of its memory for nothing.
 func BenchmarkPausedJobMemory(b *testing.B) {
 	if runtime.GOOS != "linux" {
 		b.Skip("reads VmRSS from /proc/self/status, which only Linux has")
@@ -142,7 +144,8 @@ func BenchmarkPausedJobMemory(b *testing.B) {
 	b.ReportMetric(0, "ns/op") // the time of a process, of no interest
 }
 
-// memoryChild prints how much memory a paused job takes, with a context in the job, its handle and its WaitCtx.
+// memoryChild prints how much memory a paused job takes, with a context in the job, its handle and
+// its WaitCtx.
 func memoryChild() error {
 	pool, err := async.NewPool(0, 0)
 	if err != nil {
@@ -179,7 +182,7 @@ func memoryChild() error {
 	return pool.Close()
 }
 
-// rss is what the process has in memory, in bytes.
+// rss returns the resident memory of the process, in bytes.
 func rss() (int, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -9,10 +9,12 @@ import (
 	"asynccrypto/async"
 )
 
-// What crashes, leaks or is undefined with OpenSSL, one test for each case, which is quoted. The cases that only an
-// engine can have (EAGAIN, late wakes, operations resumed too early) are tested in package engine.
+// The tests in this file show cases that crash, leak or are undefined with OpenSSL, one test for
+// each. Each comment quotes its case. Cases that only an engine can have (EAGAIN, late wakes,
+// operations resumed too early) are tested in package engine.
 
-// "a cleanup that clears its own, just added key": double free. Here it works. (More of it in TestCleanupActs.)
+// "a cleanup that clears its own, just added key": double free. Here it works. (More of it in
+// TestCleanupActs.)
 func TestBreakCleanupClearsOwnKey(t *testing.T) {
 	var w async.WaitCtx
 	calls := 0
@@ -30,7 +32,8 @@ func TestBreakCleanupClearsOwnKey(t *testing.T) {
 	wantZero(t, &w)
 }
 
-// "nested start inside a job": ERR, or the wrong result, then a crash. Here jobs nest, and each result is its own.
+// "nested start inside a job": ERR, or the wrong result, then a crash. Here jobs nest, and each
+// result is its own.
 func TestBreakNestedStart(t *testing.T) {
 	const depth = 50
 	pool := newPool(t, depth)
@@ -161,7 +164,8 @@ func TestBreakPauseWithoutWaitCtx(t *testing.T) {
 	want(t, out, err, async.Finished, nil)
 }
 
-// "block_pause left unbalanced": the thread's next job can't pause. Here the count is the job's own.
+// "block_pause left unbalanced": the thread's next job can't pause. Here the count is the job's
+// own.
 func TestBreakBlockPauseUnbalanced(t *testing.T) {
 	pool := newPool(t, 1)
 	for _, fn := range []async.Func{
@@ -184,8 +188,8 @@ func TestBreakBlockPauseUnbalanced(t *testing.T) {
 	}
 }
 
-// "freeing the connection while its job is paused": the job and its place in the pool leak. Here the job is cancelled
-// and unwound, and its place returned.
+// "freeing the connection while its job is paused": the job and its place in the pool leak. Here
+// the job is cancelled and unwound, and its place returned.
 func TestBreakCloseWhilePaused(t *testing.T) {
 	pool := newPool(t, 1)
 	var w async.WaitCtx
@@ -245,19 +249,20 @@ func TestBreakStackOverflow(t *testing.T) {
 		}
 		return nil
 	})
-	runtime.GC() // moves what is unused of a stack
+	runtime.GC() // moves stacks, which shrinks them
 	out, err := j.Resume()
 	want(t, out, err, async.Paused, nil)
 	out, err = j.Resume()
 	want(t, out, err, async.Finished, nil)
 }
 
-// "callback set after the first operation": no effect. Here it takes effect, also between submission and completion.
+// "callback set after the first operation": no effect. Here it takes effect, also between
+// submission and completion.
 func TestBreakCallbackSetLater(t *testing.T) {
 	var w async.WaitCtx
 	complete := make(chan bool)
 	woken := make(chan any)
-	go func() { // what an engine's worker does
+	go func() { // as an engine's worker does
 		for range complete {
 			if fn, arg, ok := w.Callback(); ok {
 				fn(arg)
@@ -316,27 +321,27 @@ func TestBreakPauseFromAnotherGoroutine(t *testing.T) {
 	want(t, out, err, async.Finished, nil)
 }
 
-// "the pool is at its limit": nobody ever says when to try again. Here the first asked is the first told. (More of it
-// in notify_test.go.)
+// "the pool is at its limit": nobody ever says when to try again. Here the first asked is the first
+// notified. (notify_test.go has more of it.)
 func TestBreakPoolAtItsLimit(t *testing.T) {
 	pool := newPool(t, 1)
 	j := startPaused(t, pool, nil, pauseForever)
-	var told []any
+	var notified []any
 	for i := range 3 {
 		_, out, err := pool.Start(nil, pauseForever)
 		want(t, out, err, async.NoJobs, async.ErrNoJobs)
 		pool.Notify(func(arg any) {
-			told = append(told, arg)
+			notified = append(notified, arg)
 			j = startPaused(t, pool, nil, pauseForever)
 		}, i)
 	}
 	for i := range 3 {
-		if len(told) != i {
-			t.Fatal("told too soon:", told)
+		if len(notified) != i {
+			t.Fatal("notified too soon:", notified)
 		}
 		j.Cancel()
-		if len(told) != i+1 || told[i] != i {
-			t.Fatal("told:", told)
+		if len(notified) != i+1 || notified[i] != i {
+			t.Fatal("notified:", notified)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"asynccrypto/async"
 )
 
-// stubborn is a job that does what it can to go on: it ignores every error and recovers whatever can be recovered.
+// stubborn is a job that tries to go on: it ignores every error and recovers every panic.
 func stubborn(log *[]string) async.Func {
 	return func(j async.Job) error {
 		defer func() { *log = append(*log, fmt.Sprint("outer ", recover())) }()
@@ -45,7 +45,7 @@ func TestCancelPaused(t *testing.T) {
 	}
 }
 
-// The first Pause is told, the second unwinds, and no recover can prevent it.
+// The first Pause returns ErrCanceled, the second unwinds, and no recover can prevent it.
 func TestCancelUnwinds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // which fails if a goroutine is left behind
 		pool, _ := async.NewPool(1, 0)
@@ -78,7 +78,8 @@ func TestCancelUnwinds(t *testing.T) {
 	})
 }
 
-// A running job is told at its next Pause, whoever cancels it, and the error is that of the Start or Resume.
+// In a running job the next Pause returns ErrCanceled, no matter which goroutine cancelled it. The
+// error is that of the Start or Resume.
 func TestCancelRunning(t *testing.T) {
 	pool := newPool(t, 2)
 	var log []string
@@ -98,16 +99,16 @@ func TestCancelRunning(t *testing.T) {
 			<-done
 		},
 	} {
-		told := func(j async.Job) error {
+		canceled := func(j async.Job) error {
 			cancel(j)
 			if !j.InJob() {
 				t.Error("not InJob: an engine would block instead of hearing of it")
 			}
 			return j.Pause()
 		}
-		_, out, err := pool.Start(nil, told)
+		_, out, err := pool.Start(nil, canceled)
 		want(t, out, err, async.Finished, async.ErrCanceled)
-		j := startPaused(t, pool, nil, func(j async.Job) error { j.Pause(); return told(j) })
+		j := startPaused(t, pool, nil, func(j async.Job) error { j.Pause(); return canceled(j) })
 		out, err = j.Resume()
 		want(t, out, err, async.Finished, async.ErrCanceled)
 
@@ -143,7 +144,8 @@ func TestCancelEndsWithTheJob(t *testing.T) {
 	}
 }
 
-// While pausing is blocked the job is not told, for what is blocked must not be interrupted; afterwards it is.
+// While pausing is blocked Pause does not report the Cancel, since a blocked section must not be
+// interrupted. Afterwards it does.
 func TestCancelWhileBlocked(t *testing.T) {
 	pool := newPool(t, 1)
 	_, out, err := pool.Start(nil, func(j async.Job) error {
@@ -173,7 +175,7 @@ func TestCancelInDeferredFunctions(t *testing.T) {
 			if err := j.Cancel(); err != nil {
 				t.Error(err)
 			}
-			j.Pause() // unwinds what is left
+			j.Pause() // unwinds the rest
 			t.Error("went on after a third Pause")
 		}()
 		defer func() { // a job of its own
@@ -182,7 +184,7 @@ func TestCancelInDeferredFunctions(t *testing.T) {
 				t.Error(err)
 			}
 			inner = startPaused(t, pool, &w, func(j async.Job) error { defer step("closed"); return pauseForever(j) })
-			w.Close() // in Close already when that is what cancels: then it is a no-op
+			w.Close() // does nothing if Close is the caller that cancels
 			if inner.Err() == nil {
 				inner.Cancel()
 			}
@@ -204,7 +206,8 @@ func TestCancelInDeferredFunctions(t *testing.T) {
 	}
 }
 
-// Close ends the jobs paused on the session, the newest first, and no others; a running one is the caller's own.
+// Close ends the jobs paused on the session, the newest first, and no others; a running one is the
+// caller's own.
 func TestWaitCtxCloseCancels(t *testing.T) {
 	pool := newPool(t, 0)
 	var w, other async.WaitCtx
@@ -252,7 +255,7 @@ func TestWaitCtxCloseCancels(t *testing.T) {
 	wantOver(t, kept)
 }
 
-// What a job starts when it is cancelled has the place that comes free only then.
+// A job that is started by a cancelled job gets the place that comes free only then.
 func TestCancelAtTheLimit(t *testing.T) {
 	pool := newPool(t, 1)
 	j := startPaused(t, pool, nil, func(j async.Job) error {

@@ -18,7 +18,7 @@ func (l *cleanupLog) cleanup(_ *async.WaitCtx, _ any, fd async.FD, _ any) { l.fd
 
 func TestCleanupIsForClose(t *testing.T) {
 	var log cleanupLog
-	w := told(t)
+	w := reported(t)
 	w.Close()
 	set := func(fd async.FD) { w.SetWaitFD(fd, fd, nil, log.cleanup) }
 	set(1)
@@ -27,7 +27,7 @@ func TestCleanupIsForClose(t *testing.T) {
 	w.ClearFD(async.FD(2)) // added in this stretch: gone
 	nextStretch(t, w)
 	set(4)
-	w.ClearFD(async.FD(3)) // told before: only marked
+	w.ClearFD(async.FD(3)) // reported before: only marked
 	w.SetWaitFD("no cleanup", 5, nil, nil)
 	if len(log.fds) != 0 {
 		t.Fatal("ClearFD or a job called the cleanups of", log.fds)
@@ -59,7 +59,7 @@ func TestCleanupGetsItsRecord(t *testing.T) {
 	}
 }
 
-// wantZero checks that w is as new, and of use.
+// wantZero checks that w is as good as new, and usable.
 func wantZero(t *testing.T, w *async.WaitCtx) {
 	t.Helper()
 	wantFDs(t, "all", w.AllFDs(nil))
@@ -76,7 +76,8 @@ func wantZero(t *testing.T, w *async.WaitCtx) {
 	wantFDs(t, "cleaned up", log.fds, 1)
 }
 
-// What a cleanup may do to the session it is called for. The records are 1 (oldest), 2, whose cleanup acts, and 3.
+// These are the things that a cleanup may do to its session. The records are 1 (oldest), 2, whose
+// cleanup acts, and 3.
 func TestCleanupActs(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -147,7 +148,8 @@ func TestCleanupActs(t *testing.T) {
 	}
 }
 
-// A job that a cleanup starts, and that pauses, is one more job paused on the session: Close ends it too.
+// A job that a cleanup starts, and that pauses, is one more job paused on the session: Close ends
+// it too.
 func TestCleanupStartsAJobThatPauses(t *testing.T) {
 	pool := newPool(t, 1)
 	var w async.WaitCtx
@@ -172,7 +174,8 @@ func TestCleanupStartsAJobThatPauses(t *testing.T) {
 	wantZero(t, &w)
 }
 
-// A cleanup that panics, or ends its goroutine as a test's FailNow does, is not called again; the next Close goes on.
+// A cleanup that panics, or ends its goroutine as a test's FailNow does, is not called again; the
+// next Close goes on.
 func TestCleanupPanics(t *testing.T) {
 	var w async.WaitCtx
 	var log cleanupLog
@@ -228,7 +231,7 @@ func TestCloseUnsetsCallbackAndStatus(t *testing.T) {
 	}
 }
 
-// A session that is kept must not keep what was cleared from it.
+// A session that is kept must not keep values that were cleared from it.
 func TestClearedDataIsCollected(t *testing.T) {
 	type blob [64]byte
 	var w async.WaitCtx
@@ -239,10 +242,10 @@ func TestClearedDataIsCollected(t *testing.T) {
 	}
 	gone := map[string]weak.Pointer[blob]{"first": put("first")}
 	put("kept")
-	gone["told"] = put("told")
+	gone["reported"] = put("reported")
 	nextStretch(t, &w)
 	w.ClearFD("first")
-	w.ClearFD("told")
+	w.ClearFD("reported")
 	nextStretch(t, &w) // until here they are remembered as deleted
 	for i := range 3 {
 		gone[fmt.Sprint(i)] = put(fmt.Sprint(i))

@@ -13,16 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What docs/conformance.md promises and no other test shows.
+// The tests in this file show the promises of docs/conformance.md that no other test shows.
 
 // engineKey stands for the engine that the job of Example_manualPage plays.
 var engineKey byte
 
-// The program that ends ASYNC_start_job(3), in Go: a job hands out one end of a pipe to be waited for, pauses, and is
-// resumed when something can be read there.
+// The program that ends ASYNC_start_job(3), in Go: a job hands out one end of a pipe to be waited
+// for, pauses, and is resumed when something can be read there.
 func Example_manualPage() {
 	fmt.Println("before the job")
-	pool, err := async.NewPool(0, 0) // what C makes by itself
+	pool, err := async.NewPool(0, 0) // C makes one by itself
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -75,8 +75,8 @@ func Example_manualPage() {
 	// the pipe is closed
 }
 
-// The deadlock that the page tells of: a job that pauses with a lock, and an application that wants the lock before it
-// resumes the job.
+// The deadlock that the page tells of: a job that pauses with a lock, and an application that wants
+// the lock before it resumes the job.
 func TestBlockPauseKeepsALockShort(t *testing.T) {
 	pool := newPool(t, 1)
 	var mu sync.Mutex
@@ -112,7 +112,7 @@ func TestBlockPauseKeepsALockShort(t *testing.T) {
 	}
 }
 
-// An engine that knows only fds says so by saying nothing: a callback that is set does not change what it does.
+// An engine that supports only fds sets no status. A callback that is set does not change that.
 func TestEngineWithoutCallbacks(t *testing.T) {
 	var w async.WaitCtx
 	w.SetCallback(func(any) { t.Error("called") }, nil)

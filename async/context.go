@@ -4,7 +4,7 @@ import "context"
 
 type jobKey struct{}
 
-// jobContext is what context.WithValue would make, with one allocation less; it is its own value.
+// jobContext does the work of context.WithValue with one allocation less: it is its own value.
 type jobContext struct {
 	context.Context
 	job Job
@@ -17,14 +17,15 @@ func (c *jobContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// NewContext returns a context that carries j to code that may pause it. Start makes none by itself, so that only
-// those who need one pay for it.
+// NewContext returns a context that carries j to code that may pause it. Start makes no context by
+// itself, so that only jobs that need one pay for it.
 func NewContext(parent context.Context, j Job) context.Context {
 	return &jobContext{parent, j}
 }
 
-// FromContext returns the job in which ctx was made, of nested ones the innermost (ASYNC_get_current_job). ok is false
-// when there is none or it has finished. The caller may be on another goroutine than the job's: see [Job.InJob].
+// FromContext returns the job for which ctx was made, or the innermost of nested ones
+// (ASYNC_get_current_job). ok is false if there is no job or it has finished. The caller may be on
+// a goroutine other than the job's: see [Job.InJob].
 func FromContext(ctx context.Context) (j Job, ok bool) {
 	c, ok := ctx.Value(jobKey{}).(*jobContext)
 	if !ok || !c.job.alive() {

@@ -1,9 +1,10 @@
 // Package async is OpenSSL's asynchronous facility, ASYNC_JOB and ASYNC_WAIT_CTX, for Go.
 //
-// A program starts a cryptographic operation as a job. Deep inside, something signs with a key that lives in an engine:
-// an accelerator, an HSM, a batch of eight. The engine submits the operation and pauses the job; whoever started
-// the job gets control back and does other work. When the result is there the engine wakes the application, the
-// application resumes the job, and the signature is returned as if nothing had happened:
+// A program starts a cryptographic operation as a job. Deep inside, the job signs with a key that
+// lives in an engine: an accelerator, an HSM, a batch of eight. The engine submits the operation
+// and pauses the job. The goroutine that started the job gets control back and does other work.
+// When the result is ready the engine wakes the application, the application resumes the job, and
+// the signature is returned as if nothing had happened:
 //
 //	pool, err := async.NewPool(100, 0)
 //	var w async.WaitCtx // one for each session, a connection say
@@ -17,35 +18,37 @@
 //		outcome, err = job.Resume()
 //	}
 //
-// Package engine holds such signers and what it takes to write an engine. This package knows nothing of cryptography:
-// any code can pause a job with [Job.Pause].
+// Package engine has such signers, and the means to write an engine. This package knows nothing of
+// cryptography: any code can pause a job with [Job.Pause].
 //
 // # When to use it
 //
-// Where one goroutine, or a few, drive many operations: an event loop, or more handshakes than you want goroutines for.
-// A job switches in less than a tenth of a microsecond, and a paused one costs about 3 KB. A program that is content with a goroutine for each
-// request needs no jobs: the same engine's signers block a goroutine just as well.
+// Use jobs where one goroutine, or a few, drive many operations: in an event loop, or with more
+// handshakes than you want goroutines for. A job switches in less than a tenth of a microsecond,
+// and a paused one costs about 3 KB. A program that is content with a goroutine for each request
+// needs no jobs: the same engine's signers block a goroutine just as well.
 //
 // # How the application learns that a job can go on
 //
-//   - By fds. An engine associates a wait fd with the session, [WaitCtx.AllFDs] and [WaitCtx.ChangedFDs] list them, and
-//     poll, epoll, kqueue or WaitForMultipleObjects wait for them.
-//   - By a callback, if one was set with [WaitCtx.SetCallback]: the engine calls it instead of touching an fd.
-//   - By trying: resuming a job too early does no harm, it pauses again.
+//   - By fds. An engine associates a wait fd with the session. [WaitCtx.AllFDs] and
+//     [WaitCtx.ChangedFDs] list the fds, and poll, epoll, kqueue or WaitForMultipleObjects wait
+//     for them.
+//   - By a callback, if [WaitCtx.SetCallback] has set one: the engine calls it and touches no
+//     fd.
+//   - By trying: to resume a job too early does no harm, because it pauses again.
 //
-// # Who may touch what
+// # Goroutines
 //
-// Any goroutine may use a [Pool], several may at once, and any may resume or cancel a [Job]; of two at once, one gets
-// [ErrBusy]. A [WaitCtx] belongs to whoever holds the job that runs on it: the job while it runs, else who started or
-// resumed it. The switch itself orders their accesses. Only the callback may be read from anywhere, and that is all
-// that an engine's workers ever read.
+// Any goroutine may use a [Pool], several may at once, and any may resume or cancel a [Job]. If two
+// do so at once, one gets [ErrBusy]. A [WaitCtx] is owned by the running job or, while the job is
+// paused, by the goroutine that last started or resumed it. Switching to and from a job is a
+// happens-before edge, so no lock is needed. Only [WaitCtx.Callback] may be called from anywhere,
+// and an engine's workers read nothing else.
 //
-// # Not from another goroutine
+// A job is one goroutine. Code in it may start further goroutines, but these cannot pause it: Pause
+// returns [ErrNotInJob] there, and engines block instead.
 //
-// A job is one goroutine. Code in it may start further goroutines, but these can't pause it: Pause returns
-// [ErrNotInJob] there, and engines block instead.
-//
-// # What is what
+// # The names in C and in Go
 //
 //	ASYNC_WAIT_CTX_new, _free                     the zero value, WaitCtx.Close
 //	ASYNC_WAIT_CTX_set_wait_fd, _get_fd           SetWaitFD, FD
@@ -60,7 +63,8 @@
 //	ASYNC_get_current_job, ASYNC_get_wait_ctx     FromContext, Job.WaitCtx
 //	ASYNC_is_capable                              IsCapable
 //
-// What can be observed of OpenSSL's functions holds here too. Where they crash, leak or leave the application without
-// a wake, this package returns an error or simply works: a job can be cancelled ([Job.Cancel]), nested, resumed by
-// another goroutine; it may panic; and who met a full pool is told when to try again ([Pool.Notify]).
+// The observable behaviour of OpenSSL's functions holds here too. Where they crash, leak or leave
+// the application without a wake, this package returns an error or simply works. A job can be
+// cancelled ([Job.Cancel]), nested, and resumed by another goroutine; it may panic; and a caller
+// that finds the pool full is notified when to try again ([Pool.Notify]).
 package async

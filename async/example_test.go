@@ -20,7 +20,7 @@ func Example_polling() {
 
 	var answer atomic.Int64
 	job, outcome, err := pool.Start(nil, func(j async.Job) error {
-		go answer.Store(42) // what an engine would compute
+		go answer.Store(42) // an engine would compute it
 		for answer.Load() == 0 {
 			if err := j.Pause(); err != nil {
 				return err
@@ -39,8 +39,8 @@ func Example_polling() {
 	// FINISH <nil>
 }
 
-// The callback way: an engine calls what the application has set when the operation completes. The callback does not
-// resume the job itself, it tells the loop that does.
+// With a callback: an engine calls the function that the application has set when the operation
+// completes. The callback does not resume the job itself; it notifies the loop that does.
 func ExampleWaitCtx_SetCallback() {
 	pool, err := async.NewPool(10, 0)
 	if err != nil {
@@ -82,7 +82,7 @@ func ExampleWaitCtx_SetCallback() {
 	// FINISH <nil>
 }
 
-// At its limit a pool says when to try again.
+// A pool at its limit notifies a caller when to try again.
 func ExamplePool_Notify() {
 	pool, err := async.NewPool(1, 0)
 	if err != nil {
@@ -106,12 +106,12 @@ func ExamplePool_Notify() {
 	fmt.Println(outcome, err)
 	// Output:
 	// hello
-	// NO_JOBS async: pool is at its limit
+	// NO_JOBS async: pool is at its limit; Notify says when to try again
 	// hello
 	// PAUSE <nil>
 }
 
-// A cancelled job is told by its Pause, and its deferred functions run.
+// The Pause of a cancelled job returns an error, and its deferred functions run.
 func ExampleJob_Cancel() {
 	pool, err := async.NewPool(10, 0)
 	if err != nil {
@@ -135,7 +135,7 @@ func ExampleJob_Cancel() {
 	// async: job has finished
 }
 
-// A panic in a job is an error for whoever runs it, and the pool goes on.
+// A panic in a job is an error of the Start or Resume that runs it, and the pool stays usable.
 func ExamplePanicError() {
 	pool, err := async.NewPool(10, 0)
 	if err != nil {

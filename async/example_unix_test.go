@@ -15,8 +15,8 @@ import (
 // doubler is an engine. Its address is the key of its wait fds.
 var doubler = new(struct{ name string })
 
-// double is what an engine does: it computes elsewhere, and makes the session's wait fd readable when it is done. The fd
-// is a pipe, made once for a session and closed with it.
+// double does the work of an engine: it computes on another goroutine, and makes the session's
+// wait fd readable when done. The fd is a pipe, made once for a session and closed with it.
 func double(j async.Job, n int) (int, error) {
 	w := j.WaitCtx()
 	if _, _, ok := w.FD(doubler); !ok {
@@ -51,7 +51,7 @@ func double(j async.Job, n int) (int, error) {
 	}
 }
 
-// The fd way: poll, or whatever the application's loop is made of, waits for the session's fds.
+// With fds: poll, or the application's own event loop, waits for the session's fds.
 func ExampleWaitCtx_ChangedFDs() {
 	pool, err := async.NewPool(10, 0)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"asynccrypto/async"
 )
 
-// blowUp is looked for in stacks.
+// blowUp is a name that tests look for in stacks.
 //
 //go:noinline
 func blowUp(v any) { panic(v) }
@@ -25,9 +25,9 @@ var faults = []struct {
 	name  string
 	fault func()
 	value any    // the PanicError's; nil if only its text is known
-	text  string // what its message contains
-	is    error  // what errors.Is finds in it
-	stack string // what its stack contains
+	text  string // part of its message
+	is    error  // errors.Is finds it
+	stack string // part of its stack
 }{
 	{"panic", func() { blowUp("boom") }, "boom", "async: panic in a job: boom", nil, "async_test.blowUp"},
 	{"panic with an error", func() { blowUp(fmt.Errorf("x: %w", io.ErrUnexpectedEOF)) }, nil, "x: unexpected EOF",
@@ -53,8 +53,8 @@ var faults = []struct {
 
 var noNumbers []int
 
-// A function that does not return is an error of the Start or Resume under which that happens, and of nobody else:
-// the pool goes on, the place is free, the goroutine goes away with the pool.
+// A function that does not return is an error of the Start or Resume during which that happens,
+// and of no other: the pool stays usable, the place is free, the goroutine ends with the pool.
 func TestFaults(t *testing.T) {
 	for _, f := range faults {
 		check := func(t *testing.T, out async.Outcome, err error) {
@@ -117,7 +117,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// A fault in a job that was cancelled is Cancel's error; that Pause unwound it is none.
+// A fault in a job that was cancelled is the error of Cancel. That Pause unwound it is no fault.
 func TestFaultsWhileCancelled(t *testing.T) {
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {

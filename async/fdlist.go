@@ -1,6 +1,7 @@
 package async
 
-// record is one wait fd. A record stays after its deletion until the next reset, so that the application is told.
+// record is one wait fd. A record stays after its deletion until the next reset, so that the
+// application learns of the deletion.
 type record struct {
 	key, data any
 	cleanup   CleanupFunc
@@ -10,14 +11,14 @@ type record struct {
 	closing   bool // its cleanup has been called
 }
 
-// fdList holds a session's wait fds, oldest first: lookups, which want the newest, go from the end. The first has its
-// place in the list itself, since a session uses one engine as a rule, and then needs no allocation.
+// fdList holds a session's wait fds, oldest first: lookups, which want the newest, go from the
+// end. The first record is part of the list itself. A session uses one engine as a rule, and then
+// needs no allocation.
 type fdList struct {
-	first      record
-	more       []record
-	n          int32
-	numAdded   int32 // records marked added and not deleted
-	numDeleted int32 // records marked deleted
+	first  record
+	more   []record
+	n      int32
+	marked int32 // records marked added or deleted
 }
 
 func (l *fdList) at(i int32) *record {
@@ -27,7 +28,7 @@ func (l *fdList) at(i int32) *record {
 	return &l.more[i-1]
 }
 
-// add puts a record first, whether or not its key is there already.
+// add adds a record as the newest, whether or not its key is on the list already.
 func (l *fdList) add(key any, fd FD, data any, cleanup CleanupFunc) {
 	r := &l.first
 	if l.n > 0 {
@@ -36,10 +37,11 @@ func (l *fdList) add(key any, fd FD, data any, cleanup CleanupFunc) {
 	r.key, r.data, r.cleanup, r.fd = key, data, cleanup, fd
 	r.added, r.deleted, r.closing = true, false, false
 	l.n++
-	l.numAdded++
+	l.marked++
 }
 
-// extend returns a zero record at the end of more. Those between length and capacity are zero: pop sees to it.
+// extend returns a zero record at the end of more. The records between its length and capacity are
+// zero: pop clears them.
 func (l *fdList) extend() *record {
 	n := len(l.more)
 	if n < cap(l.more) {
@@ -50,7 +52,8 @@ func (l *fdList) extend() *record {
 	return &l.more[n]
 }
 
-// find returns the newest record with that key that is not deleted, and its index, or nil.
+// find returns the newest record with that key that is not deleted, and its index. It returns nil
+// if there is none.
 func (l *fdList) find(key any) (*record, int32) {
 	for i := l.n - 1; i >= 0; i-- {
 		if r := l.at(i); !r.deleted && r.key == key {
@@ -60,22 +63,22 @@ func (l *fdList) find(key any) (*record, int32) {
 	return nil, -1
 }
 
-// clear takes the newest record with that key off the list: at once when the application has not been told of it
-// yet, else at the next reset.
+// clear removes the newest record with that key: at once if the application has not seen it yet,
+// else at the next reset.
 func (l *fdList) clear(key any) bool {
 	r, i := l.find(key)
 	if r == nil {
 		return false
 	}
-	if r.added {
-		l.numAdded--
-		if !r.closing {
-			l.remove(i)
-			return true
-		}
+	if r.added && !r.closing {
+		l.marked--
+		l.remove(i)
+		return true
+	}
+	if !r.added {
+		l.marked++
 	}
 	r.deleted = true
-	l.numDeleted++
 	return true
 }
 
@@ -96,10 +99,10 @@ func (l *fdList) pop() {
 	}
 }
 
-// reset forgets what was added and drops what was deleted: a paused job is being resumed, so the application has had
-// its chance to look.
+// reset removes the marks of added records and drops the deleted ones. It is called when a paused
+// job is resumed: the application has had its chance to look.
 func (l *fdList) reset() {
-	if l.numAdded|l.numDeleted != 0 {
+	if l.marked != 0 {
 		l.resetMarks()
 	}
 }
@@ -120,7 +123,7 @@ func (l *fdList) resetMarks() {
 	for l.n > kept {
 		l.pop()
 	}
-	l.numAdded, l.numDeleted = 0, 0
+	l.marked = 0
 }
 
 func (l *fdList) all(dst []FD) []FD {
@@ -133,7 +136,7 @@ func (l *fdList) all(dst []FD) []FD {
 }
 
 func (l *fdList) changed(add, del []FD) (added, deleted []FD) {
-	if l.numAdded|l.numDeleted == 0 {
+	if l.marked == 0 {
 		return add, del
 	}
 	for i := l.n - 1; i >= 0; i-- {
@@ -147,9 +150,10 @@ func (l *fdList) changed(add, del []FD) (added, deleted []FD) {
 	return add, del
 }
 
-// cleanUp empties the list from the newest record on, calling the cleanups of those that are not deleted. The record
-// stays on the list during the call, as with OpenSSL: a cleanup may look itself up, clear itself (only a mark here, a
-// double free there), clear others, and set new ones, which then come next.
+// cleanUp empties the list from the newest record on, and calls the cleanups of those that are not
+// deleted. The record stays on the list during the call, as with OpenSSL. A cleanup may look
+// itself up; it may clear itself, which is only a mark here and a double free in OpenSSL; it may
+// clear others, and set new ones, which then come next.
 func (l *fdList) cleanUp(w *WaitCtx) {
 	for l.n > 0 {
 		r := l.at(l.n - 1)
@@ -164,7 +168,8 @@ func (l *fdList) cleanUp(w *WaitCtx) {
 	*l = fdList{}
 }
 
-// dropClosed removes the record whose cleanup was called last. Only those that it set are newer.
+// dropClosed removes the record whose cleanup was called last. Only records that the cleanup set
+// are newer.
 func (l *fdList) dropClosed() {
 	i := l.n - 1
 	for !l.at(i).closing {

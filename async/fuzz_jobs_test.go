@@ -16,7 +16,7 @@ const (
 	modelJobs   = 6 // handles that are remembered
 )
 
-// modelJob is what should be known of a job.
+// modelJob is the expected state of a job.
 type modelJob struct {
 	handle    async.Job
 	goroutine string // that of its place
@@ -24,26 +24,26 @@ type modelJob struct {
 	blocked   int
 	woken     bool // a Resume found it running
 	cancelled bool
-	told      bool
+	notified  bool
 
 	wantOut async.Outcome // of the stretch that has just ended
 	wantErr error
 }
 
-// machine runs a sequence of operations, each in whatever job is running when its turn comes, beside a model of what
-// should happen.
+// machine runs a sequence of operations, each in the job that is running when its turn comes,
+// beside a model of the expected results.
 type machine struct {
-	t       *testing.T
-	ops     []byte
-	pool    *async.Pool
-	running []*modelJob // innermost last
-	jobs    [modelJobs]*modelJob
-	idle    []string // goroutines of the idle places, the next to be used last
-	places  int      // made so far
-	line    []int    // who waits for a place
-	told    []int    // who should have been told
-	gotTold []int
-	asked   int
+	t           *testing.T
+	ops         []byte
+	pool        *async.Pool
+	running     []*modelJob // innermost last
+	jobs        [modelJobs]*modelJob
+	idle        []string // goroutines of the idle places, the next to be used last
+	places      int      // made so far
+	line        []int    // the calls of Notify that wait for a place
+	notified    []int    // the calls that should have been notified
+	gotNotified []int
+	asked       int
 }
 
 var errOwn = errors.New("the job's own")
@@ -60,7 +60,8 @@ func (m *machine) next() (op, arg byte, ok bool) {
 	return op, arg, true
 }
 
-// run is the body of job j, or what starts jobs if j is nil. When the input is at its end, all jobs return.
+// run is the body of job j or, if j is nil, the code that starts jobs. At the end of the input all
+// jobs return.
 func (m *machine) run(j *modelJob) error {
 	for {
 		op, arg, ok := m.next()
@@ -113,7 +114,7 @@ func (m *machine) run(j *modelJob) error {
 			m.over(j, async.Failed, errUnwound)
 			panic(errUnwound)
 		case 14:
-			if m.over(j, async.Failed, async.ErrGoexit); j.told {
+			if m.over(j, async.Failed, async.ErrGoexit); j.notified {
 				j.wantErr = async.ErrCanceled
 			}
 			runtime.Goexit()
@@ -124,7 +125,7 @@ func (m *machine) run(j *modelJob) error {
 	}
 }
 
-// over says how the running job is about to end.
+// over returns how the running job is about to end.
 func (m *machine) over(j *modelJob, out async.Outcome, err error) error {
 	if j != nil {
 		j.state, j.wantOut, j.wantErr = "over", out, err
@@ -136,10 +137,10 @@ func (m *machine) pause(j *modelJob) {
 	var want error
 	switch {
 	case j.blocked > 0:
-	case j.cancelled && j.told:
+	case j.cancelled && j.notified:
 		m.over(j, async.Failed, async.ErrCanceled)
 	case j.cancelled:
-		j.told, want = true, async.ErrCanceled
+		j.notified, want = true, async.ErrCanceled
 	case j.woken:
 		j.woken = false
 	default:
@@ -149,7 +150,7 @@ func (m *machine) pause(j *modelJob) {
 	if j.state != "running" {
 		m.t.Errorf("Pause returned %v in a job that is %s", err, j.state)
 	}
-	if j.cancelled && j.told && want == nil && j.blocked == 0 { // Cancel was what resumed it
+	if j.cancelled && j.notified && want == nil && j.blocked == 0 { // Cancel resumed it
 		want = async.ErrCanceled
 	}
 	m.want(err, want)
@@ -189,7 +190,7 @@ func (m *machine) start(slot int) {
 	}
 }
 
-// ended checks what ended a stretch of j.
+// ended checks the end of a stretch of j.
 func (m *machine) ended(j *modelJob, out async.Outcome, err error) {
 	m.running = m.running[:len(m.running)-1]
 	m.want(out, j.wantOut)
@@ -199,7 +200,7 @@ func (m *machine) ended(j *modelJob, out async.Outcome, err error) {
 	m.left(j)
 }
 
-// left gives the place back of a job that is over.
+// left returns the place of a job that is over.
 func (m *machine) left(j *modelJob) {
 	if j.state != "over" {
 		return
@@ -209,10 +210,10 @@ func (m *machine) left(j *modelJob) {
 	}
 	m.idle = append(m.idle, j.goroutine)
 	if len(m.line) > 0 {
-		m.told, m.line = append(m.told, m.line[0]), m.line[1:]
+		m.notified, m.line = append(m.notified, m.line[0]), m.line[1:]
 	}
-	if !slices.Equal(m.gotTold, m.told) {
-		m.t.Errorf("told: %v, want %v", m.gotTold, m.told)
+	if !slices.Equal(m.gotNotified, m.notified) {
+		m.t.Errorf("notified: %v, want %v", m.gotNotified, m.notified)
 	}
 }
 
@@ -243,7 +244,7 @@ func (m *machine) cancel(j *modelJob) {
 		m.want(j.handle.Cancel(), nil)
 		j.cancelled = true
 	case "paused":
-		j.state, j.cancelled, j.told = "running", true, true
+		j.state, j.cancelled, j.notified = "running", true, true
 		m.running = append(m.running, j)
 		err := j.handle.Cancel()
 		m.running = m.running[:len(m.running)-1]
@@ -266,11 +267,11 @@ func (m *machine) ask() {
 	m.asked++
 	m.line = append(m.line, who)
 	if len(m.idle) > 0 || m.places < modelPlaces {
-		m.told, m.line = append(m.told, m.line[0]), m.line[1:]
+		m.notified, m.line = append(m.notified, m.line[0]), m.line[1:]
 	}
-	m.pool.Notify(func(arg any) { m.gotTold = append(m.gotTold, arg.(int)) }, who)
-	if !slices.Equal(m.gotTold, m.told) {
-		m.t.Errorf("told: %v, want %v", m.gotTold, m.told)
+	m.pool.Notify(func(arg any) { m.gotNotified = append(m.gotNotified, arg.(int)) }, who)
+	if !slices.Equal(m.gotNotified, m.notified) {
+		m.t.Errorf("notified: %v, want %v", m.gotNotified, m.notified)
 	}
 }
 

@@ -9,8 +9,9 @@ import (
 	"asynccrypto/async"
 )
 
-// model is OpenSSL's ASYNC_WAIT_CTX: a linked list, newest first. It was written after crypto/async/async_wait.c and not
-// after package async. Where that file frees twice or leaks, it does what package async promises instead.
+// model is OpenSSL's ASYNC_WAIT_CTX: a linked list, newest first. It was written after
+// crypto/async/async_wait.c and not after package async. Where that file frees twice or leaks, the
+// model follows the promises of package async.
 type model struct {
 	head           *modelFD
 	numadd, numdel int
@@ -92,7 +93,8 @@ func (m *model) lists() (all, added, deleted []async.FD) {
 	return
 }
 
-// What the cleanup of a record does. Each is written twice, for the model and for the WaitCtx.
+// These are the things that the cleanup of a record does. Each is written twice, for the model and
+// for the WaitCtx.
 const (
 	noCleanup = iota
 	onlyLogs
@@ -164,8 +166,8 @@ func (s *session) set(key, fd int, action byte) {
 	s.w.SetWaitFD(key, async.FD(fd), fd*3, cleanup)
 }
 
-// run takes operations from the input, in the job until it is to pause, outside to the end. key is one of few, so that
-// equal ones meet.
+// run takes operations from the input: in the job until it pauses, outside to the end. There are
+// few keys, so that equal ones meet.
 func (s *session) run(inJob bool) {
 	for len(s.ops) >= 2 {
 		op, arg := s.ops[0]%10, s.ops[1]

@@ -1,18 +1,21 @@
 package async
 
-// The idle coroutines of a pool are a stack, last in, first out, so that the warmest is used next. Start pops and
-// whoever resumes a job to its end pushes, from any goroutine, without a lock.
+// The idle coroutines of a pool are a stack, last in, first out, so that the warmest is used next.
+// Start pops, and the goroutine that resumes a job to its end pushes. Any goroutine may do either,
+// without a lock; so this is not an internal/list.
 //
-// It links indices into pool.all instead of pointers. A word can then hold an index and a count of pushes: a pop that
-// read a coroutine's successor before others popped and pushed that coroutine fails, instead of putting
-// a coroutine that runs back on the stack (the ABA problem).
+// The stack links indices into pool.all, not pointers, so that one word can hold an index and a
+// count of pushes. Consider a pop that reads a coroutine's successor, and then others pop and push
+// that coroutine. The count makes the pop fail. Otherwise it would put a running coroutine back on
+// the stack (the ABA problem).
 
-const idleIndex = 1<<32 - 1 // the lower half of pool.idle; the upper one counts
+const idleIndex = 1<<32 - 1 // the lower half of pool.idle; the upper half counts pushes
 
 func (p *pool) push(c *coro) {
 	for {
 		top := p.idle.Load()
-		// Mostly the same few coroutines come and go, and an atomic store costs as much as the rest of this.
+		// Mostly the same few coroutines come and go, and an atomic store costs as much as the
+		// rest of this function.
 		if below := uint32(top & idleIndex); c.below.Load() != below {
 			c.below.Store(below)
 		}
@@ -22,7 +25,7 @@ func (p *pool) push(c *coro) {
 	}
 }
 
-// pop returns nil when no coroutine is idle.
+// pop returns nil if no coroutine is idle.
 func (p *pool) pop() *coro {
 	for {
 		top := p.idle.Load()

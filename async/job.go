@@ -6,20 +6,22 @@ import (
 	"asynccrypto/internal/gid"
 )
 
-// Func is a job's body. It gets the job's own handle, leaves its results where the caller can see them, and its error
-// becomes that of the Start or Resume under which it returns.
+// Func is a job's body. Its argument is the job's own handle. It leaves its results where the
+// caller can see them. Its error becomes that of the Start or Resume during which it returns.
 type Func func(Job) error
 
-// Job is the handle of a started job (ASYNC_JOB). Copy it freely; the zero Job is no job. A handle outlives its job
-// without harm: it then gets ErrStale, and never reaches the job that its coroutine has gone on to.
+// Job is the handle of a started job (ASYNC_JOB). Copy it freely; the zero Job is no job. A handle
+// may outlive its job: its methods then return [ErrStale], and never reach the next job on the
+// same coroutine.
 type Job struct {
 	c   *coro
 	gen uint64
 }
 
-// Resume lets a paused job go on until it pauses again or ends (ASYNC_start_job with a job). Any goroutine may, also
-// another than last time. The function, its argument and the WaitCtx are those of Start. With Failed the error is
-// ErrStale, ErrBusy, ErrCanceled or a *PanicError; with Finished it is the function's own.
+// Resume lets a paused job go on until it pauses again or ends (ASYNC_start_job with a job). Any
+// goroutine may call it, not only the one that did last time. The function, its argument and the
+// WaitCtx are those of Start. With [Failed] the error is [ErrStale], [ErrBusy], [ErrCanceled] or a
+// [*PanicError]; with [Finished] it is the function's own.
 func (j Job) Resume() (Outcome, error) {
 	c := j.c
 	if c == nil {
@@ -34,14 +36,15 @@ func (j Job) Resume() (Outcome, error) {
 		c.w.fds.reset()
 	}
 	c.next()
-	if c.fn != nil && c.pausedAt(j.gen) { // what settle would find, without the call
+	if c.fn != nil && c.pausedAt(j.gen) { // as settle does, without the call
 		return Paused, nil
 	}
 	return c.settle(j.gen)
 }
 
-// kick is what remains of a Resume that can't have the job because it runs: its next pause returns at once, so that a
-// wake that came too early to be acted on still counts. It returns nil if the job has paused meanwhile.
+// kick records a Resume that found the job running: the next pause of the job returns at once, so
+// that a wake still counts if it came too early to be acted on. kick returns nil if the job has
+// paused meanwhile.
 func (j Job) kick() error {
 	for {
 		word := j.c.word.Load()
@@ -56,11 +59,18 @@ func (j Job) kick() error {
 	}
 }
 
-// Pause gives control back to whoever started or resumed the job (ASYNC_pause_job), and returns nil when the job is
-// resumed. That may be too early, so look whether what you wait for has come, and pause again if not. It returns nil
-// at once for the zero Job and while pausing is blocked; ErrNotInJob, and does nothing, on a goroutine that is not the
-// job's own; ErrStale when the job is over; ErrCanceled once the job was cancelled. Called after that it does not
-// return: it unwinds the job, running its deferred functions, as runtime.Goexit does.
+// Pause returns control to the goroutine that started or last resumed the job (ASYNC_pause_job),
+// and returns when the job is resumed. A job may be resumed too early, so check whether the event
+// that you wait for has happened, and pause again if not. Pause returns
+//
+//	nil             when the job is resumed, and at once for the zero Job and while
+//	                pausing is blocked
+//	ErrNotInJob     at once, on a goroutine that is not the job's own
+//	ErrStale        at once, when the job is over
+//	ErrCanceled     once, in a job that was cancelled
+//
+// Called again after ErrCanceled it does not return: it unwinds the job and runs its deferred
+// functions, as runtime.Goexit does.
 func (j Job) Pause() error {
 	c := j.c
 	if c != nil && c.word.Load() == j.gen && gid.Get() == c.g.Load() && c.blocked == 0 {
@@ -72,7 +82,8 @@ func (j Job) Pause() error {
 	return j.pauseRarely()
 }
 
-// pauseRarely is Pause where it does not switch, or where more than a Resume came back.
+// pauseRarely handles the calls of Pause that do not switch, and the returns from a switch that
+// are more than a Resume.
 func (j Job) pauseRarely() error {
 	c := j.c
 	if c == nil {
@@ -87,22 +98,26 @@ func (j Job) pauseRarely() error {
 	case c.blocked != 0:
 		return nil
 	case word&flagCanceled != 0:
-		if c.told {
+		if c.notified {
 			runtime.Goexit()
 		}
-		c.told = true
+		c.notified = true
 		return ErrCanceled
 	}
-	// Kicked: what the wake was for happened before it, so whoever looks now finds it.
+	// The job was kicked. The event behind the wake happened before it, so a job that looks now
+	// finds it.
 	c.word.And(^uint64(flagKicked))
 	return nil
 }
 
-// Cancel ends a job. A paused one is resumed on the caller's goroutine and runs to its end before Cancel returns: its
-// Pause returns ErrCanceled, and if it pauses once more it is unwound; either way its deferred functions run and its
-// place in the pool is free again. A running one is told at its next Pause, and Cancel returns nil at once. Any
-// goroutine may call it, but as with Resume the WaitCtx is the job's meanwhile, so nobody may be using that. The error is
-// ErrStale when the job is over, or a *PanicError when it panicked on its way out.
+// Cancel ends a job. A paused job is resumed on the caller's goroutine and runs to its end before
+// Cancel returns. Its Pause returns [ErrCanceled], and if it pauses once more it is unwound.
+// Either way its deferred functions run and its place in the pool is free again. In a running job
+// the next Pause returns ErrCanceled, and Cancel returns nil at once.
+//
+// Any goroutine may call Cancel. But as with Resume the job owns its WaitCtx meanwhile, so nobody
+// else may be using that. The error is [ErrStale] if the job is over, or a [*PanicError] if it
+// panicked on its way out.
 func (j Job) Cancel() error {
 	if j.c == nil {
 		return ErrStale
@@ -122,7 +137,7 @@ func (j Job) Cancel() error {
 	}
 }
 
-// cancelPaused is Cancel for a paused job; ok is false when the job is not paused.
+// cancelPaused is Cancel for a paused job. ok is false if the job is not paused.
 func (j Job) cancelPaused() (err error, ok bool) {
 	c := j.c
 	if !c.word.CompareAndSwap(j.gen|flagPaused, j.gen|flagCanceled) {
@@ -138,29 +153,30 @@ func (j Job) cancelPaused() (err error, ok bool) {
 	return nil, true
 }
 
-// BlockPause makes Pause return at once (ASYNC_block_pause), so that code which must not be interrupted, such as a
-// section under a lock, can call what might pause. Calls nest. What is left blocked at the job's end ends with it. It
-// does nothing outside the job's own goroutine.
+// BlockPause makes Pause return at once (ASYNC_block_pause), so that code that must not be
+// interrupted, such as a section under a lock, can call functions that might pause. Calls nest.
+// The end of the job ends them all. BlockPause does nothing outside the job's own goroutine.
 func (j Job) BlockPause() {
 	if j.inside() {
 		j.c.blocked++
 	}
 }
 
-// UnblockPause undoes one BlockPause (ASYNC_unblock_pause); without one it does nothing.
+// UnblockPause undoes one BlockPause (ASYNC_unblock_pause). Without one it does nothing.
 func (j Job) UnblockPause() {
 	if j.inside() && j.c.blocked > 0 {
 		j.c.blocked--
 	}
 }
 
-// inside reports whether the caller is the job's own goroutine.
+// inside reports whether the caller is on the job's own goroutine.
 func (j Job) inside() bool { return j.alive() && j.c.g.Load() == gid.Get() }
 
 func (j Job) alive() bool { return j.c != nil && j.c.word.Load()&^flagBits == j.gen }
 
-// WaitCtx returns the session that the job was started with (ASYNC_get_wait_ctx), nil when that was nil or the job is
-// over. It is for whoever holds the job: its own goroutine while it runs, else who started or resumed it.
+// WaitCtx returns the session that the job was started with (ASYNC_get_wait_ctx), or nil if that
+// was nil or the job is over. Only the owner of the session may use it: the running job or, while
+// the job is paused, the goroutine that last started or resumed it.
 func (j Job) WaitCtx() *WaitCtx {
 	if !j.alive() {
 		return nil
@@ -168,12 +184,14 @@ func (j Job) WaitCtx() *WaitCtx {
 	return j.c.w
 }
 
-// InJob reports whether Pause would pause or, after Cancel, report that: whether the caller is on the job's own
-// goroutine and pausing is not blocked. Engines block the goroutine where it is false.
+// InJob reports whether the caller is on the job's own goroutine and pausing is not blocked. Pause
+// would then pause or, after Cancel, return its error. Where InJob is false, engines block the
+// goroutine.
 func (j Job) InJob() bool { return j.inside() && j.c.blocked == 0 }
 
-// Err returns nil while the job may go on, ErrCanceled once it was cancelled, and ErrStale when it is over. Any
-// goroutine may call it. Engines look before they submit for a job.
+// Err returns nil while the job may go on, [ErrCanceled] once it was cancelled, and [ErrStale]
+// when it is over. Any goroutine may call it. Engines call it before they submit an operation for
+// a job.
 func (j Job) Err() error {
 	switch {
 	case !j.alive():

@@ -55,7 +55,8 @@ func TestPauseResume(t *testing.T) {
 
 func TestErrorsPassThrough(t *testing.T) {
 	pool := newPool(t, 1)
-	// Whatever the function returns is Finished's error, unchanged, also what looks like this package's own.
+	// Finished's error is the function's own, unchanged, even if it looks like one of this
+	// package.
 	for _, e := range []error{nil, errors.New("mine"), fmt.Errorf("wrapped: %w", async.ErrStale), async.ErrNoJobs,
 		async.ErrCanceled, &async.PanicError{Value: "mine too"}} {
 		_, out, err := pool.Start(nil, func(async.Job) error { return e })
@@ -69,7 +70,7 @@ func TestErrorsPassThrough(t *testing.T) {
 	}
 }
 
-// wantOver checks that a handle is of no use, whatever its coroutine is doing now.
+// wantOver checks that a handle is of no use, no matter what its coroutine is doing now.
 func wantOver(t *testing.T, j async.Job) {
 	t.Helper()
 	if out, err := j.Resume(); out != async.Failed || err != async.ErrStale {

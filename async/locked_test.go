@@ -14,14 +14,14 @@ import (
 	"asynccrypto/async"
 )
 
-// The runtime ends the process when a coroutine is switched to under another thread-lock state than it was made in,
-// so these run in processes of their own.
+// The runtime ends the process when a coroutine is switched to in a thread-lock state other than
+// the one it was made in. So these tests run in processes of their own.
 
 func TestPoolUnderLockOSThread(t *testing.T)     { runChild(t, "locked") }
 func TestPoolDropUnderLockOSThread(t *testing.T) { runChild(t, "locked drop") }
 func TestPoolDropInABubble(t *testing.T)         { runChild(t, "bubble drop") }
 
-// lockedChild puts a pool through everything on a locked thread.
+// lockedChild uses a pool in every way on a locked thread.
 func lockedChild() error {
 	runtime.LockOSThread()
 	pool, err := async.NewPool(8, 4)
@@ -102,7 +102,8 @@ func lockedDropChild() error {
 	return nil
 }
 
-// collect runs the garbage collector until a cleanup that was ready before is certain to have run, and its goroutines.
+// collect runs the garbage collector until every cleanup that was ready before has run, with the
+// goroutines it started.
 func collect() {
 	for range 5 {
 		ran := make(chan struct{})
@@ -113,8 +114,9 @@ func collect() {
 	}
 }
 
-// bubbleDropChild drops a pool in a bubble, where the collector must leave it alone too: the bubble would miscount
-// its goroutines. What remains is a deadlock for synctest to report, as with any goroutine left behind.
+// bubbleDropChild drops a pool in a bubble, where the collector must leave it alone too: the
+// bubble would miscount its goroutines. The pool remains as a deadlock for synctest to report,
+// like any goroutine left behind.
 func bubbleDropChild() error {
 	var ended atomic.Bool
 	test := func(t *testing.T) {
@@ -175,8 +177,8 @@ func TestPoolUsedInInit(t *testing.T) {
 	}
 }
 
-// In a bubble, time that jobs spend is the bubble's, a paused job does not keep the others from waiting for it, and a
-// coroutine that Close left behind would fail this test.
+// In a bubble, time that jobs spend is the bubble's, a paused job does not keep the others from
+// waiting for it, and a coroutine that Close left behind would fail this test.
 func TestBubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -207,7 +209,8 @@ func TestBubble(t *testing.T) {
 	})
 }
 
-// What becomes unreachable with its Pool is cleaned up, as long as no job refers to the Pool.
+// A pool that becomes unreachable is cleaned up with its jobs, as long as no job refers to the
+// Pool.
 func TestPoolDropped(t *testing.T) {
 	before := runtime.NumGoroutine()
 	const jobs = 100
@@ -229,12 +232,9 @@ func TestPoolDropped(t *testing.T) {
 			defer startPaused(t, pool, nil, func(j async.Job) error { return j.Pause() }).Resume()
 		}
 	}()
-	for end := time.Now().Add(10 * time.Second); unwound.Load() < jobs && time.Now().Before(end); {
+	for unwound.Load() < jobs {
 		runtime.GC()
 		runtime.Gosched()
 	}
-	if n := unwound.Load(); n != jobs {
-		t.Errorf("%d of %d paused jobs were unwound", n, jobs)
-	}
-	wantGoroutines(t, before)
+	wantGoroutines(before)
 }

@@ -1,55 +1,27 @@
 package async
 
-// waiter stands in line for a place in the pool.
+import "asynccrypto/internal/list"
+
+// waiter is one call of Notify. Its node is on the pool's list of waiters until fn is called or
+// stop takes it off. The pool's mutex guards it.
 type waiter struct {
-	fn   func(arg any)
-	arg  any
-	prev *waiter
-	next *waiter
-	in   bool // in line
-	over bool // told and gave up, or left the line
+	node    list.Node[*waiter]
+	fn      func(arg any)
+	arg     any
+	stopped bool // stop has been called
 }
 
-// waiterList is a line with the first at its head. The pool's mutex guards it.
-type waiterList struct {
-	head, tail *waiter
-	n          int
-}
-
-func (l *waiterList) push(n *waiter) {
-	n.in, n.prev = true, l.tail
-	if l.tail != nil {
-		l.tail.next = n
-	} else {
-		l.head = n
-	}
-	l.tail = n
-	l.n++
-}
-
-func (l *waiterList) remove(n *waiter) {
-	if n.prev != nil {
-		n.prev.next = n.next
-	} else {
-		l.head = n.next
-	}
-	if n.next != nil {
-		n.next.prev = n.prev
-	} else {
-		l.tail = n.prev
-	}
-	n.in, n.prev, n.next = false, nil, nil
-	l.n--
-}
-
-// Notify stands in line for a place after a Start that returned NoJobs. fn is called once, with arg, when there is one:
-// at once on the caller's goroutine if it has come free meanwhile, else on the goroutine that frees it, first asked,
-// first told. It is also called when the pool is closed. fn must not block; let it tell whoever is to Start again. The
-// place is not reserved: if that Start comes too late it returns NoJobs again, so ask again.
+// Notify queues fn for a place in the pool, after a Start that returned NoJobs. The pool calls fn
+// once, with arg, when a place is free: at once, on the caller's goroutine, if a place came free
+// since that Start, and otherwise on the goroutine that frees one. Waiters are notified first in,
+// first out. Close notifies all of them. fn must not block: let it tell another goroutine to call
+// Start again. The place is not reserved. If that Start comes too late it returns NoJobs again, so
+// call Notify again.
 //
-// A nil fn asks for nothing. Call stop if you lose interest. It leaves the line or, when fn has been called already and
-// you are not going to Start, tells the next in line. fn may be running when it returns. OpenSSL has no counterpart:
-// there an application at the limit has to guess.
+// A nil fn asks for nothing. Call stop if you lose interest: it leaves the queue or, if fn was
+// called already and you are not going to call Start, passes the notification on to the next
+// waiter. fn may still be running when stop returns. OpenSSL has no counterpart: there an
+// application at the limit has to guess when to try again.
 func (pool *Pool) Notify(fn func(arg any), arg any) (stop func()) {
 	p := pool.p
 	if fn == nil {
@@ -60,16 +32,19 @@ func (pool *Pool) Notify(fn func(arg any), arg any) (stop func()) {
 		return func() {}
 	}
 	n := &waiter{fn: fn, arg: arg}
+	n.node.Value = n
 	p.mu.Lock()
-	p.waiters.push(n)
-	p.flags.Or(poolWaited) // before looking: who frees a place after the look sees the flag
+	p.waiters.PushBack(&n.node)
+	// The flag is set before the look for a place: a goroutine that frees one after the look sees
+	// the flag.
+	p.flags.Or(poolWaited)
 	p.mu.Unlock()
 	if p.flags.Load()&poolClosed != 0 {
-		p.tellAll()
+		p.notifyAll()
 	} else if p.hasPlace() {
-		p.tellNext()
+		p.notifyNext()
 	}
-	return func() { p.leave(n) }
+	return func() { p.stopWaiting(n) }
 }
 
 // hasPlace reports whether Start would find a place.
@@ -77,46 +52,49 @@ func (p *pool) hasPlace() bool {
 	return p.idle.Load()&idleIndex != 0 || p.max == 0 || len(*p.all.Load()) < p.max
 }
 
-// take removes the first in line, nil if nobody is.
-func (p *pool) take() *waiter {
+// nextWaiter removes and returns the waiter that came first, or nil if there is none.
+func (p *pool) nextWaiter() *waiter {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := p.waiters.head
-	if n != nil {
-		p.waiters.remove(n)
-		p.unsetWaited()
+	front := p.waiters.Front()
+	if front == nil {
+		return nil
 	}
-	return n
+	p.removeWaiter(front.Value)
+	return front.Value
 }
 
-func (p *pool) unsetWaited() {
-	if p.waiters.head == nil {
+// removeWaiter takes n off the list. The caller holds mu.
+func (p *pool) removeWaiter(n *waiter) {
+	p.waiters.Remove(&n.node)
+	if p.waiters.Len() == 0 {
 		p.flags.And(^uint32(poolWaited))
 	}
 }
 
-func (p *pool) tellNext() {
-	if n := p.take(); n != nil {
+func (p *pool) notifyNext() {
+	if n := p.nextWaiter(); n != nil {
 		n.fn(n.arg)
 	}
 }
 
-func (p *pool) tellAll() {
-	for n := p.take(); n != nil; n = p.take() {
+func (p *pool) notifyAll() {
+	for n := p.nextWaiter(); n != nil; n = p.nextWaiter() {
 		n.fn(n.arg)
 	}
 }
 
-func (p *pool) leave(n *waiter) {
+// stopWaiting is the stop function of a Notify.
+func (p *pool) stopWaiting(n *waiter) {
 	p.mu.Lock()
-	wasTold := !n.in && !n.over
-	if n.in {
-		p.waiters.remove(n)
-		p.unsetWaited()
+	waiting := n.node.List() != nil
+	notified := !waiting && !n.stopped
+	if waiting {
+		p.removeWaiter(n)
 	}
-	n.over = true
+	n.stopped = true
 	p.mu.Unlock()
-	if wasTold && p.hasPlace() {
-		p.tellNext()
+	if notified && p.hasPlace() {
+		p.notifyNext()
 	}
 }

@@ -12,21 +12,21 @@ import (
 	"asynccrypto/async"
 )
 
-// line is who stands in a pool's line, and who has been told.
+// line is a pool with the waiters of its Notify, and records those that were notified.
 type line struct {
-	pool *async.Pool
-	told []any
+	pool     *async.Pool
+	notified []any
 }
 
-// ask stands in line.
+// ask calls Notify for the waiter with this number.
 func (l *line) ask(who int) (stop func()) {
-	return l.pool.Notify(func(arg any) { l.told = append(l.told, arg) }, who)
+	return l.pool.Notify(func(arg any) { l.notified = append(l.notified, arg) }, who)
 }
 
-func (l *line) want(t *testing.T, told ...any) {
+func (l *line) want(t *testing.T, notified ...any) {
 	t.Helper()
-	if !slices.Equal(l.told, told) {
-		t.Errorf("told: %v, want %v", l.told, told)
+	if !slices.Equal(l.notified, notified) {
+		t.Errorf("notified: %v, want %v", l.notified, notified)
 	}
 }
 
@@ -56,7 +56,7 @@ func TestFirstAskedFirstTold(t *testing.T) {
 	startPaused(t, l.pool, nil, func(j async.Job) error { panic(j.Pause()) }).Cancel()
 	l.want(t, 0, 1, 2)
 	j := startPaused(t, l.pool, nil, func(j async.Job) error { j.Pause(); runtime.Goexit(); return nil })
-	l.want(t, 0, 1, 2) // nobody was told of a place that was taken
+	l.want(t, 0, 1, 2) // no notification for a place that was taken
 	j.Resume()
 	l.want(t, 0, 1, 2, 3)
 	l.pool.Start(nil, func(async.Job) error { return nil })
@@ -79,7 +79,7 @@ func TestNotifyAtOnce(t *testing.T) {
 	}
 }
 
-// What is told may itself start a job, ask again, or leave: nothing is locked then.
+// A function that is notified may itself start a job, ask again, or leave: nothing is locked then.
 func TestNotifyFromNotify(t *testing.T) {
 	l, jobs := fullLine(t, 1)
 	var stop func()
@@ -108,7 +108,7 @@ func TestStopBeforeBeingTold(t *testing.T) {
 		j.Resume()
 	}
 	l.want(t, 1, 3, 4)
-	stops[0]() // those who left have nothing to pass on
+	stops[0]() // waiters that left have nothing to pass on
 	l.ask(6)
 	l.want(t, 1, 3, 4, 6)
 }
@@ -125,7 +125,7 @@ func TestStopAfterBeingToldPassesOn(t *testing.T) {
 	stop0() // only once
 	l.want(t, 0, 1)
 	j := startPaused(t, l.pool, nil, pauseForever)
-	stop1() // 1 was told and has started: there is no place to pass on
+	stop1() // 1 was notified and has started: there is no place to pass on
 	l.want(t, 0, 1)
 	j.Cancel()
 	l.want(t, 0, 1, 2)
@@ -144,8 +144,8 @@ func TestCloseTellsAll(t *testing.T) {
 	l.want(t, 0, 1, 2, 3)
 }
 
-// Many more goroutines than places, each of which waits to be told whenever it is refused. One lost wake, and the
-// bubble has nobody left who could go on: synctest reports a deadlock.
+// Many more goroutines than places, each of which waits for a notification whenever it is refused.
+// After one lost wake no goroutine in the bubble could go on: synctest would report a deadlock.
 func TestNoWakeIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const places, goroutines, jobs = 2, 10, 300
@@ -158,14 +158,14 @@ func TestNoWakeIsLost(t *testing.T) {
 					j, out, err := pool.Start(nil, func(j async.Job) error { return j.Pause() })
 					for out == async.NoJobs {
 						waits.Add(1)
-						told := make(chan bool, 1)
-						if (g+n)%3 == 0 { // loses interest, perhaps just while it is told
+						notified := make(chan bool, 1)
+						if (g+n)%3 == 0 { // loses interest, perhaps during the notification
 							stop := pool.Notify(func(any) {}, nil)
 							runtime.Gosched()
 							stop()
 						}
-						pool.Notify(func(any) { told <- true }, nil)
-						<-told
+						pool.Notify(func(any) { notified <- true }, nil)
+						<-notified
 						j, out, err = pool.Start(nil, func(j async.Job) error { return j.Pause() })
 					}
 					want(t, out, err, async.Paused, nil)
@@ -191,20 +191,20 @@ func TestNoWakeIsLost(t *testing.T) {
 	})
 }
 
-// Close and Notify at once: all are told.
+// Close and Notify at once: all waiters are notified.
 func TestNotifyWhileClosing(t *testing.T) {
 	for range 1000 {
 		pool, _ := async.NewPool(1, 0)
 		startPaused(t, pool, nil, pauseForever)
-		var told atomic.Int32
+		var notified atomic.Int32
 		var wg sync.WaitGroup
 		for range 3 {
-			wg.Go(func() { pool.Notify(func(any) { told.Add(1) }, nil) })
+			wg.Go(func() { pool.Notify(func(any) { notified.Add(1) }, nil) })
 		}
 		wg.Go(func() { pool.Close() })
 		wg.Wait()
-		if told.Load() != 3 {
-			t.Fatalf("%d of 3 were told", told.Load())
+		if notified.Load() != 3 {
+			t.Fatalf("%d of 3 were notified", notified.Load())
 		}
 	}
 }

@@ -9,28 +9,32 @@ import (
 	"sync/atomic"
 
 	"asynccrypto/internal/gid"
+	"asynccrypto/internal/list"
 )
 
-// Pool is a bounded set of coroutines on which jobs run (what ASYNC_init_thread makes for a thread, as a value). Any
-// goroutine may use it, as may several at once, and a job may be resumed by another goroutine than the one that
-// started it.
+// Pool is a bounded set of coroutines on which jobs run: ASYNC_init_thread's pool of a thread, as
+// a value. Any goroutine may use it, several may at once, and a job may be resumed by a goroutine
+// other than the one that started it.
 //
-// A coroutine is tied to the thread-lock state in which it was made: a Pool is used either only by goroutines that
-// are not locked to a thread, or only by one that is (runtime.LockOSThread), at one depth of locking. Mixing them is
-// fatal: the runtime ends the process. So a job that locks itself to a thread must unlock before it pauses or returns.
-// Package initialization runs locked; a Pool may be made there, since coroutines are made on first use, but not used.
-// Bubbles of testing/synctest are alike: use a Pool in the one where it first started a job, and close it there.
+// A coroutine is tied to the thread-lock state in which it was made. A Pool is used either only by
+// goroutines that are not locked to a thread, or only by one that is (runtime.LockOSThread), at
+// one depth of locking. Mixing them is fatal: the runtime ends the process. So a job that locks
+// itself to a thread must unlock before it pauses or returns. Package initialization runs locked.
+// A Pool may be made there, since coroutines are made on first use, but not used. The same holds
+// for bubbles of testing/synctest: use a Pool in the bubble where it first started a job, and
+// close it there.
 //
-// Keep the Pool as long as its jobs, and Close it. When it is dropped instead, the garbage collector closes it, unless
-// it was used under runtime.LockOSThread or in a bubble; a job that is paused and dropped keeps its goroutine until
-// then, and for ever if it refers to its own Pool.
+// Keep the Pool as long as its jobs, and call Close when done. The garbage collector closes a Pool
+// that is dropped, unless it was used under runtime.LockOSThread or in a bubble. A job that is
+// paused and dropped keeps its goroutine until then, and for ever if it refers to its own Pool.
 type Pool struct {
 	_ noCopy // a copy would be closed with the original
 	p *pool
 }
 
-// pool is what the stacks of paused jobs lead to. It is alive as long as one of them is, so it can't be what tells
-// that the application has dropped the pool: that is its shell, the Pool.
+// pool is the part of a Pool that the stacks of paused jobs refer to. It stays alive as long as
+// one of them does, so it cannot show that the application has dropped the pool. The Pool, its
+// shell, does.
 type pool struct {
 	idle  atomic.Uint64           // the stack of idle coroutines, see idle.go
 	flags atomic.Uint32           // poolClosed, poolWaited
@@ -40,11 +44,11 @@ type pool struct {
 	stopped atomic.Int64  // coroutines that ended because the pool is closed
 	max     int
 	init    int
-	locked  bool // it is used under runtime.LockOSThread
-	bubbled bool // it is used in a testing/synctest bubble
+	locked  bool // used under runtime.LockOSThread
+	bubbled bool // used in a testing/synctest bubble
 
 	mu      sync.Mutex // held to grow, to close and to change the waiters
-	waiters waiterList
+	waiters list.List[*waiter]
 }
 
 const (
@@ -52,12 +56,13 @@ const (
 	poolWaited // waiters is not empty
 )
 
-// NewPool returns a pool of at most max coroutines, or without a limit if max is 0. The first Start makes init of them
-// at once (ASYNC_init_thread). It is an error if either is negative or init exceeds max, which as in OpenSSL makes
-// (0, n) an error too. Coroutines are reused and kept until Close: each costs about 3 KB.
+// NewPool returns a pool of at most max coroutines, or without a limit if max is 0. The first
+// Start makes init of them at once (ASYNC_init_thread). It is an error if either is negative, max
+// exceeds 2^32-1, or init exceeds max; as in OpenSSL, the last makes (0, n) an error too.
+// Coroutines are reused and kept until Close. Each costs about 3 KB.
 func NewPool(max, init int) (*Pool, error) {
 	if max < 0 || init < 0 || init > max || uint64(max) > idleIndex {
-		return nil, errors.New("async: NewPool(max, init) needs 0 <= init <= max")
+		return nil, errors.New("async: NewPool(max, init) needs 0 <= init <= max < 1<<32; max 0 is no limit")
 	}
 	p := &pool{max: max, init: init}
 	p.all.Store(new([]*coro))
@@ -66,15 +71,20 @@ func NewPool(max, init int) (*Pool, error) {
 	return shell, nil
 }
 
-// IsCapable reports whether jobs can run here (ASYNC_is_capable). They can wherever Go runs.
+// IsCapable reports whether jobs can run here (ASYNC_is_capable). They can wherever Go runs, so it
+// returns true.
 func IsCapable() bool { return true }
 
-// Start runs fn as a job until it pauses or ends (ASYNC_start_job without a job). w is the job's session; nil will do
-// for jobs that need neither fds nor a callback. A job may start others, and they may pause.
+// Start runs fn as a job until it pauses or ends (ASYNC_start_job without a job). w is the job's
+// session; it may be nil for jobs that need neither fds nor a callback. A job may start others,
+// and they may pause.
 //
-// With Paused the Job is the handle to resume; with any other outcome it is zero. With Finished the error is fn's own.
-// NoJobs and ErrNoJobs mean that the pool is at its limit: see Notify. Failed goes with ErrClosed, with a *PanicError
-// if fn panicked, or with ErrCanceled if it was cancelled while it ran and unwound.
+//	Outcome   Job                   error
+//	Paused    the handle to resume  nil
+//	Finished  zero                  fn's own
+//	NoJobs    zero                  ErrNoJobs: the pool is at its limit, see Notify
+//	Failed    zero                  ErrClosed; a *PanicError if fn panicked; ErrCanceled if the
+//	                                job was cancelled while it ran, and unwound
 func (pool *Pool) Start(w *WaitCtx, fn Func) (Job, Outcome, error) {
 	p := pool.p
 	if p == nil {
@@ -87,7 +97,8 @@ func (pool *Pool) Start(w *WaitCtx, fn Func) (Job, Outcome, error) {
 	if c == nil {
 		c = p.grow()
 	}
-	// Looked at after c was taken, so that a Close which this look misses finds c taken, and cancels the job.
+	// The flag is read after c was taken. So a Close that this read misses finds c taken, and
+	// cancels the job.
 	if p.flags.Load()&poolClosed != 0 {
 		if c != nil {
 			p.push(c)
@@ -112,13 +123,13 @@ func (pool *Pool) Start(w *WaitCtx, fn Func) (Job, Outcome, error) {
 	return Job{c, gen}, Paused, nil
 }
 
-// grow makes a coroutine, the first time init of them, or returns nil at the limit.
+// grow makes a coroutine, or the first time init of them. At the limit it returns nil.
 func (p *pool) grow() *coro {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	all := *p.all.Load()
 	if p.max > 0 && len(all) >= p.max {
-		return p.pop() // one may have come back since
+		return p.pop() // one may have become idle since
 	}
 	if len(all) == 0 {
 		p.locked, p.bubbled = gid.Locked(), gid.InBubble()
@@ -127,9 +138,10 @@ func (p *pool) grow() *coro {
 	for range max(1, p.init-old) {
 		c := &coro{pool: p, index: uint32(len(all) + 1)}
 		c.word.Store(generation)
+		c.node.Value = c
 		all = append(all, c)
 	}
-	p.all.Store(&all) // who holds the old slice reads its old length only
+	p.all.Store(&all) // a reader of the old slice reads no further than its old length
 	for _, c := range all[old+1:] {
 		c.spawn()
 		p.push(c)
@@ -137,10 +149,11 @@ func (p *pool) grow() *coro {
 	return all[old]
 }
 
-// Close closes the pool: it cancels the paused jobs, the newest first (counted from their first pauses), on the caller's
-// goroutine, see [Job.Cancel], and lets the coroutines go. A job that is running is told at its next Pause. Those
-// waiting in Notify are told. Called again it does nothing. The error joins the *PanicErrors of jobs that panicked while
-// they were cancelled.
+// Close closes the pool. It cancels the paused jobs on the caller's goroutine, see [Job.Cancel],
+// the newest first, counted from their first pauses, and ends the coroutines. In a running job the
+// next Pause returns [ErrCanceled]. The functions waiting in [Pool.Notify] are called. Called
+// again, Close does nothing. The error joins the [PanicError]s of jobs that panicked while they
+// were cancelled.
 func (pool *Pool) Close() error {
 	if pool.p == nil {
 		return nil
@@ -150,9 +163,9 @@ func (pool *Pool) Close() error {
 	return err
 }
 
-// drop is Close for a pool that nobody can reach any more. It runs on a goroutine of the runtime's, which may not
-// switch to a coroutine that was made under runtime.LockOSThread or in a bubble, and which other cleanups wait for, so
-// that it is no place for the deferred functions of jobs.
+// drop is Close for a pool that nobody can reach any more. It runs on a goroutine of the runtime,
+// which may not switch to a coroutine that was made under runtime.LockOSThread or in a bubble.
+// Other cleanups wait for that goroutine, so the deferred functions of jobs must not run on it.
 func (p *pool) drop() {
 	if !p.locked && !p.bubbled {
 		go p.close()
@@ -168,7 +181,8 @@ func (p *pool) close() error {
 		return nil
 	}
 	p.freed()
-	// The jobs that run just now are told at their next pause. A cancelled coroutine that is idle is not used again.
+	// In the jobs that run now the next Pause returns ErrCanceled. A cancelled coroutine that is
+	// idle is not used again.
 	slices.SortFunc(all, func(a, b *coro) int { return cmp.Compare(b.started.Load(), a.started.Load()) })
 	var errs []error
 	for _, c := range all {
@@ -189,8 +203,8 @@ func (p *pool) freed() {
 				c.stop()
 			}
 		}
-		p.tellAll()
+		p.notifyAll()
 		return
 	}
-	p.tellNext()
+	p.notifyNext()
 }

@@ -52,10 +52,10 @@ func TestStartErrors(t *testing.T) {
 	if err := zero.Close(); err != nil {
 		t.Error(err)
 	}
-	told := 0
-	zero.Notify(func(any) { told++ }, nil)()
-	if told != 1 {
-		t.Error("Notify of a zero pool: its Start would say why, but nobody was told to call it")
+	notified := 0
+	zero.Notify(func(any) { notified++ }, nil)()
+	if notified != 1 {
+		t.Error("Notify of a zero pool: its Start would say why, but there was no notification to call it")
 	}
 }
 
@@ -85,7 +85,7 @@ func TestNoLimit(t *testing.T) {
 	}
 }
 
-// A running job has a place, so one that starts others at the limit is refused like anybody else.
+// A running job has a place, so at the limit it is refused another one for a job that it starts.
 func TestLimitCountsRunningJobs(t *testing.T) {
 	pool := newPool(t, 1)
 	_, out, err := pool.Start(nil, func(async.Job) error {
@@ -264,7 +264,7 @@ func TestFinishedJobIsCollected(t *testing.T) {
 		})
 		j.Resume()
 	}
-	for range 10 { // what unwinds a Goexit is another goroutine
+	for range 10 { // another goroutine unwinds a Goexit
 		runtime.GC()
 		runtime.Gosched()
 	}
@@ -275,7 +275,8 @@ func TestFinishedJobIsCollected(t *testing.T) {
 	}
 }
 
-// Close in a job of the pool's own: that one is told at its next pause, the others are ended.
+// Close in a job of the pool itself: in that job the next Pause returns ErrCanceled, the other
+// jobs are ended.
 func TestPoolCloseInAJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pool, _ := async.NewPool(3, 3)

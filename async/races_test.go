@@ -10,7 +10,7 @@ import (
 	"asynccrypto/async"
 )
 
-// Of many that resume a paused job at once exactly one has it, and the others are told that they did not.
+// If many goroutines resume a paused job at once exactly one has it, and the others get ErrBusy.
 func TestOneOfManyResumesWins(t *testing.T) {
 	const goroutines, rounds = 4, 1000
 	pool := newPool(t, 1)
@@ -47,7 +47,8 @@ func TestOneOfManyResumesWins(t *testing.T) {
 		if won.Load() != 1 || lost.Load() != goroutines-1 {
 			t.Fatalf("%d won, %d lost", won.Load(), lost.Load())
 		}
-		// The losers' wakes made one stretch more, not one each; none if all came before the job had left its Pause.
+		// The wakes of the others made one more stretch, not one each, or none if all came before
+		// the job had left its Pause.
 		if stretches != 1 && stretches != 2 {
 			t.Fatalf("%d stretches", stretches)
 		}
@@ -55,8 +56,8 @@ func TestOneOfManyResumesWins(t *testing.T) {
 	}
 }
 
-// A wake is not lost: whatever was done before a Resume that ended with ErrBusy, the job has looked for it by the time
-// all Resumes have returned.
+// A wake is not lost: when all Resumes have returned, the job has seen everything that was done
+// before a Resume that ended with ErrBusy.
 func TestBusyWakeIsNotLost(t *testing.T) {
 	const goroutines = 3
 	rounds := 20_000
@@ -94,8 +95,8 @@ func TestBusyWakeIsNotLost(t *testing.T) {
 	t.Log(busy.Load(), "resumes found the job busy")
 }
 
-// A wake that comes while the job runs makes its next pause return, once, and the application is not told of that
-// pause, so nothing is reset either.
+// A wake that comes while the job runs makes its next pause return, once. The application does not
+// see that pause, so nothing is reset either.
 func TestBusyWakeIsOnePause(t *testing.T) {
 	pool := newPool(t, 1)
 	var w async.WaitCtx
@@ -124,7 +125,8 @@ func TestBusyWakeIsOnePause(t *testing.T) {
 	want(t, out, err, async.Finished, nil)
 }
 
-// Whenever a Cancel comes, the job ends, once, before both the Cancel and whoever ran the job have returned.
+// At whatever moment a Cancel comes, the job ends, once, before both the Cancel and the Start or
+// Resume have returned.
 func TestCancelAtAnyMoment(t *testing.T) {
 	rounds := 5000
 	if testing.Short() {
@@ -150,7 +152,7 @@ func TestCancelAtAnyMoment(t *testing.T) {
 				j.Resume()
 			}
 		})
-		// The application polls until it hears that the job is over.
+		// The application polls until it sees that the job is over.
 		j, out, err := pool.Start(&w, func(j async.Job) error {
 			defer func() { ended++ }()
 			handle <- j
@@ -173,7 +175,7 @@ func TestCancelAtAnyMoment(t *testing.T) {
 	}
 }
 
-// Close and Start at once: whatever Start said, no job is left over, nor a goroutine.
+// Close and Start at once: whatever Start returned, no job and no goroutine is left over.
 func TestStartWhileClosing(t *testing.T) {
 	before := runtime.NumGoroutine()
 	rounds := 1000
@@ -221,12 +223,12 @@ func TestStartWhileClosing(t *testing.T) {
 			t.Fatalf("%d jobs were started, %d ended", begun.Load(), ended.Load())
 		}
 	}
-	wantGoroutines(t, before)
+	wantGoroutines(before)
 }
 
-// The stack of idle coroutines under the pattern that breaks one without a count: one goroutine has read the top and
-// what is below it, others take both and put back the first alone. More threads than processors make it likely that
-// one is interrupted just then.
+// TestIdleStackABA uses the stack of idle coroutines in the pattern that breaks one without a
+// count: one goroutine has read the top and its successor, others take both and put back the first
+// alone. More threads than processors make it likely that one is interrupted just then.
 func TestIdleStackABA(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
 	d := 300 * time.Millisecond
@@ -267,8 +269,8 @@ func TestIdleStackABA(t *testing.T) {
 	wg.Wait()
 }
 
-// A goroutine that outlives the job it was started by is refused, whatever the coroutine does then: also that the
-// refusal is no data race.
+// A goroutine that outlives the job that started it is refused, whatever the coroutine does then;
+// and the refusal is no data race.
 func TestForeignPauseWhileTheJobEnds(t *testing.T) {
 	pool := newPool(t, 1)
 	for round := range 1000 {

@@ -2,18 +2,19 @@ package async
 
 import "runtime"
 
-// PoolStats are a pool's figures. Jobs pay nothing for them: they are read off the coroutines by whoever asks. So they
-// are of about one moment, and while jobs start and end meanwhile Running is off by a few of those.
+// PoolStats are a pool's figures. Jobs pay nothing for them: Stats reads them off the coroutines.
+// So they do not belong to one exact moment, and while jobs start and end Running is off by a few.
 type PoolStats struct {
-	Limit      int    // the most jobs at once, NewPool's max; 0 if there is none
+	Limit      int    // the most jobs at once, NewPool's max; 0 for no limit
 	Coroutines int    // made and kept for reuse; 0 once the pool is closed and its last job has ended
-	Running    int    // jobs that run now
+	Running    int    // jobs that are running now
 	Paused     int    // jobs that are paused now
 	Ended      uint64 // jobs that have ended, whether Finished or Failed
-	Waiting    int    // those in line for a place, see Notify
+	Waiting    int    // calls of Notify that wait for a place
 }
 
-// Stats returns the figures of this moment. It takes a few nanoseconds for each coroutine. It is zero for a zero Pool.
+// Stats returns the current figures. It takes a few nanoseconds for each coroutine. For a zero
+// Pool it returns zero.
 func (pool *Pool) Stats() PoolStats {
 	if pool.p == nil {
 		return PoolStats{}
@@ -26,7 +27,7 @@ func (pool *Pool) Stats() PoolStats {
 func (p *pool) stats() PoolStats {
 	s := PoolStats{Limit: p.max}
 	p.mu.Lock()
-	s.Waiting = p.waiters.n
+	s.Waiting = p.waiters.Len()
 	p.mu.Unlock()
 	idle := p.countIdle()
 	all := *p.all.Load()
@@ -38,14 +39,16 @@ func (p *pool) stats() PoolStats {
 		}
 	}
 	s.Coroutines = len(all) - int(p.stopped.Load())
-	// Which of the others are idle their words don't say, since Start would have to write it there.
+	// The words do not say which of the other coroutines are idle, since Start would have to
+	// write that.
 	s.Running = max(0, s.Coroutines-idle-s.Paused)
 	return s
 }
 
-// countIdle walks down the stack of idle coroutines. If nobody has changed it meanwhile the number is exact. Otherwise the
-// walk may have been led astray: onto a coroutine that was popped and pushed on top since, in circles even, or onto one
-// newer than all. So it has an end, and is tried again a few times; then the number is about right.
+// countIdle walks down the stack of idle coroutines. If nobody changes the stack meanwhile the
+// number is exact. Otherwise the walk may be led astray: onto a coroutine that was popped and
+// pushed on top again, even in circles, or onto one newer than all. So the walk has an end, and
+// there are a few tries; after those the number is about right.
 func (p *pool) countIdle() (n int) {
 	for range 4 {
 		top := p.idle.Load()

@@ -99,7 +99,8 @@ func TestPoolStatsInit(t *testing.T) {
 	})
 }
 
-// While jobs come and go the figures stay within their bounds, and what has ended never becomes less.
+// While jobs start and end the figures stay within their bounds, and the number of ended jobs
+// never decreases.
 func TestPoolStatsUnderLoad(t *testing.T) {
 	pool := newPool(t, 0)
 	const starters, paused = 4, 50

@@ -43,7 +43,7 @@ func TestFDsAreNewestFirst(t *testing.T) {
 			t.Errorf("FD(%d) is %d, %v, %v", fd, got, data, ok)
 		}
 	}
-	// Append style: what is in the slices stays.
+	// The contents of the slices stay.
 	wantFDs(t, "appended", w.AllFDs(fds(77)), 77, 4, 3, 2, 1, 0)
 	added, deleted := w.ChangedFDs(fds(88), fds(99))
 	wantFDs(t, "appended", added, 88, 4, 3, 2, 1, 0)
@@ -94,8 +94,9 @@ func TestEqualKeys(t *testing.T) {
 	}
 }
 
-// told returns a WaitCtx whose fds 1, 2 and 3 (under keys of the same name) the application has been told of.
-func told(t *testing.T) *async.WaitCtx {
+// reported returns a WaitCtx whose fds 1, 2 and 3 (under keys of the same name) were reported to
+// the application.
+func reported(t *testing.T) *async.WaitCtx {
 	t.Helper()
 	w := new(async.WaitCtx)
 	for fd := range async.FD(3) {
@@ -116,11 +117,11 @@ func nextStretch(t *testing.T, w *async.WaitCtx) {
 }
 
 func TestClearInTheSameStretch(t *testing.T) {
-	w := told(t)
+	w := reported(t)
 	for fd := async.FD(4); fd <= 6; fd++ {
 		w.SetWaitFD(fd, fd, nil, nil)
 	}
-	// Nobody was told of them, so they vanish, wherever in the list they are.
+	// They were not reported, so they vanish, wherever in the list they are.
 	for i, step := range []struct {
 		key   async.FD
 		added []async.FD
@@ -137,7 +138,7 @@ func TestClearInTheSameStretch(t *testing.T) {
 }
 
 func TestClearInALaterStretch(t *testing.T) {
-	w := told(t)
+	w := reported(t)
 	if !w.ClearFD(async.FD(2)) || w.ClearFD(async.FD(2)) {
 		t.Error("want it cleared once")
 	}
@@ -147,8 +148,8 @@ func TestClearInALaterStretch(t *testing.T) {
 	wantFDs(t, "all", w.AllFDs(nil), 3, 1)
 	wantChanged(t, w, nil, fds(2))
 
-	// Set again, the same fd is in both lists. Which of the two an application applies first decides whether it goes
-	// on watching the fd: deletions first.
+	// Set again, the same fd is in both lists. Which of the two an application applies first
+	// decides whether it goes on watching the fd: deletions first.
 	w.SetWaitFD(async.FD(2), 2, nil, nil)
 	wantFDs(t, "all", w.AllFDs(nil), 2, 3, 1)
 	wantChanged(t, w, fds(2), fds(2))
@@ -195,7 +196,7 @@ func TestCountsResetOnlyOnResume(t *testing.T) {
 	out, err = j.Resume()
 	want(t, out, err, async.Finished, nil)
 
-	// What the last stretch changed is told again at the next job's first pause.
+	// The changes of the last stretch are reported again at the first pause of the next job.
 	wantChanged(t, &w, fds(3), nil)
 	j = startPaused(t, pool, &w, func(j async.Job) error {
 		add(4)
@@ -265,7 +266,8 @@ func TestCallback(t *testing.T) {
 	}
 }
 
-// A worker reads the callback while the holder of the session sets it: function and argument must belong together.
+// A worker reads the callback while the owner of the session sets it: function and argument must
+// belong together.
 func TestCallbackIsReadFromAnywhere(t *testing.T) {
 	var w async.WaitCtx
 	var wg sync.WaitGroup

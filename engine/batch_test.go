@@ -13,8 +13,8 @@ import (
 	"asynccrypto/engine"
 )
 
-// Operations whose keys were prepared are batched with their like, from wherever they stand in line; every other goes
-// alone, and waits for no batch.
+// Operations with prepared keys share batches, wherever they stand in line. Every other operation
+// goes alone and waits for no batch.
 func TestBatchesOfThePrepared(t *testing.T) {
 	gate := make(chan struct{})
 	var mu sync.Mutex

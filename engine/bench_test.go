@@ -14,7 +14,7 @@ import (
 	"asynccrypto/engine/workers"
 )
 
-// What an engine costs beside the operation: these do one that does nothing.
+// These benchmarks run an operation that does nothing, so they measure the cost of the engine.
 
 func newBenchEngine(b *testing.B) *engine.Engine {
 	e, err := workers.New(workers.Options{})
@@ -41,6 +41,25 @@ func BenchmarkDoBlockingWithDeadline(b *testing.B) {
 	defer cancel()
 	for b.Loop() {
 		if err := e.Do(ctx, op); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkDoDirect measures an operation that runs on the caller's goroutine.
+func BenchmarkDoDirect(b *testing.B) {
+	e, err := engine.New(engine.Config{Name: "direct", Direct: true, Handler: func(batch []*engine.Request) {
+		for _, r := range batch {
+			r.Run()
+		}
+	}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.Close()
+	b.ReportAllocs()
+	for op := new(nop); b.Loop(); {
+		if err := e.Do(context.Background(), op); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -82,7 +101,8 @@ func BenchmarkDoInJobFD(b *testing.B) {
 	})
 }
 
-// benchmarkDoInJob measures Do in one job that does nothing else, woken as prepare and wait have it.
+// benchmarkDoInJob measures Do in one job that does nothing else. prepare and wait decide how it
+// is woken.
 func benchmarkDoInJob(b *testing.B, ctx context.Context, prepare, wait func(*async.WaitCtx)) {
 	e, op := newBenchEngine(b), new(nop)
 	pool, err := async.NewPool(1, 0)

@@ -4,21 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"asynccrypto/internal/list"
 )
 
-var errOwnWorker = errors.New("closed from its own operation or callback, for which it would wait")
+var errOwnWorker = errors.New("closed in one of its own operations or callbacks, for which it would wait; close it on another goroutine")
 
-// Close is Shutdown without a deadline: it returns when the last operation has ended.
+// Close is [Engine.Shutdown] without a deadline: it returns when the last operation has ended.
 func (e *Engine) Close() error { return e.Shutdown(context.Background()) }
 
-// Shutdown closes the engine. From now on Do and signers get ErrClosed; what was accepted before, in line or in flight,
-// is completed, and its waiters are woken as ever. It returns when nothing is left and the workers have ended.
+// Shutdown closes the engine. From now on [Engine.Do] and signers return ErrClosed. Operations
+// that were accepted before, in line or in flight, are completed, and wake their callers as
+// always. Shutdown returns nil when none is left and the workers have ended.
 //
-// If ctx is done first, every waiter left gets an error that wraps ErrClosed, what has not begun never will, and
-// Shutdown returns an error that wraps ctx's and says how many operations hang in the handler, or on their callers' own
-// goroutines (Config.Direct), which get their results; nil if none does. Stats counts them as InFlight until they end.
-// It may be called again, also by several goroutines. In one of the engine's operations,
-// or a callback that a worker calls, it returns an error and does nothing.
+// If ctx is done first, every operation left is answered with an error that wraps ErrClosed, and
+// an operation that has not begun never will. Operations that run directly (see [Config].Direct)
+// are not: their callers get their results. Shutdown then returns an error that wraps ctx's and
+// says how many operations still run in the handler or directly, or nil if none does. Stats
+// counts them as InFlight until they end.
+//
+// Shutdown may be called again, and by several goroutines. Called in one of the engine's
+// operations, or in a callback on one of its workers, it returns an error and does nothing.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	if e.onOwn() {
 		return fmt.Errorf("engine %q: %w", e.name, errOwnWorker)
@@ -35,7 +41,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	}
 	hung := e.giveUp(fmt.Errorf("%w before the operation was done", ErrClosed))
 	if hung == 0 {
-		<-e.drained // all workers are on their way out
+		<-e.drained // every worker is about to end
 		return nil
 	}
 	return fmt.Errorf("engine %q: operations still running: %d: %w", e.name, hung, ctx.Err())
@@ -47,37 +53,38 @@ func (e *Engine) isClosed() bool {
 	return e.closed
 }
 
-// giveUp answers everybody with err and returns how many operations are in the handler's hands, or how many handlers
-// have completed theirs but not returned. The line is emptied in the moment of counting, so that no worker begins what
-// was not counted.
+// giveUp answers every request with err. It returns how many operations run directly, plus the
+// larger of two numbers: operations in the handler's hands, and workers in the handler. It counts
+// and empties the line under one lock, so that no worker begins an operation that was not
+// counted.
 func (e *Engine) giveUp(err error) (hung int) {
 	at := now()
 	e.mu.Lock()
-	hung = max(e.taken.n, e.busy) + len(e.here)
+	hung = max(e.taken.Len(), e.busy) + len(e.directRunners)
 	var left []*Request
-	for _, l := range []*list{&e.waiting, &e.queued, &e.taken} {
-		for r := l.head; r != nil; {
-			next := r.next
-			if e.expiredLocked(r, at) {
-				left = append(left, r)
+	for _, l := range []*list.List[*Request]{&e.waiting, &e.queued, &e.taken} {
+		for n := l.Front(); n != nil; {
+			next := n.Next()
+			if e.expiredLocked(n.Value, at) {
+				left = append(left, n.Value)
 			}
-			r = next
+			n = next
 		}
 	}
 	e.mu.Unlock()
-	each(left, func(r *Request) { r.turnAway(err) })
+	each(left, func(r *Request) { r.answerEarly(err) })
 	return hung
 }
 
-// checkDrained tells Shutdown when nothing is left. mu is held.
+// checkDrained closes drained when the engine is closed and nothing is left. mu is held.
 func (e *Engine) checkDrained() {
 	if !e.closed {
 		return
 	}
-	if e.waiting.n+e.queued.n == 0 {
-		e.work.Broadcast() // the workers have stayed for those in line, and may go
+	if e.waiting.Len()+e.queued.Len() == 0 {
+		e.work.Broadcast() // the workers stayed for the requests in line, and may end now
 	}
-	if e.waiting.n+e.queued.n+e.inFlight()+len(e.workers)+e.starts > 0 {
+	if e.waiting.Len()+e.queued.Len()+e.inFlight()+len(e.workers)+e.starts > 0 {
 		return
 	}
 	select {

@@ -37,7 +37,8 @@ func TestClosedEngine(t *testing.T) {
 	}
 }
 
-// Closing drains: what was accepted is done, in line or in flight, and everyone is woken.
+// Closing drains: operations that were accepted, in line or in flight, are done, and every waiter
+// is woken.
 func TestCloseDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ops := 0
@@ -93,7 +94,8 @@ func newSlow(t *testing.T, c engine.Config, d time.Duration) *engine.Engine {
 	return e
 }
 
-// When the deadline of Shutdown passes, every waiter gets an error, and what hangs is counted.
+// When the deadline of Shutdown passes, every waiter gets an error, and the operations that hang
+// are counted.
 func TestShutdownDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -149,7 +151,7 @@ func TestShutdownDeadline(t *testing.T) {
 	})
 }
 
-// From inside, where it would wait for itself, Close refuses.
+// Close returns an error in one of the engine's own operations, where it would wait for itself.
 func TestCloseFromInside(t *testing.T) {
 	m, pool, s := newManual(t, 8), newPool(t), newSession(t)
 	e, err := engine.New(engine.Config{Name: "inner", Handler: func(batch []*engine.Request) {
@@ -183,7 +185,8 @@ func TestCloseFromInside(t *testing.T) {
 	m.Close()
 }
 
-// An operation that submits another one to its own engine gets it done, even if it holds the only worker.
+// An operation that submits another one to its own engine gets it done, even if it holds the only
+// worker.
 func TestOperationInsideOperation(t *testing.T) {
 	e, err := engine.New(engine.Config{Name: "nested", Workers: 1, Depth: 1, Handler: func(batch []*engine.Request) {
 		for _, r := range batch {

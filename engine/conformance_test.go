@@ -7,10 +7,10 @@ import (
 	"asynccrypto/engine"
 )
 
-// What docs/conformance.md promises and no other test shows.
+// These tests show the promises of docs/conformance.md that no other test shows.
 
-// The callback is called for what was accepted, whatever became of it, and for nothing else. StatusErr is about the
-// engine, not about the key or the input.
+// The callback is called for every accepted operation, however it ends, and for nothing else.
+// StatusErr is about the engine, not about the key or the input.
 func TestCallbackFollowsTheStatus(t *testing.T) {
 	m, pool, s := newManual(t, 1), newPool(t), newSession(t)
 	s.listen()
@@ -36,8 +36,8 @@ func TestCallbackFollowsTheStatus(t *testing.T) {
 	}
 }
 
-// Two jobs on one session share the callback and its argument. It is called for each, without saying for which: who is
-// resumed in vain pauses again.
+// Two jobs on one session share the callback and its argument. It is called for each job without
+// saying for which. A job that is resumed in vain pauses again.
 func TestTwoJobsShareTheCallback(t *testing.T) {
 	m, pool, s := newManual(t, 1), newPool(t), newSession(t)
 	s.listen()
@@ -69,8 +69,8 @@ func TestTwoJobsShareTheCallback(t *testing.T) {
 	}
 }
 
-// Why a callback must not block: it runs on the goroutine that completes the operation, as a rule a worker, which does
-// nothing else meanwhile. The other workers go on.
+// Why a callback must not block: it runs on the goroutine that completes the operation, as a rule
+// a worker, which does nothing else until the callback returns. The other workers go on.
 func TestBlockingCallbackHoldsItsWorker(t *testing.T) {
 	e, err := engine.New(engine.Config{Name: "two", Workers: 2, Handler: func(batch []*engine.Request) {
 		for _, r := range batch {

@@ -10,7 +10,8 @@ import (
 	"asynccrypto/engine"
 )
 
-// When the context of an operation ends first the waiter gets its error at that moment, and the engine drops the result.
+// When the context of an operation ends first the waiter gets its error at that moment, and the
+// engine drops the result.
 func TestDeadline(t *testing.T) {
 	for name, inJob := range map[string]bool{"goroutine": false, "job": true} {
 		t.Run(name, func(t *testing.T) {
@@ -81,7 +82,8 @@ func TestContextIsOverAlready(t *testing.T) {
 	}
 }
 
-// A cancelled job gives its operation up wherever that is; what the engine still computes for it is wiped and dropped.
+// A cancelled job gives its operation up, in line or in flight. A result that the engine still
+// computes is wiped and dropped.
 func TestCancelledJob(t *testing.T) {
 	m, pool := newManual(t, 1), newPool(t)
 	ops := []*secret{newSecret(), newSecret()}
@@ -117,7 +119,8 @@ func TestCancelledJob(t *testing.T) {
 	}
 }
 
-// A job that is cancelled after its result has come, but before it was resumed, does not leave that result behind.
+// A job that is cancelled after its result has come, but before it was resumed, does not leave
+// that result behind.
 func TestCancelledAfterTheWake(t *testing.T) {
 	m, pool, s := newManual(t, 1), newPool(t), newSession(t)
 	op := newSecret()

@@ -11,7 +11,7 @@ import (
 	"asynccrypto/engine"
 )
 
-// awaitClosed returns when e takes nothing more.
+// awaitClosed returns when e accepts no more operations.
 func awaitClosed(e *engine.Engine) {
 	for err := error(nil); err != engine.ErrClosed; {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
@@ -20,7 +20,7 @@ func awaitClosed(e *engine.Engine) {
 	}
 }
 
-// Close waits for the operation, and for those that wait for its place.
+// Close waits for a direct operation, and for those that wait for its turn to end.
 func TestCloseWaitsForDirect(t *testing.T) {
 	e := newDirect(t, engine.Config{Workers: 2, Depth: 2})
 	release := []func() error{hold(t, e), hold(t, e)}
@@ -54,7 +54,7 @@ func TestCloseWaitsForDirect(t *testing.T) {
 	}
 }
 
-// The same where the handler has passed on what it was given: the workers stay for those in line.
+// Close also waits if the handler has passed its requests on: the workers stay for those in line.
 func TestCloseWaitsForTheLine(t *testing.T) {
 	m := newManual(t, 1)
 	ended := make(chan error, 3)
@@ -82,7 +82,8 @@ func TestCloseWaitsForTheLine(t *testing.T) {
 	}
 }
 
-// A shutdown whose time is up counts an operation that goes on. Its caller is in it still, and gets what it gives.
+// A shutdown whose time is up counts a direct operation that goes on. Its caller is still inside
+// it, and gets its result.
 func TestShutdownDuringDirect(t *testing.T) {
 	e := newDirect(t, engine.Config{Workers: 1})
 	release := hold(t, e)

@@ -3,11 +3,14 @@ package engine_test
 import (
 	"context"
 	"crypto"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
+	"io"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -18,7 +21,8 @@ import (
 	"asynccrypto/internal/gid"
 )
 
-// newDirect returns an engine whose operations run on their callers' goroutines where that may be.
+// newDirect returns an engine whose operations run on their callers' goroutines where that may
+// be.
 func newDirect(t *testing.T, c engine.Config) *engine.Engine {
 	t.Helper()
 	c.Name, c.Direct = "direct", true
@@ -47,48 +51,153 @@ type where struct{ g uintptr }
 
 func (w *where) Run() error { w.g = gid.Get(); return nil }
 
-func TestDirect(t *testing.T) {
-	here := gid.Get()
-	ran := func(e *engine.Engine, ctx context.Context) bool {
+// An operation that is run directly runs on the caller's own goroutine, and only where that was
+// asked for.
+func TestDirectRunsOnTheCaller(t *testing.T) {
+	caller := gid.Get()
+	ran := func(e *engine.Engine) bool {
 		t.Helper()
 		var op where
-		if err := e.Do(ctx, &op); err != nil {
+		if err := e.Do(context.Background(), &op); err != nil {
 			t.Fatal(err)
 		}
-		return op.g == here
+		return op.g == caller
 	}
 	e := newDirect(t, engine.Config{Workers: 1})
-	if !ran(e, context.Background()) {
+	if !ran(e) {
 		t.Error("an idle engine changed goroutines")
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	if ran(e, ctx) {
-		t.Error("a call that can be given up holds its goroutine")
-	}
-	_, key, _ := ed25519.GenerateKey(rand.Reader)
-	signer, err := e.Signer(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var signed uintptr
-	if _, err := signer.WithContext(ctx).Sign(nil, nil, spy{crypto.Hash(0), &signed}); err != nil || signed != here {
-		t.Error("a signature that is over at once changed goroutines:", err)
+	if st := e.Stats(); st.Submitted != 1 || st.Completed != 1 || st.BatchSizes[0] != 1 {
+		t.Errorf("%+v", st)
 	}
 	plain := newManual(t, 8) // not Direct
 	go func() { (<-plain.taken).Run() }()
-	if ran(plain.Engine, context.Background()) {
+	if ran(plain.Engine) {
 		t.Error("direct without having been asked")
 	}
-	if runtime.GOOS == "linux" && ran(newDirect(t, engine.Config{Workers: 1, Nice: 1}), context.Background()) {
+	if runtime.GOOS == "linux" && ran(newDirect(t, engine.Config{Workers: 1, Nice: 1})) {
 		t.Error("an operation of a nice engine ran at the caller's priority")
-	}
-	if st := e.Stats(); st.Submitted != 3 || st.Completed != 3 || st.BatchSizes[0] != 3 {
-		t.Errorf("%+v", st)
 	}
 }
 
-// What the handler does better is left to it.
+// preparedKey is a key for which the engines of TestDirectTable prepare something.
+type preparedKey struct{ *rsa.PrivateKey }
+
+// TestDirectTable holds the engine to each row of the table at Config.Direct.
+func TestDirectTable(t *testing.T) {
+	p256, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x25519, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type do func(ctx context.Context, e *engine.Engine) error
+	sign := func(key crypto.Signer, random io.Reader, opts crypto.SignerOpts) do {
+		return func(ctx context.Context, e *engine.Engine) error {
+			s, err := e.Signer(key)
+			if err != nil {
+				return err
+			}
+			_, err = s.WithContext(ctx).Sign(random, make([]byte, 32), opts)
+			return err
+		}
+	}
+	op := func(op engine.Op) do {
+		return func(ctx context.Context, e *engine.Engine) error { return e.Do(ctx, op) }
+	}
+	box, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, &rsaKey().PublicKey, []byte("hello"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type row [2][2]bool // by job and context: whether the caller's goroutine runs the operation
+	never, always, plain := row{}, row{{true, true}, {true, true}}, row{{true, false}, {false, false}}
+	for _, tt := range []struct {
+		name string
+		do   do
+		want row
+	}{
+		{"prepared", sign(preparedKey{rsaKey()}, nil, crypto.SHA256), never},
+		{"P-256", sign(p256, rand.Reader, crypto.SHA256), always},
+		{"P-384", sign(p384, rand.Reader, crypto.SHA256), always},
+		{"P-256, deterministic", sign(p256, nil, crypto.SHA256), always},
+		{"Ed25519", sign(ed, nil, crypto.Hash(0)), always},
+		{"X25519", op(&engine.ECDHOp{Key: x25519, Peer: x25519.PublicKey()}), always},
+		{"P-256, own reader", sign(p256, ownReader{}, crypto.SHA256), plain},
+		{"Ed25519, own reader", sign(ed, ownReader{}, crypto.Hash(0)), plain},
+		{"RSA", sign(rsaKey(), nil, crypto.SHA256), plain},
+		{"RSA-PSS", sign(rsaKey(), rand.Reader, &rsa.PSSOptions{Hash: crypto.SHA256}), plain},
+		{"RSA decryption", op(&engine.DecryptOp{Key: rsaKey(), Ciphertext: box, Opts: &rsa.OAEPOptions{Hash: crypto.SHA256}}), plain},
+		{"curve of another type of key", sign(struct{ crypto.Signer }{p256}, nil, crypto.SHA256), plain},
+		{"function", op(engine.Func(func() error { return nil })), plain},
+	} {
+		for inJob, byContext := range tt.want {
+			for canEnd, want := range byContext {
+				handled := 0
+				e := newDirect(t, engine.Config{
+					Workers: 1,
+					Prepare: func(key crypto.PrivateKey) (any, func(), error) {
+						if _, ok := key.(preparedKey); ok {
+							return "prepared", nil, nil
+						}
+						return nil, nil, nil
+					},
+					Handler: func(batch []*engine.Request) {
+						for _, r := range batch {
+							handled++
+							r.Run()
+						}
+					},
+				})
+				ctx, cancel := context.Background(), func() {}
+				if canEnd == 1 {
+					ctx, cancel = context.WithCancel(ctx)
+				}
+				if inJob == 0 {
+					err = tt.do(ctx, e)
+				} else {
+					err = doInJob(t, ctx, e, tt.do)
+				}
+				cancel()
+				if direct := handled == 0; err != nil || direct != want {
+					t.Errorf("%s; in a job: %v; context can end: %v: %v; on the caller: %v, want %v",
+						tt.name, inJob == 1, canEnd == 1, err, direct, want)
+				}
+			}
+		}
+	}
+}
+
+// ownReader is a source of random bytes that is not crypto/rand's.
+type ownReader struct{}
+
+func (ownReader) Read(p []byte) (int, error) { return rand.Read(p) }
+
+// doInJob calls do in a job, resumes the job until it ends, and returns its error.
+func doInJob(t *testing.T, ctx context.Context, e *engine.Engine, do func(context.Context, *engine.Engine) error) error {
+	t.Helper()
+	s := newSession(t)
+	s.listen()
+	s.job, s.out, s.err = newPool(t).Start(&s.WaitCtx, func(j async.Job) error {
+		return do(async.NewContext(ctx, j), e)
+	})
+	for s.out == async.Paused {
+		<-s.wakes
+		s.resume()
+	}
+	return s.err
+}
+
+// Operations with prepared keys are left to the handler, and no others are.
 func TestDirectNotForPrepared(t *testing.T) {
 	handled := 0
 	e := newDirect(t, engine.Config{
@@ -114,74 +223,6 @@ func TestDirectNotForPrepared(t *testing.T) {
 	wantDecrypts(t, s.(crypto.Decrypter))
 	if handled != 1 {
 		t.Error("a decryption has something prepared")
-	}
-}
-
-// spy is a hash that tells which goroutine asks for it, as keys do when they sign without random bytes.
-type spy struct {
-	crypto.Hash
-	g *uintptr
-}
-
-func (s spy) HashFunc() crypto.Hash { *s.g = gid.Get(); return s.Hash }
-
-// In a job a pause lets other work go on, unless there is but one processor, or the operation is over before that gains
-// anything.
-func TestDirectInJobs(t *testing.T) {
-	key := func(k crypto.Signer, err error) crypto.Signer {
-		if err != nil {
-			t.Fatal(err)
-		}
-		return k
-	}
-	p256 := key(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	p384 := key(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
-	_, ed, _ := ed25519.GenerateKey(rand.Reader)
-	pool := newPool(t)
-	for _, procs := range []int{1, 2} {
-		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
-		e := newDirect(t, engine.Config{Workers: 2}) // one may not be back yet from the operation before
-		for _, tt := range []struct {
-			name string
-			key  crypto.Signer
-			hash crypto.Hash
-			here bool // also with several processors
-		}{
-			{"RSA", rsaKey(), crypto.SHA256, false},
-			{"P-384", p384, crypto.SHA256, true},
-			{"P-256", p256, crypto.SHA256, true},
-			{"Ed25519", ed, crypto.Hash(0), true},
-		} {
-			signer, err := e.Signer(tt.key)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s := newSession(t)
-			s.listen()
-			var job, sign, other uintptr
-			s.job, s.out, s.err = pool.Start(&s.WaitCtx, func(j async.Job) error {
-				job = gid.Get()
-				digest := make([]byte, 32)
-				if _, err := signer.WithContext(jobContext(j)).Sign(nil, digest, spy{tt.hash, &sign}); err != nil {
-					return err
-				}
-				var w where // may wait for something, as far as the engine knows
-				err := e.Do(jobContext(j), &w)
-				other = w.g
-				return err
-			})
-			for s.out == async.Paused {
-				<-s.wakes
-				s.resume()
-			}
-			s.want(t, async.Finished, nil)
-			if want := tt.here || procs == 1; (sign == job) != want {
-				t.Errorf("%s with %d processors signs on the job's goroutine: %v", tt.name, procs, !want)
-			}
-			if other == job {
-				t.Errorf("with %d processors, any operation runs on the job's goroutine", procs)
-			}
-		}
 	}
 }
 
@@ -233,7 +274,8 @@ func hold(t *testing.T, e *engine.Engine) (release func() error) {
 	return func() error { close(gate); return <-done }
 }
 
-// A direct operation has a worker's place, and nobody overtakes those who wait for it.
+// A direct operation takes the turn of a worker, and nothing overtakes the operations that wait
+// for it to end.
 func TestDirectHoldsAPlace(t *testing.T) {
 	e := newDirect(t, engine.Config{Workers: 1, Depth: 2})
 	release := hold(t, e)
@@ -292,9 +334,12 @@ func (s submitting) HashFunc() crypto.Hash {
 }
 
 func TestOperationInsideDirectInAJob(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	e := newDirect(t, engine.Config{Workers: 1})
-	signer, err := e.Signer(rsaKey())
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := e.Signer(key)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,9 +9,9 @@ import (
 	"crypto/rsa"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"asynccrypto/async"
@@ -23,33 +23,33 @@ type gated chan struct{}
 
 func (g gated) Read(p []byte) (int, error) { <-g; return rand.Read(p) }
 
-// Who drives jobs may be the one that a source of random bytes waits for.
+// The goroutine that drives the jobs may be the one that a source of random bytes waits for, so
+// Start returns while the source waits.
 func TestReaderThatWaitsInAJob(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	e := newDirect(t, engine.Config{Workers: 1})
-	signer, err := e.Signer(rsaKey())
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool, s := newPool(t), newSession(t)
-	s.listen()
-	gate := make(gated)
-	late := time.AfterFunc(5*time.Second, func() { t.Error("Start waits for the job's operation"); close(gate) })
-	s.job, s.out, s.err = pool.Start(&s.WaitCtx, func(j async.Job) error {
-		_, err := signer.WithContext(jobContext(j)).Sign(gate, make([]byte, 32), &rsa.PSSOptions{Hash: crypto.SHA256})
-		return err
-	})
-	if late.Stop() {
+	synctest.Test(t, func(t *testing.T) { // in which a Start that waits is a deadlock, and fails at once
+		e := newDirect(t, engine.Config{Workers: 1})
+		signer, err := e.Signer(rsaKey())
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool, s := newPool(t), newSession(t)
+		s.listen()
+		gate := make(gated)
+		s.job, s.out, s.err = pool.Start(&s.WaitCtx, func(j async.Job) error {
+			_, err := signer.WithContext(jobContext(j)).Sign(gate, make([]byte, 32), &rsa.PSSOptions{Hash: crypto.SHA256})
+			return err
+		})
 		close(gate)
-	}
-	for s.out == async.Paused {
-		<-s.wakes
-		s.resume()
-	}
-	s.want(t, async.Finished, nil)
+		for s.out == async.Paused {
+			<-s.wakes
+			s.resume()
+		}
+		s.want(t, async.Finished, nil)
+	})
 }
 
-// Where ECDSA is made to read what it is given, it may wait for longer than its context lasts.
+// Where ECDSA is made to read the caller's source of random bytes, it may wait for longer than
+// its context lasts.
 func TestReaderThatWaitsAndDeadline(t *testing.T) {
 	const setting = "cryptocustomrand=1"
 	if !strings.Contains(os.Getenv("GODEBUG"), setting) {
@@ -64,25 +64,25 @@ func TestReaderThatWaitsAndDeadline(t *testing.T) {
 		}
 		return
 	}
-	e := newDirect(t, engine.Config{Workers: 1})
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := e.Signer(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	gate := make(gated)
-	ctx, cancel := context.WithCancel(context.Background())
-	time.AfterFunc(10*time.Millisecond, cancel)
-	late := time.AfterFunc(5*time.Second, func() { close(gate) })
-	if _, err := signer.WithContext(ctx).Sign(gate, make([]byte, 32), crypto.SHA256); err != context.Canceled {
-		t.Error(err)
-	}
-	if late.Stop() {
+	synctest.Test(t, func(t *testing.T) {
+		e := newDirect(t, engine.Config{Workers: 1})
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signer, err := e.Signer(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gate := make(gated)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = signer.WithContext(ctx).Sign(gate, make([]byte, 32), crypto.SHA256)
+		if err != context.DeadlineExceeded {
+			t.Error(err)
+		}
 		close(gate)
-	}
+	})
 }
 
 // No operation is an error, in whatever way it is none.

@@ -7,7 +7,8 @@ import (
 	"asynccrypto/async"
 )
 
-// Every submission to a full engine ends in a wake, in the order of arrival, and nobody needs to try again.
+// Every submission to a full engine ends in a wake, in the order of arrival, and nobody needs to
+// try again.
 func TestEAGAIN(t *testing.T) {
 	const n = 20
 	for name, listen := range map[string]func(*session){"fds": func(*session) {}, "callbacks": (*session).listen} {

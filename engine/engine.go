@@ -10,97 +10,122 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/internal/gid"
+	"asynccrypto/internal/list"
 )
 
-// ErrClosed is the error of Do, and of every signer, on an engine or a signer that is closed. If it is the engine, the
-// status of the job's WaitCtx is then StatusErr.
+// ErrClosed is the error of [Engine.Do], and of every signer, when the engine or the signer is
+// closed. If it is the engine, the status of the job's WaitCtx is then async.StatusErr.
 var ErrClosed = errors.New("engine: closed")
 
-// Handler does the operations of a batch of 1 to MaxBatch requests. It runs on one of the engine's workers. It completes
-// each request once, by Complete or Run, before it returns or later, from any goroutine. What has not been completed when
-// it panics is completed with a *PanicError, also what it has passed on. The slice is the Handler's to change until it returns.
+// Handler does the operations of a batch of 1 to [Config].MaxBatch requests. An engine calls it
+// on one of its workers, on several of them at once. The Handler completes each request once, by
+// [Request.Complete] or [Request.Run], before it returns or later, on any goroutine. If it
+// panics, the requests of the batch that are not complete yet are completed with a [*PanicError],
+// including those that it has handed to another goroutine. The Handler may change the slice until
+// it returns.
 type Handler func(batch []*Request)
 
-// Config describes an engine to New.
+// Config describes an engine to [New]. Name and Handler are required.
 type Config struct {
-	Name     string  // for errors and figures, lower case
-	Handler  Handler // the only thing that makes one engine differ from the other
-	Workers  int     // goroutines that run the Handler; 0 means GOMAXPROCS
-	MaxBatch int     // requests that the Handler takes at once; 0 means 1
-	// Depth bounds the requests that are queued or in flight; 0 means 16 batches for each worker. Beyond it requests
-	// wait in line, with StatusEAGAIN. Since each is a paused job or a blocked goroutine, bounding those bounds the line.
-	// A request is in flight until it is completed: a Handler that completes later, such as one that calls a remote
+	Name     string  // names the engine in errors and statistics; lower case
+	Handler  Handler // does the operations; all else is the same for every engine
+	Workers  int     // how many goroutines run the Handler; 0 means GOMAXPROCS
+	MaxBatch int     // the most requests that the Handler is given at once; 0 means 1
+	// Depth bounds the requests that are queued or in flight; 0 means 16 batches for each worker.
+	// Further requests wait in line, with async.StatusEAGAIN. Each of them is a paused job or a
+	// blocked goroutine, so a bound on those bounds the line. A request is in flight until it is
+	// completed: a Handler that completes its requests later, such as one that calls a remote
 	// signer, wants as many as the other side can have in hand.
 	Depth int
-	// Nice, on Linux, is added to the workers' niceness: they run on threads of their own at that lower priority, so
-	// that the rest of the program runs first when processors are short. The threads end with the engine. Operations,
-	// and callbacks after them, are then under runtime.LockOSThread, where an async.Pool of others can't be used.
+	// Nice, on Linux, is added to the niceness of the workers. They then run on threads of their
+	// own with that lower priority, so that the rest of the program goes first when processors
+	// are short. The threads end with the engine. Operations, and the callbacks that follow them,
+	// run under runtime.LockOSThread, so they cannot use an [async.Pool] that belongs to other
+	// goroutines. 0 to 19; on other systems New returns an error unless it is 0.
 	Nice int
-	// Direct lets an operation that a batch would not help run on the goroutine that asks for it, when nothing is queued
-	// and a worker is free, whose place it takes: a change of goroutines costs as much as a fast signature. It has no
-	// effect where Nice is set. What the standard library's keys on elliptic curves compute is over before a change of
-	// threads has paid for itself, so it runs there always. All else goes to the workers when its context can end, and in
-	// jobs, where a pause lets other work go on; but on a single processor, where that gains nothing, what the standard
-	// library's RSA keys do in jobs stays as well.
+	// Direct runs an operation on the goroutine that calls Do if a worker is free and nothing is
+	// queued: every one on an elliptic curve, and any other whose caller could only wait for it.
+	// The first row that fits an operation holds.
+	//
+	//	operation                                in a job   context       runs on
+	//	signature with a prepared key            either     either        a worker, in a batch
+	//	elliptic curve: ECDSA, Ed25519, ECDH     either     either        the caller's goroutine
+	//	every other                              no         cannot end    the caller's goroutine
+	//	every other                              no         can end       a worker
+	//	every other                              yes        either        a worker; the job is paused
+	//
+	// The way to a worker and back costs up to 30 µs, about what an Ed25519 or P-256 signature
+	// takes itself. The row of elliptic curves holds for the standard library's private keys with
+	// random bytes from crypto/rand, or none; any other reader may block, so an operation with
+	// one is like every other. A context can end if its Done channel is not nil: the caller may
+	// then have to return before the operation does.
+	//
+	// The caller's goroutine stands in for a worker, so no more operations run at once than there
+	// are Workers. Direct has no effect with Nice, because the caller's thread does not run at
+	// the workers' priority.
 	Direct bool
-	// Prepare, if not nil, is called for each private key that is wrapped by Signer. What it returns comes back as
-	// SignOp.Prepared; nil is for keys that need none. Then batches are of operations with such keys only, and every other
-	// is handed to the Handler alone. wipe, which may be nil, is called once the signer is closed and no operation uses it
-	// any more, or when it is collected. An error refuses the key. Several goroutines may call Prepare at once.
+	// Prepare, if not nil, is called for each private key that [Engine.Signer] wraps.
+	// SignOp.Prepared holds its result for the Handler; nil is for keys that need no preparation.
+	// With Prepare set, only operations with prepared keys share a batch, and every other
+	// operation is given to the Handler alone. An error refuses the key. wipe may be nil. It is
+	// called once, when the signer is closed and no operation uses it any more, or when the
+	// signer is garbage. Several goroutines may call Prepare at once.
 	Prepare func(key crypto.PrivateKey) (prepared any, wipe func(), err error)
-	// Figures, if not nil, adds the Handler's own figures to Stats. It must not block, nor call the engine.
+	// Figures, if not nil, adds the Handler's own statistics to Stats. It must neither block nor
+	// call the engine.
 	Figures func(*Stats)
 }
 
-// Engine is a bounded queue of operations, the workers that run them, and the waking of who waits for them. Make it
-// with New, or with a constructor such as workers.New. Any goroutine may use it. Its workers keep it until it is closed. In
-// a bubble of testing/synctest use one that was made there, and there alone: the runtime ends the process otherwise.
+// Engine is a bounded queue of operations, the workers that run them, and the signers and wakes
+// of their callers. Make one with [New] or with a constructor such as workers.New. Any goroutine
+// may use it. Call Close when done: the workers keep an Engine from being garbage until then. In
+// a bubble of testing/synctest, use only an Engine that was made in that bubble, and nowhere
+// else; otherwise the runtime ends the process.
 type Engine struct {
 	name     string
 	handler  Handler
 	maxBatch int
 	depth    int
 	nice     int
-	limit    int  // workers that may be busy
+	limit    int  // of operations that workers and direct runners run at once: Config.Workers
 	direct   bool // see Config.Direct
-	single   bool // there is but one processor
 	prepare  func(crypto.PrivateKey) (any, func(), error)
 	figures  func(*Stats)
 
-	mu      sync.Mutex
-	work    sync.Cond // there is something to take, or the engine is closed
-	waiting list      // beyond depth, with StatusEAGAIN
-	queued  list
-	taken   list // by the handler, and not completed
-	closed  bool
-	workers map[uintptr]bool // the running workers' goroutines, by gid.Get
-	starts  int              // workers that are about to be among them
-	busy    int              // workers in the handler
-	here    []uintptr        // goroutines whose operation runs on them, in a worker's place; limit at most
-	drained chan struct{}    // closed when the engine is, and nothing is left
-	counts  Stats
+	mu            sync.Mutex
+	work          sync.Cond           // signaled when a request is queued, or the engine is closed
+	waiting       list.List[*Request] // in line, beyond depth, with StatusEAGAIN
+	queued        list.List[*Request] // for the next free worker
+	taken         list.List[*Request] // by the handler, and not complete
+	closed        bool                // nothing more is accepted
+	workers       map[uintptr]bool    // the goroutines of the running workers, by gid.Get
+	starts        int                 // workers that are about to enter that map
+	busy          int                 // workers in the handler
+	directRunners []uintptr           // goroutines that run their own operation in place of a worker
+	drained       chan struct{}       // closed when the engine is closed and nothing is left
+	counts        Stats
 }
 
-// New returns an engine with its workers started. Close it when it is no longer needed. It is an error if c lacks a Name
-// or a Handler, if a number is negative or Nice above 19, or if the system can't make the
-// workers nice.
+// New returns an engine with its workers started. Call Close when done. New returns an error if c
+// lacks a Name or a Handler, if a number is negative, if Nice is above 19, or if the system
+// cannot lower the workers' priority.
 func New(c Config) (*Engine, error) {
 	if c.Name == "" {
-		return nil, errors.New("engine: a Config needs a Name")
+		return nil, errors.New("engine: Config.Name is empty; name the engine, as in \"workers\"")
 	}
 	if c.Handler == nil {
-		return nil, fmt.Errorf("engine %q: a Config needs a Handler", c.Name)
+		return nil, fmt.Errorf("engine %q: Config.Handler is nil; set the function that does the operations", c.Name)
 	}
 	for _, o := range []struct {
 		name  string
 		value int
 	}{{"Workers", c.Workers}, {"MaxBatch", c.MaxBatch}, {"Depth", c.Depth}} {
 		if o.value < 0 {
-			return nil, fmt.Errorf("engine %q: %s is at least 0, not %d", c.Name, o.name, o.value)
+			return nil, fmt.Errorf("engine %q: %s is %d; it must be at least 0", c.Name, o.name, o.value)
 		}
 	}
 	if c.Nice < 0 || c.Nice > 19 {
-		return nil, fmt.Errorf("engine %q: Nice is from 0 to 19, not %d", c.Name, c.Nice)
+		return nil, fmt.Errorf("engine %q: Nice is %d; it must be between 0 and 19", c.Name, c.Nice)
 	}
 	if c.Workers == 0 {
 		c.Workers = runtime.GOMAXPROCS(0)
@@ -112,20 +137,19 @@ func New(c Config) (*Engine, error) {
 		c.Depth = 16 * c.Workers * c.MaxBatch
 	}
 	e := &Engine{
-		name:     c.Name,
-		handler:  c.Handler,
-		maxBatch: c.MaxBatch,
-		depth:    c.Depth,
-		nice:     c.Nice,
-		limit:    c.Workers,
-		direct:   c.Direct && c.Nice == 0,
-		single:   runtime.GOMAXPROCS(0) == 1,
-		prepare:  c.Prepare,
-		figures:  c.Figures,
-		workers:  make(map[uintptr]bool, c.Workers),
-		here:     make([]uintptr, 0, c.Workers),
-		starts:   c.Workers,
-		drained:  make(chan struct{}),
+		name:          c.Name,
+		handler:       c.Handler,
+		maxBatch:      c.MaxBatch,
+		depth:         c.Depth,
+		nice:          c.Nice,
+		limit:         c.Workers,
+		direct:        c.Direct && c.Nice == 0,
+		prepare:       c.Prepare,
+		figures:       c.Figures,
+		workers:       make(map[uintptr]bool, c.Workers),
+		directRunners: make([]uintptr, 0, c.Workers),
+		starts:        c.Workers,
+		drained:       make(chan struct{}),
 	}
 	e.work.L = &e.mu
 	e.counts.BatchSizes = make([]uint64, c.MaxBatch)
@@ -149,21 +173,26 @@ func New(c Config) (*Engine, error) {
 // Name returns Config.Name.
 func (e *Engine) Name() string { return e.name }
 
-// Do runs op to its end and returns its error. On the goroutine of a job that ctx carries (async.NewContext) it pauses
-// that job; on any other, and where pausing is blocked, it blocks.
+// Do runs op to its end and returns its error. On the goroutine of a job that ctx carries
+// ([async.NewContext]) Do pauses that job. On any other goroutine, and where pausing is blocked,
+// it blocks.
 //
-// When the engine is full, op waits in line with the others, first in, first out; nobody needs to try again. A wait, of
-// whatever length, ends in one wake. When ctx is done first, Do returns its error; when the job is cancelled,
-// async.ErrCanceled. The operation is then abandoned: it may still be running, so the caller must not touch op again.
-// A closed engine gives ErrClosed at once, an operation that panics a *PanicError.
+// When the engine is full, op waits in line, first in, first out; nobody needs to try again. A
+// wait of whatever length ends in one wake.
 //
-// Inside another operation of the engine op would wait for a place that its caller holds. So it is run there and then,
-// whatever ctx says later, and Stats does not count it. The engine can't see that it is inside when it is called from a
-// goroutine or a job that the operation has started and waits for, or through an operation of another engine: then all
-// the workers may come to wait for each other.
+// Do returns before op has ended in two cases: when ctx is done, with ctx's error, and when the
+// job is cancelled, with async.ErrCanceled. The operation is then abandoned. It may still be
+// running, so the caller must not touch op again. Do returns ErrClosed at once if the engine is
+// closed, and a [*PanicError] if op panics.
+//
+// Inside another operation of the same engine, op would wait for the worker that its caller
+// occupies. So Do runs it right there, whatever ctx says later, and Stats does not count it. The
+// engine cannot see that it is inside when Do is called from a goroutine or a job that the
+// operation has started and waits for, or through an operation of another engine: then all
+// workers may come to wait for each other.
 func (e *Engine) Do(ctx context.Context, op Op) error {
 	if isNil(op) {
-		return fmt.Errorf("engine %q: no operation", e.name)
+		return fmt.Errorf("engine %q: no operation: op is nil", e.name)
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -171,11 +200,11 @@ func (e *Engine) Do(ctx context.Context, op Op) error {
 	job, ok := async.FromContext(ctx)
 	inJob := ok && job.InJob()
 	if inJob && job.Err() == async.ErrCanceled {
-		return job.Pause() // ErrCanceled, the second time it unwinds
+		return job.Pause() // returns ErrCanceled; the second time it unwinds the job
 	}
 	began := now()
-	if e.mayDirect(ctx, op, inJob) {
-		if done, err := e.doDirect(op, began); done {
+	if e.mayRunDirect(ctx, op, inJob) {
+		if done, err := e.runDirect(op, began); done {
 			return err
 		}
 	}
@@ -185,7 +214,8 @@ func (e *Engine) Do(ctx context.Context, op Op) error {
 	return e.doBlocking(&Request{e: e, ctx: ctx, op: op, began: began, ready: make(chan struct{})})
 }
 
-// doInJob pauses job until r is done. Fds, status and callback are the job's to touch while it runs, see WaitCtx.
+// doInJob pauses job until r is done. The running job owns its session's fds, status and
+// callback, so doInJob may use them: see async.WaitCtx.
 func (e *Engine) doInJob(job async.Job, r *Request) error {
 	if err := r.attach(); err != nil {
 		r.setStatus(async.StatusErr)
@@ -193,7 +223,7 @@ func (e *Engine) doInJob(job async.Job, r *Request) error {
 	}
 	var g uintptr
 	if e.direct {
-		g = gid.Get() // the job itself may be in an operation, else only workers are
+		g = gid.Get() // the job itself may be running an operation directly
 	}
 	status, err := e.submit(r, g)
 	if err == errInside {
@@ -209,7 +239,7 @@ func (e *Engine) doInJob(job async.Job, r *Request) error {
 	}
 	for paused := false; !r.settled(paused); paused = true {
 		if err := job.Pause(); err != nil {
-			if r.abandon() && !r.expired.Load() {
+			if r.abandon() && !r.expired.Load() { // otherwise Complete, or abandon, wipes it
 				r.wipe()
 			}
 			return err
@@ -218,7 +248,7 @@ func (e *Engine) doInJob(job async.Job, r *Request) error {
 	return r.consume()
 }
 
-// doBlocking waits on the caller's goroutine.
+// doBlocking blocks the caller's goroutine until r is done.
 func (e *Engine) doBlocking(r *Request) error {
 	if _, err := e.submit(r, gid.Get()); err == errInside {
 		return runRecovered(r.op)

@@ -16,7 +16,8 @@ type square struct{ in, out int }
 
 func (s *square) Run() error { s.out = s.in * s.in; return nil }
 
-// squareBatch is the whole of an engine: it is good at squares, and takes whatever else it is given.
+// squareBatch is the whole of an engine: it knows a fast way for squares, and runs all other
+// operations as they are.
 func squareBatch(batch []*engine.Request) {
 	for _, r := range batch {
 		switch op := r.Op().(type) {
@@ -43,10 +44,11 @@ func Example_ownEngine() {
 	// Output: 49 <nil>
 }
 
-// A remote signer: the handler sends each request off and returns, so one worker serves as many as Depth allows, and no
-// goroutine waits for each.
+// A remote signer that answers by itself later: the handler sends each request off and returns.
+// So one worker serves as many requests as Depth allows, and no goroutine waits for each. If the
+// client of your key service blocks, package workers alone is enough.
 func Example_remoteSigner() {
-	_, key, _ := ed25519.GenerateKey(rand.Reader) // in truth it is on the other side
+	_, key, _ := ed25519.GenerateKey(rand.Reader) // stands for the key on the other side
 	eng, err := engine.New(engine.Config{Name: "remote", Workers: 1, Depth: 400, Handler: func(batch []*engine.Request) {
 		for _, r := range batch {
 			op, ok := r.Op().(*engine.SignOp)

@@ -8,20 +8,20 @@ import (
 	"sync/atomic"
 )
 
-// keyState is what all signers made of one key by WithContext share: whether they are closed, and what the engine
-// prepared, which operations under way keep from being wiped.
+// keyState is shared by all signers that WithContext makes of one key. It knows whether they are
+// closed, and it keeps what the engine prepared from being wiped while an operation uses it.
 type keyState struct {
 	prepared any // never changes
 
 	closed atomic.Bool // set with mu held
 
 	mu    sync.Mutex
-	wipe  func()          // nil when there is nothing to wipe, or no more
+	wipe  func()          // nil if there is nothing to wipe, or it is wiped already
 	users int             // operations submitted and not ended
 	lost  runtime.Cleanup // wipes for a signer that was dropped, not closed
 }
 
-// newKeyState has key prepared.
+// newKeyState prepares key by Config.Prepare.
 func (e *Engine) newKeyState(key crypto.PrivateKey) (*keyState, error) {
 	s := new(keyState)
 	if e.prepare == nil {
@@ -44,7 +44,8 @@ func (s *keyState) close() {
 	s.wipeIfUnused()
 }
 
-// wipeIfUnused is called with mu held.
+// wipeIfUnused wipes what was prepared if the signer is closed and no operation uses it. mu is
+// held.
 func (s *keyState) wipeIfUnused() {
 	if s.closed.Load() && s.users == 0 && s.wipe != nil {
 		s.lost.Stop()
@@ -53,18 +54,19 @@ func (s *keyState) wipeIfUnused() {
 	}
 }
 
-// held returns the state of r's key if something was prepared for it, else nil. It is the same however the handler changes
-// the operation.
-func (r *Request) held() *keyState {
+// preparedKey returns the state of r's key if something was prepared for it, else nil. It reads
+// no exported field of the operation, because the handler may change those.
+func (r *Request) preparedKey() *keyState {
 	if op, ok := r.op.(*SignOp); ok && op.state != nil && op.state.prepared != nil {
 		return op.state
 	}
 	return nil
 }
 
-// hold keeps what was prepared for r's key until letGo. It is false when the signer was closed meanwhile.
-func (r *Request) hold() bool {
-	s := r.held()
+// holdKey keeps what was prepared for r's key from being wiped until releaseKey. It returns false
+// if the signer has been closed.
+func (r *Request) holdKey() bool {
+	s := r.preparedKey()
 	if s == nil {
 		return true
 	}
@@ -77,9 +79,10 @@ func (r *Request) hold() bool {
 	return true
 }
 
-// letGo is called once for each request that was held: when its operation has ended, or is sure never to begin.
-func (r *Request) letGo() {
-	s := r.held()
+// releaseKey is called once for each request whose key is held: when its operation has ended or
+// will never begin.
+func (r *Request) releaseKey() {
+	s := r.preparedKey()
 	if s == nil {
 		return
 	}

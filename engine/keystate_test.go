@@ -76,7 +76,8 @@ func TestPrepareRefuses(t *testing.T) {
 	}
 }
 
-// What was prepared is wiped once: when the signer is closed and the last operation with it has ended, however it ended.
+// A prepared key is wiped once: when its signer is closed and the last operation with it has
+// ended, however it ended.
 func TestWipedWhenUnused(t *testing.T) {
 	k := newKeeper(t, 2)
 	s := k.signer(t)
@@ -126,7 +127,8 @@ func TestWipedWhenUnused(t *testing.T) {
 	}
 }
 
-// An operation that a shutdown turned away while it ran may still run; one that never began can't.
+// An operation that a shutdown turned away while it ran may still run; one that never began
+// can't.
 func TestWipedAfterShutdown(t *testing.T) {
 	k := newKeeper(t, 1)
 	s := k.signer(t)
@@ -156,7 +158,8 @@ func TestWipedAfterShutdown(t *testing.T) {
 	}
 }
 
-// A handler that takes the prepared away from an operation, as it may from its own, doesn't keep it from being wiped.
+// A handler that takes the prepared away from an operation, as it may from its own, doesn't keep
+// it from being wiped.
 func TestWipedWhenTakenAway(t *testing.T) {
 	k := newKeeper(t, 1)
 	s := k.signer(t)
@@ -174,7 +177,8 @@ func TestWipedWhenTakenAway(t *testing.T) {
 	}
 }
 
-// A cancelled job gives up its hold too, and a signer that is closed says nothing about the engine.
+// A cancelled job gives up its hold too, and a signer that is closed says nothing about the
+// engine.
 func TestWipedInJobs(t *testing.T) {
 	k, pool, s := newKeeper(t, 1), newPool(t), newSession(t)
 	signer := k.signer(t)

@@ -66,8 +66,8 @@ func TestHistogramBounds(t *testing.T) {
 	})
 }
 
-// What is measured begins with the call of Do, so the line counts, and ends with the answer, whether or not it has been
-// taken.
+// A latency begins with the call of Do, so it includes the line, and ends with the answer, taken
+// or not.
 func TestLatencyOfTheLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newSlow(t, engine.Config{Workers: 1, Depth: 1}, time.Second)
@@ -100,7 +100,8 @@ func TestLatencyOfTheLine(t *testing.T) {
 	})
 }
 
-// A deadline is an answer, wherever it finds the operation. What was in the handler's hands is counted when it has ended.
+// A deadline is an answer, wherever the operation is then. An operation in the handler's hands is
+// counted when it has ended.
 func TestLatencyOfDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newSlow(t, engine.Config{Workers: 1, Depth: 2}, time.Minute)
@@ -121,7 +122,7 @@ func TestLatencyOfDeadlines(t *testing.T) {
 	})
 }
 
-// So is that of a Shutdown.
+// The deadline of a Shutdown is an answer too.
 func TestLatencyOfShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newSlow(t, engine.Config{Workers: 1, Depth: 2}, time.Minute)
@@ -140,7 +141,7 @@ func TestLatencyOfShutdown(t *testing.T) {
 	})
 }
 
-// What nobody waits for has no answer, so there is nothing to measure.
+// An operation that nobody waits for has no answer, so it has no latency.
 func TestLatencyOfDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newSlow(t, engine.Config{Workers: 1}, time.Second)
@@ -162,7 +163,8 @@ func TestLatencyOfDropped(t *testing.T) {
 	})
 }
 
-// An operation on its caller's goroutine has its time as well, however it ends, and one inside another none of its own.
+// An operation on its caller's goroutine has its time as well, however it ends, and one inside
+// another none of its own.
 func TestLatencyOfDirect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newDirect(t, engine.Config{Workers: 1})

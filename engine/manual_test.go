@@ -8,7 +8,8 @@ import (
 	"asynccrypto/engine"
 )
 
-// manual is an engine whose operations end when the test says so, as with hardware: the handler only passes them on.
+// manual is an engine whose operations end when the test says so, as with hardware: the handler
+// only passes them on.
 type manual struct {
 	*engine.Engine
 	taken chan *engine.Request // what the handler was given, in that order

@@ -6,55 +6,58 @@ import (
 	"sync"
 
 	"asynccrypto/async"
+	"asynccrypto/engine/internal/waitfd"
 )
 
-// notifier is an engine's wait fd for one session: the same for the session's life, readable while a request of the
-// session's is done and not yet seen. The engine writes and closes it under one mutex, so that a late wake can't reach
-// an fd that has been given to somebody else.
+// notifier is an engine's wait fd for one session. It stays the same for the session's life, and
+// is readable while a request of the session is done and its job has not seen the result. The
+// engine signals and closes the fd under one mutex, so that a late wake cannot reach another file
+// that has been given the fd's number.
 type notifier struct {
 	mu     sync.Mutex
-	fd     waitFD
-	done   int // requests signaled and not seen; two jobs may share the session
+	fd     waitfd.FD
+	done   int // requests signaled and not seen by their jobs; several jobs may share the session
 	closed bool
 	lost   runtime.Cleanup // closes the fd of a session that was dropped, not closed
 }
 
-// attach gives r its session's notifier, making it if that is how the session is going to be woken. The job holds its
-// session here.
+// attach gives r its session's notifier. It makes one if there is none and the session will be
+// woken by its fd. The job is running, so it owns the session.
 func (r *Request) attach() error {
 	if r.w == nil {
 		return nil
 	}
 	_, data, _ := r.w.FD(r.e)
-	if n, ok := data.(*notifier); ok { // else there is none, or the application has used the engine as a key of its own
+	if n, ok := data.(*notifier); ok { // not if the application has used the engine as a key itself
 		r.n = n
 		return nil
 	}
 	if _, _, ok := r.w.Callback(); ok {
 		return nil
 	}
-	if r.e.isClosed() { // submit would say so, but for a closed engine no fd is to be made
+	if r.e.isClosed() { // submit reports that too, but a closed engine must not make an fd
 		return ErrClosed
 	}
-	fd, err := newWaitFD()
+	fd, err := waitfd.New()
 	if err != nil {
-		return fmt.Errorf("engine %q: no wait fd: %w", r.e.name, err)
+		return fmt.Errorf("engine %q: cannot make a wait fd: %w", r.e.name, err)
 	}
 	r.n = &notifier{fd: fd}
-	r.n.lost = runtime.AddCleanup(r.n, waitFD.close, fd)
-	r.w.SetWaitFD(r.e, fd.readable(), r.n, closeNotifier)
+	r.n.lost = runtime.AddCleanup(r.n, waitfd.FD.Close, fd)
+	r.w.SetWaitFD(r.e, fd.Readable(), r.n, closeNotifier)
 	return nil
 }
 
-// setStatus leaves word on the session.
+// setStatus sets the status of the session, if there is one.
 func (r *Request) setStatus(s async.Status) {
 	if r.w != nil {
 		r.w.SetStatus(s)
 	}
 }
 
-// wakeJob wakes whoever is to resume the job, by its callback if there is one. A callback that panics is the operation's
-// error; the fd, if there is one, is then the only way left to say so.
+// wakeJob wakes the application that is to resume the job, by the callback fn, or by the wait fd
+// if fn is nil. A panic in the callback is the operation's error; the fd, if there is one, is
+// then the only way left to wake.
 func (r *Request) wakeJob(fn func(any), arg any) {
 	if fn == nil {
 		r.n.signal(r)
@@ -66,7 +69,7 @@ func (r *Request) wakeJob(fn func(any), arg any) {
 	})
 }
 
-// signal makes the fd readable for r, unless its job has seen the result meanwhile.
+// signal makes the fd readable for r, unless its job has seen the result in the meantime.
 func (n *notifier) signal(r *Request) {
 	if n == nil {
 		return
@@ -78,11 +81,12 @@ func (n *notifier) signal(r *Request) {
 	}
 	r.signaled = true
 	if n.done++; n.done == 1 {
-		n.fd.signal()
+		n.fd.Signal()
 	}
 }
 
-// forget takes back r's signal, if it has given one, or will.
+// forget takes back r's signal, if r has given one. If r has not, it never will: its state is
+// over.
 func (n *notifier) forget(r *Request) {
 	if n == nil {
 		return
@@ -94,11 +98,11 @@ func (n *notifier) forget(r *Request) {
 	}
 	r.signaled = false
 	if n.done--; n.done == 0 {
-		n.fd.clear()
+		n.fd.Clear()
 	}
 }
 
-// closeNotifier is the CleanupFunc of a session's record.
+// closeNotifier is the [async.CleanupFunc] of a session's wait fd.
 func closeNotifier(_ *async.WaitCtx, _ any, _ async.FD, data any) { data.(*notifier).close() }
 
 func (n *notifier) close() {
@@ -107,6 +111,6 @@ func (n *notifier) close() {
 	if !n.closed {
 		n.closed = true
 		n.lost.Stop()
-		n.fd.close()
+		n.fd.Close()
 	}
 }

@@ -3,24 +3,24 @@ package engine
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdh"
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha512"
-	"fmt"
 	"io"
-	"runtime/debug"
 )
 
-// Op is an operation, with its input and its output. From Do on until it has ended it belongs to the engine; after Do
-// has returned nil or the operation's own error, to the caller again.
+// Op is an operation, with its input and its output. It belongs to the engine from the call of
+// [Engine.Do] until it has ended. After Do has returned nil or the operation's own error, it
+// belongs to the caller again.
 type Op interface {
-	// Run does the operation in the ordinary way, blocking. Handlers call it for operations they know nothing better
-	// for.
+	// Run does the operation on the calling goroutine and blocks until it is done. A Handler
+	// calls it, by [Request.Run], for every operation that it has no faster way for.
 	Run() error
 }
 
-// isNil reports whether there is no operation in op: no value at all, or a nil pointer of the types whose fields the engine
-// looks at.
+// isNil reports whether op is no operation: nil, or a nil pointer of a type whose fields the
+// engine reads.
 func isNil(op Op) bool {
 	switch o := op.(type) {
 	case nil:
@@ -37,27 +37,30 @@ func isNil(op Op) bool {
 	return false
 }
 
-// Wiper is an Op that holds secrets. The engine calls Wipe, once, for an operation that its caller abandoned or that ends
-// in an error of the engine's, as soon as it has ended or is sure never to begin: nobody else will have the output.
+// Wiper is an [Op] that holds secrets. The engine calls Wipe once for an operation whose output
+// no caller gets: one that its caller abandoned, or that ended in an error of the engine's. It
+// does so as soon as the operation has ended or is certain never to begin.
 type Wiper interface {
 	Op
 	Wipe()
 }
 
-// Func makes an operation of any blocking function: a key agreement, a call to an HSM or a key service, a password hash.
-// What it captures belongs to the engine until Do returns, and longer if it was abandoned.
+// Func makes an operation of any blocking function: a key agreement, a call to an HSM or a key
+// service, a password hash. The variables that it captures belong to the engine until [Engine.Do]
+// returns, and if the operation was abandoned, until it has ended.
 type Func func() error
 
 // Run calls f.
 func (f Func) Run() error { return f() }
 
-// SignOp is what a signer submits for Sign.
+// SignOp is the operation that a [Signer] submits for Sign.
 type SignOp struct {
 	Key    crypto.Signer
 	Rand   io.Reader         // the caller's
 	Digest []byte            // the engine's copy
 	Opts   crypto.SignerOpts // a copy where it is one of the standard library's
-	// Prepared is what the engine's Config.Prepare made of Key. It may be used until the request is completed.
+	// Prepared is the result of [Config].Prepare for Key. A Handler may use it until it completes
+	// the request.
 	Prepared any
 	// Signature is the result.
 	Signature []byte
@@ -65,11 +68,11 @@ type SignOp struct {
 	state *keyState
 }
 
-// newSignOp returns an operation with a copy of digest. One allocation does for both: a second is as much as the clock
-// that each operation reads.
+// newSignOp returns an operation with a copy of digest. One allocation serves both: a second one
+// would take as long as reading the clock, which each operation does too.
 func newSignOp(digest []byte) *SignOp {
 	if digest == nil || len(digest) > sha512.Size {
-		return &SignOp{Digest: bytes.Clone(digest)} // Ed25519's is the message itself
+		return &SignOp{Digest: bytes.Clone(digest)} // Ed25519 signs the message itself, of any length
 	}
 	o := new(struct {
 		SignOp
@@ -85,11 +88,12 @@ func (o *SignOp) Run() (err error) {
 	return err
 }
 
-// Wipe forgets the digest and the signature.
+// Wipe overwrites the digest and the signature with zeros.
 func (o *SignOp) Wipe() { clear(o.Digest); clear(o.Signature) }
 
-// SignMessageOp is what a signer submits for SignMessage. It is a type of its own because a message that is signed as if
-// it were a digest gives a signature that nobody accepts.
+// SignMessageOp is the operation that a [Signer] submits for SignMessage. It is a separate type
+// from [SignOp] because a message that is signed as if it were a digest gives a signature that
+// nobody accepts.
 type SignMessageOp struct {
 	Key     crypto.MessageSigner
 	Rand    io.Reader         // the caller's
@@ -105,10 +109,11 @@ func (o *SignMessageOp) Run() (err error) {
 	return err
 }
 
-// Wipe forgets the message and the signature.
+// Wipe overwrites the message and the signature with zeros.
 func (o *SignMessageOp) Wipe() { clear(o.Message); clear(o.Signature) }
 
-// cloneSignerOpts copies what a caller might change while an abandoned operation still reads it.
+// cloneSignerOpts copies the standard library's options, which a caller might change while an
+// abandoned operation still reads them.
 func cloneSignerOpts(opts crypto.SignerOpts) crypto.SignerOpts {
 	switch o := opts.(type) {
 	case *rsa.PSSOptions:
@@ -123,7 +128,8 @@ func cloneSignerOpts(opts crypto.SignerOpts) crypto.SignerOpts {
 	return opts
 }
 
-// DecryptOp is what a decrypter submits.
+// DecryptOp is the operation that a [Decrypter], or a [Signer] whose key decrypts, submits for
+// Decrypt.
 type DecryptOp struct {
 	Key        crypto.Decrypter
 	Rand       io.Reader            // the caller's
@@ -139,9 +145,10 @@ func (o *DecryptOp) Run() (err error) {
 	return err
 }
 
-// Wipe forgets the plaintext.
+// Wipe overwrites the plaintext with zeros.
 func (o *DecryptOp) Wipe() { clear(o.Plaintext) }
 
+// newDecryptOp returns an operation with copies of its input.
 func newDecryptOp(key crypto.Decrypter, rand io.Reader, ciphertext []byte, opts crypto.DecrypterOpts) *DecryptOp {
 	switch o := opts.(type) {
 	case *rsa.OAEPOptions:
@@ -150,7 +157,7 @@ func newDecryptOp(key crypto.Decrypter, rand io.Reader, ciphertext []byte, opts 
 			c.Label = bytes.Clone(o.Label)
 			opts = &c
 		}
-	case *rsa.PKCS1v15DecryptOptions: //lint:ignore SA1019 keys take it, so it is copied like the others
+	case *rsa.PKCS1v15DecryptOptions: //lint:ignore SA1019 keys accept it, so it is copied like the others
 		if o != nil {
 			opts = new(*o)
 		}
@@ -158,46 +165,19 @@ func newDecryptOp(key crypto.Decrypter, rand io.Reader, ciphertext []byte, opts 
 	return &DecryptOp{Key: key, Rand: rand, Ciphertext: bytes.Clone(ciphertext), Opts: opts}
 }
 
-// PanicError is the error of an operation that panicked or called runtime.Goexit, and of one whose handler or callback
-// did. The engine goes on.
-type PanicError struct {
-	Value any    // what was passed to panic, or "runtime.Goexit"
-	Stack []byte // as debug.Stack formats it; it is not part of the message
+// ECDHOp is a key agreement. Submit it by [Engine.Do].
+type ECDHOp struct {
+	Key  *ecdh.PrivateKey
+	Peer *ecdh.PublicKey
+	// Secret is the result, the shared secret.
+	Secret []byte
 }
 
-// Error returns the panic's value, on one line, without the stack.
-func (e *PanicError) Error() string { return fmt.Sprintf("engine: panic in an operation: %v", e.Value) }
-
-// Unwrap returns the panic's value when it is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
+// Run computes the shared secret.
+func (o *ECDHOp) Run() (err error) {
+	o.Secret, err = o.Key.ECDH(o.Peer)
 	return err
 }
 
-// guard calls f and passes the panic of f, if it panics or exits its goroutine, to failed. A goroutine that exits can't
-// be kept from it.
-func guard(f func(), failed func(*PanicError)) {
-	returned := false
-	defer func() {
-		if returned {
-			return
-		}
-		failed(newPanicError(recover()))
-	}()
-	f()
-	returned = true
-}
-
-// newPanicError takes what recover has returned in a function that was left by a panic, or by runtime.Goexit if that is nil.
-func newPanicError(value any) *PanicError {
-	if value == nil {
-		value = "runtime.Goexit"
-	}
-	return &PanicError{Value: value, Stack: debug.Stack()}
-}
-
-// runRecovered runs op; a panic is its error.
-func runRecovered(op Op) (err error) {
-	guard(func() { err = op.Run() }, func(p *PanicError) { err = p })
-	return err
-}
+// Wipe overwrites the shared secret with zeros.
+func (o *ECDHOp) Wipe() { clear(o.Secret) }

@@ -159,7 +159,8 @@ func TestDirectPanics(t *testing.T) {
 		if p, ok := err.(*engine.PanicError); !ok || p.Unwrap() != boom {
 			t.Error(err)
 		}
-		// One that exits takes its caller with it, as it would without the engine, but not its place.
+		// An operation that exits takes its caller with it, as it would without the engine, but
+		// no worker's turn.
 		gone := make(chan struct{})
 		go func() {
 			defer close(gone)

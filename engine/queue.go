@@ -8,43 +8,12 @@ import (
 	"asynccrypto/async"
 )
 
-// list is a line of requests, first in, first out, from which any can step out.
-type list struct {
-	head, tail *Request
-	n          int
-}
-
-func (l *list) push(r *Request) {
-	r.list, r.prev, r.next = l, l.tail, nil
-	if l.tail != nil {
-		l.tail.next = r
-	} else {
-		l.head = r
-	}
-	l.tail = r
-	l.n++
-}
-
-func (l *list) remove(r *Request) {
-	if r.prev != nil {
-		r.prev.next = r.next
-	} else {
-		l.head = r.next
-	}
-	if r.next != nil {
-		r.next.prev = r.prev
-	} else {
-		l.tail = r.prev
-	}
-	r.list, r.prev, r.next = nil, nil, nil
-	l.n--
-}
-
-// errInside is submit's answer to an operation of the engine itself, which would wait for a place that it holds.
+// errInside is submit's error for a caller inside another of the engine's operations: it would
+// wait for the worker that it occupies.
 var errInside = errors.New("submitted from inside")
 
-// submit puts r in line and returns the status that its session gets. g is the caller if its goroutine is to wait. That
-// it isn't a worker is looked up here and not before, to lock but once.
+// submit puts r in line and returns the status for its session. g is the calling goroutine, or 0
+// if it cannot be inside an operation. submit looks that up itself, so that Do locks only once.
 func (e *Engine) submit(r *Request, g uintptr) (async.Status, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -54,34 +23,36 @@ func (e *Engine) submit(r *Request, g uintptr) (async.Status, error) {
 	if e.closed {
 		return async.StatusErr, ErrClosed
 	}
-	if !r.hold() {
-		return async.StatusOK, ErrClosed // the signer is, which says nothing about the engine
+	if !r.holdKey() {
+		return async.StatusOK, ErrClosed // the signer is closed, not the engine
 	}
 	e.counts.Submitted++
-	// Nobody waits while there is room, so there is nobody to overtake.
-	if e.queued.n+e.inFlight() < e.depth {
-		e.queued.push(r)
+	r.node.Value = r
+	// Nobody waits while there is room, so r overtakes nobody.
+	if e.queued.Len()+e.inFlight() < e.depth {
+		e.queued.PushBack(&r.node)
 		e.work.Signal()
 		return async.StatusOK, nil
 	}
 	e.counts.EAGAINs++
-	e.waiting.push(r)
+	e.waiting.PushBack(&r.node)
 	return async.StatusEAGAIN, nil
 }
 
-// makeRoom moves those who have waited longest into places that have come free. It is called with mu held whenever one
-// has; so none of those who wait needs to be told to try again.
+// makeRoom moves the requests that have waited longest into the queue, as far as there is room.
+// It is called with mu held whenever a request ends or steps out, so no caller has to try again.
 func (e *Engine) makeRoom() {
-	for e.waiting.n > 0 && e.queued.n+e.inFlight() < e.depth {
-		r := e.waiting.head
-		e.waiting.remove(r)
-		e.queued.push(r)
+	for e.waiting.Len() > 0 && e.queued.Len()+e.inFlight() < e.depth {
+		n := e.waiting.Front()
+		e.waiting.Remove(n)
+		e.queued.PushBack(n)
 		e.work.Signal()
 	}
 }
 
-// take waits for requests and takes what is there, at most a batch. It returns none when the engine has been closed and
-// none are left. last is the batch that the worker has just done; its memory is used again.
+// take waits for requests and takes those that are there, at most a batch. It returns none when
+// the engine is closed and no request is left. last is the batch that the worker has just done;
+// its memory is used again.
 func (e *Engine) take(last []*Request) []*Request {
 	clear(last)
 	batch := last[:0]
@@ -91,13 +62,13 @@ func (e *Engine) take(last []*Request) []*Request {
 		e.busy--
 	}
 	slept := false
-	for e.queued.n == 0 || e.full() {
-		if e.closed && e.queued.n+e.waiting.n == 0 {
+	for e.queued.Len() == 0 || e.full() {
+		if e.closed && e.queued.Len()+e.waiting.Len() == 0 {
 			return nil
 		}
 		e.work.Wait()
-		if e.maxBatch > 1 && e.queued.n < e.maxBatch && !slept {
-			// Whoever else is about to submit may be waiting for this processor.
+		if e.maxBatch > 1 && e.queued.Len() < e.maxBatch && !slept {
+			// Another goroutine that is about to submit may be waiting for this processor.
 			slept = true
 			e.mu.Unlock()
 			runtime.Gosched()
@@ -110,36 +81,38 @@ func (e *Engine) take(last []*Request) []*Request {
 	return batch
 }
 
-// pick moves the first in the queue, and what shares a batch with it, to the handler's hands. Where keys are prepared, what
-// a batch would not help is not made to wait for one, nor to stand in the way of one: it goes alone, and the prepared are
+// pick moves the first request of the queue to the handler's hands, with others that share a
+// batch with it. Where keys are prepared, an operation that gains nothing from a batch goes
+// alone, so that it neither waits for a batch nor makes one wait; those with prepared keys are
 // gathered from the whole queue. mu is held.
 func (e *Engine) pick(batch []*Request) []*Request {
-	first := e.queued.head
-	if !e.shares(first) {
-		return append(batch, e.begin(first))
+	first := e.queued.Front()
+	if !e.shares(first.Value) {
+		return append(batch, e.begin(first.Value))
 	}
-	for r := first; r != nil && len(batch) < e.maxBatch; {
-		next := r.next
-		if e.shares(r) {
-			batch = append(batch, e.begin(r))
+	for n := first; n != nil && len(batch) < e.maxBatch; {
+		next := n.Next()
+		if e.shares(n.Value) {
+			batch = append(batch, e.begin(n.Value))
 		}
-		r = next
+		n = next
 	}
 	return batch
 }
 
-// shares reports whether r may be in a batch with others.
+// shares reports whether r may share a batch with others.
 func (e *Engine) shares(r *Request) bool { return e.prepare == nil || batched(r.op) }
 
 // begin moves r from the queue to the handler's hands. mu is held.
 func (e *Engine) begin(r *Request) *Request {
-	e.queued.remove(r)
-	e.taken.push(r)
+	e.queued.Remove(&r.node)
+	e.taken.PushBack(&r.node)
 	r.begun = true
 	return r
 }
 
-// completed accounts for a request whose operation has ended. won tells whether that is what its waiter gets.
+// completed counts a request whose operation has ended. won says whether err is the answer that
+// its waiter gets.
 func (e *Engine) completed(r *Request, err error, won bool) {
 	took := now() - r.began
 	e.mu.Lock()
@@ -160,8 +133,9 @@ func (e *Engine) completed(r *Request, err error, won bool) {
 	e.unlist(r)
 }
 
-// expired makes the way free for the error of a request whose time is up before its operation has ended, and takes it out
-// of the line; false if there is nothing left to do, else the caller calls turnAway.
+// expired claims the answer to a request whose deadline has passed, and takes the request out of
+// the line. It returns true if the caller is to call answerEarly, and false if the request has an
+// answer already.
 func (e *Engine) expired(r *Request) bool {
 	at := now()
 	e.mu.Lock()
@@ -169,9 +143,12 @@ func (e *Engine) expired(r *Request) bool {
 	return e.expiredLocked(r, at)
 }
 
+// expiredLocked is expired at the moment at. mu is held.
 func (e *Engine) expiredLocked(r *Request, at time.Duration) bool {
 	if !r.state.CompareAndSwap(pending, answering) {
-		return e.leaveLine(r, &e.counts.Dropped) // abandon has just claimed it, and is on its way here
+		// If r is in line abandon has just claimed it and waits for mu. Then answerEarly wipes it
+		// in abandon's stead.
+		return e.leaveLine(r, &e.counts.Dropped)
 	}
 	r.expired.Store(true)
 	r.answeredAfter = at - r.began
@@ -181,15 +158,16 @@ func (e *Engine) expiredLocked(r *Request, at time.Duration) bool {
 	return true
 }
 
-// abandoned takes a request that nobody waits for any more out of the line. If the handler has it already it stays in
-// flight until it is completed, and abandoned is false.
+// abandoned takes a request that nobody waits for any more out of the line, and reports whether
+// it did. If the handler has the request already, it stays in flight until it is completed.
 func (e *Engine) abandoned(r *Request) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.leaveLine(r, &e.counts.Dropped)
 }
 
-// leaveLine counts a request that will never begin; false if it has, or was counted. mu is held.
+// leaveLine takes a request that will never begin out of the line and counts it. It returns false
+// if the request has begun, or was counted before. mu is held.
 func (e *Engine) leaveLine(r *Request, count *uint64) bool {
 	if !r.inLine() {
 		return false
@@ -199,12 +177,16 @@ func (e *Engine) leaveLine(r *Request, count *uint64) bool {
 	return true
 }
 
-func (r *Request) inLine() bool { return r.list == &r.e.waiting || r.list == &r.e.queued }
+// inLine reports whether r waits or is queued. mu is held.
+func (r *Request) inLine() bool {
+	l := r.node.List()
+	return l != nil && l != &r.e.taken
+}
 
-// unlist takes r off its list, and gives its place to the next. mu is held.
+// unlist takes r off its list, which makes room for the next. mu is held.
 func (e *Engine) unlist(r *Request) {
-	if r.list != nil {
-		r.list.remove(r)
+	if l := r.node.List(); l != nil {
+		l.Remove(&r.node)
 	}
 	e.makeRoom()
 	e.checkDrained()

@@ -8,8 +8,8 @@ import (
 	"asynccrypto/engine/workers"
 )
 
-// Keys that can't work are refused at once: nil inside an interface, and one that would come back to the engine by way of
-// another, which could make the two wait for each other.
+// Keys that cannot work are refused at once: a nil pointer in an interface, and a key that comes
+// back to the engine through another one, which could make the two wait for each other.
 func TestRefusedKeys(t *testing.T) {
 	e, other := newWorkers(t, workers.Options{}), newWorkers(t, workers.Options{})
 	if _, err := e.Signer((*rsa.PrivateKey)(nil)); err == nil {

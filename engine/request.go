@@ -6,38 +6,63 @@ import (
 	"time"
 
 	"asynccrypto/async"
+	"asynccrypto/internal/list"
 )
 
-// Request is one operation on its way through an engine.
+// Request is one operation on its way through an engine. A [Handler] is given requests and
+// completes each of them once.
 type Request struct {
 	e     *Engine
 	ctx   context.Context
 	op    Op
 	began time.Duration // when Do was called, by now
 
-	// Two sides decide a request's fate by compare-and-swap on state: who answers it (a handler, or the deadline of its
-	// context) and who waits for it (who may give it up). The loser leaves everything as it is. A request is pending
-	// until one of them has acted:
-	//
-	//	pending -> answering -> answered -> waking   the handler's side
-	//	any of these         -> over                 the waiter's side: consumed or abandoned
-	state   atomic.Uint32
-	ended   atomic.Bool // Complete was called
-	err     error       // valid from answered on
-	expired atomic.Bool // answered by a deadline: the operation may still run
-	wakeErr atomic.Pointer[PanicError]
-
-	ready chan struct{}  // a goroutine waits: closed to wake it
-	w     *async.WaitCtx // a job waits: its session, may be nil
-	n     *notifier      // the session's wait fd, if it has one
-
+	state    requestState
+	begun    bool // a worker took it, before it left its list; the engine's mutex guards it
 	signaled bool // n counts this request; n's mutex guards it
+	// ended is set by the first call of Complete. It is no part of state: after a deadline has
+	// answered the request, its operation still has to end.
+	ended atomic.Bool
+	// expired is set if a deadline or a shutdown won the step from pending, not Complete. It
+	// stays set when the request is over, because the operation may still be running then.
+	expired       atomic.Bool
+	answeredAfter time.Duration              // from Do until expired; the engine's mutex guards it
+	err           error                      // the answer, valid from answered on
+	wakeErr       atomic.Pointer[PanicError] // the panic of the callback that was to wake the job
 
-	begun         bool          // a worker took it; the engine's mutex guards this and the next four
-	answeredAfter time.Duration // from Do, if a deadline answered it
-	list          *list         // the one it is on
-	prev, next    *Request
+	node  list.Node[*Request] // on one of the engine's lists: waiting, queued or taken
+	ready chan struct{}       // if a goroutine waits: closed to wake it
+	w     *async.WaitCtx      // if a job waits: its session, may be nil
+	n     *notifier           // the session's wait fd, nil if it has none
 }
+
+// requestState says how far the answer to a request has come. Two sides move it: the answering
+// side, which is Complete or a deadline, and the waiting side, which is Do. Every step is one
+// compare-and-swap or swap, so of two rivals one wins, and the loser leaves everything as it is.
+//
+//	pending ---> answering ---> answered ---> waking      the answering side
+//	   |             |              |            |
+//	   +-------------+-------+------+------------+
+//	                         |
+//	                         v
+//	                       over                           the waiting side
+//
+//	pending     the operation waits or runs
+//	answering   Complete or a deadline has won, and writes err
+//	answered    err is there; a waiting goroutine is woken, a job that resumes may take it
+//	waking      the job's wake has begun, so the job pauses until it comes
+//	over        the waiter has taken the answer or given up; nobody is woken any more
+//
+// The operation itself moves along the engine's lists, under the engine's mutex:
+//
+//	waiting ---> queued ---> taken ---> ended             a worker takes it, Complete ends it
+//	   |           |
+//	   +-----------+-------> never begins                 a deadline, a shutdown or its job's end
+//
+// If no caller gets its result the operation is wiped, once: by the side that takes it out of
+// line if it never begins, by Complete if its waiter was answered or gone by then, and by the
+// waiter if that gives up an answer that is there.
+type requestState struct{ atomic.Uint32 }
 
 const (
 	pending uint32 = iota
@@ -47,37 +72,44 @@ const (
 	over
 )
 
-// Op returns the operation as it was given to Do. Type-switch on it: *SignOp, *SignMessageOp and *DecryptOp are those of
-// signers and decrypters. Run does what the switch doesn't know.
+// Op returns the operation as it was given to [Engine.Do]. Use a type switch: [*SignOp],
+// [*SignMessageOp] and [*DecryptOp] come from signers and decrypters. Call [Request.Run] for
+// every type that the switch does not know.
 func (r *Request) Op() Op { return r.op }
 
-// Context returns the context that was given to Do, for its deadline and its values: who asks a remote signer passes it
-// on. That the job was cancelled doesn't show in it, but in Abandoned.
+// Context returns the context that was given to [Engine.Do], for its deadline and its values:
+// pass it on when you call a remote signer. It is not done when the job is cancelled;
+// [Request.Abandoned] reports that.
 func (r *Request) Context() context.Context { return r.ctx }
 
-// Abandoned reports whether nobody waits for the result any more, so that a slow handler can skip the work. The request
-// must be completed all the same.
+// Abandoned reports whether nobody waits for the result any more, so that a slow handler can skip
+// the work. Complete the request all the same.
 func (r *Request) Abandoned() bool { return r.state.Load() == over || r.expired.Load() }
 
-// Run does the operation the ordinary way on the calling goroutine and completes the request; a panic is its error.
+// Run runs the operation's own Run method on the calling goroutine and completes the request. If
+// Run panics, the panic is the operation's error.
 func (r *Request) Run() {
 	var err error
 	guard(func() { err = r.op.Run() }, func(p *PanicError) {
-		r.Complete(p) // here, because a goroutine that is exiting never gets to the line below
+		r.Complete(p) // here, because a goroutine that is exiting never reaches the line below
 	})
 	r.Complete(err)
 }
 
-// Complete ends the request: err is what Do returns, nil for success, and the operation is the caller's of Do again. Then
-// who waits is woken, once: a job by the callback that is set on its session at this moment, else by its wait fd, else
-// not at all (the application polls by resuming). Any goroutine may call it, also after the handler has returned.
-// Only the first call counts. A callback that panics does not reach the caller; one that calls runtime.Goexit does.
+// Complete ends the request. [Engine.Do] returns err, nil for success, and the operation
+// belongs to the caller of Do again. The waiter is then woken, once: a job by the callback that
+// is set on its session at this moment, or else by its wait fd. A job without either is not
+// woken; its application polls by resuming it.
+//
+// Any goroutine may call Complete, also after the handler has returned. Only the first call
+// counts. A panic in the callback does not reach the caller of Complete; a runtime.Goexit in it
+// does.
 func (r *Request) Complete(err error) {
 	if r.ended.Swap(true) {
 		return
 	}
-	// Accounted for before anyone is woken, so that who is woken finds it in Stats.
-	r.letGo()
+	// Counted before the wake, so that the woken side finds the operation in Stats.
+	r.releaseKey()
 	won := r.state.CompareAndSwap(pending, answering)
 	r.e.completed(r, err, won)
 	if !won || !r.answer(err) {
@@ -88,20 +120,22 @@ func (r *Request) Complete(err error) {
 // expire answers with err if the operation has not ended by now.
 func (r *Request) expire(err error) {
 	if r.e.expired(r) {
-		r.turnAway(err)
+		r.answerEarly(err)
 	}
 }
 
-// turnAway is the rest of expire, without the engine's mutex.
-func (r *Request) turnAway(err error) {
-	if !r.begun { // and never will be: it is in no line now
-		r.letGo()
+// answerEarly is the second half of expire, after Engine.expired has returned true. The engine's
+// mutex is not held.
+func (r *Request) answerEarly(err error) {
+	if !r.begun { // and never will be: it is on no list now
+		r.releaseKey()
 		r.wipe()
 	}
 	r.answer(err)
 }
 
-// answer publishes the result and wakes. It is false when the waiter gave up meanwhile.
+// answer publishes the result and wakes the waiter. It returns false if the waiter has given up
+// in the meantime.
 func (r *Request) answer(err error) bool {
 	r.err = err
 	if !r.state.CompareAndSwap(answering, answered) {
@@ -111,31 +145,32 @@ func (r *Request) answer(err error) bool {
 		close(r.ready)
 		return true
 	}
-	// Looked up before the wake begins: after that the job may be over, and the session closed and used again, with a
-	// callback that has nothing to do with r.
+	// The callback is read before the wake begins. After that the job may have ended, and the
+	// session may be in use again with a callback that has nothing to do with r.
 	var fn func(any)
 	var arg any
 	if r.w != nil {
 		fn, arg, _ = r.w.Callback()
 	}
-	if r.state.CompareAndSwap(answered, waking) { // else the job was resumed early, and has seen it
+	if r.state.CompareAndSwap(answered, waking) { // or the job was resumed early and has the answer
 		r.wakeJob(fn, arg)
 	}
 	return true
 }
 
-// settled reports whether the job may take the result. A job that has not paused yet may not when the wake has begun: it
-// pauses, so that an application that counts its paused jobs is never woken for one that isn't.
+// settled reports whether the job may take the result. A job that has not paused yet must not
+// take it once the wake has begun: it pauses, so that an application that counts its paused jobs
+// is never woken for one that is not paused.
 func (r *Request) settled(paused bool) bool {
 	return r.state.CompareAndSwap(answered, over) || paused && r.state.Load() >= answered
 }
 
-// consume takes the result. From here on nobody is woken for it.
+// consume takes the result. After it nobody is woken for the request.
 func (r *Request) consume() error {
 	r.state.Store(over)
 	r.n.forget(r)
 	if p := r.wakeErr.Load(); p != nil {
-		if !r.expired.Load() { // else it may still run, and is wiped when it has ended
+		if !r.expired.Load() { // otherwise the operation may still run, and Complete wipes it
 			r.wipe()
 		}
 		return p
@@ -143,12 +178,13 @@ func (r *Request) consume() error {
 	return r.err
 }
 
-// abandon gives the request up; it wakes nobody any more. It is true when an answer was there already.
+// abandon gives the request up, so that it wakes nobody any more. It reports whether there was an
+// answer already.
 func (r *Request) abandon() bool {
 	switch r.state.Swap(over) {
 	case pending:
 		if r.e.abandoned(r) {
-			r.letGo()
+			r.releaseKey()
 			r.wipe()
 		}
 		return false
@@ -159,15 +195,17 @@ func (r *Request) abandon() bool {
 	return true
 }
 
-// wipe is called once nobody wants the operation any more and it has ended, or will never begin.
+// wipe is called once, when nobody wants the operation any more and it has ended or will never
+// begin.
 func (r *Request) wipe() {
 	if op, ok := r.op.(Wiper); ok {
-		// A panic's addressee has gone, and the others in the batch are not to suffer for it.
+		// The caller who would get a panic has gone, and the rest of the batch must not suffer
+		// from it.
 		guard(op.Wipe, func(*PanicError) {})
 	}
 }
 
-// each calls f for each of rs, also if f exits the goroutine, as a callback may.
+// each calls f for each of rs, even if f exits the goroutine, as a callback may.
 func each(rs []*Request, f func(*Request)) {
 	defer func() {
 		if len(rs) > 0 {

@@ -9,7 +9,8 @@ import (
 	"asynccrypto/engine"
 )
 
-// A completion that is under way when its session is closed does not wake who uses the session next.
+// A completion that is under way when its session is closed does not wake the next user of the
+// session.
 func TestLateWakeNeverReachesAReusedSession(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4)) // so that threads interrupt each other anywhere
 	m, pool, s := newManual(t, 8), newPool(t), newSession(t)
@@ -45,7 +46,8 @@ func TestLateWakeNeverReachesAReusedSession(t *testing.T) {
 	}
 }
 
-// An application that has cleared the engine's record, or set one of its own with the engine as the key, is served.
+// An application that has cleared the engine's record, or set one of its own with the engine as
+// the key, is served.
 func TestForeignRecord(t *testing.T) {
 	m, pool, s := newManual(t, 8), newPool(t), newSession(t)
 	s.SetWaitFD(m.Engine, async.InvalidFD, "not the engine's", nil)

@@ -31,7 +31,8 @@ func (s *secret) wantWiped(t *testing.T) {
 	}
 }
 
-// An operation that is given up before it has begun is wiped then: it holds its input, and nobody else will.
+// An operation that is given up before it has begun is wiped then: it holds its input, and nobody
+// else will.
 func TestWipedInLine(t *testing.T) {
 	m, pool := newManual(t, 1), newPool(t)
 	go m.Do(context.Background(), &nop{})

@@ -10,34 +10,44 @@ import (
 	"reflect"
 )
 
-// Signer is a private key whose operations an engine does. It implements crypto.Decrypter and crypto.MessageSigner
-// exactly when the key it was made from does, and so does what WithContext returns. The errors are the key's own, or
-// those of Do; where the key panics, as crypto/rsa does for nil options, a *PanicError. Any goroutine may use it.
+// Signer is a private key whose operations run on an engine. It implements [crypto.Decrypter] and
+// [crypto.MessageSigner] exactly when the wrapped key does, and so does every signer that
+// WithContext returns. Any goroutine may use it.
 //
-// A call copies its input, for the operation may outlive the call when it is abandoned. The reader of random bytes can't
-// be copied; an abandoned operation may still read from it.
+// Wrap a key once, when you load it, and share the Signer: do not wrap it for each handshake or
+// signature. Wrapping may prepare the key ([Config].Prepare), and package multibuffer takes
+// longer for that than for a signature. Call WithContext for each handshake; it costs a small
+// allocation.
+//
+// The errors are the key's own or those of [Engine.Do]. If the key panics, as crypto/rsa does for
+// nil options, the error is a [*PanicError].
+//
+// A call copies its input, because an abandoned operation may outlive the call. The reader of
+// random bytes cannot be copied; an abandoned operation may still read from it.
 type Signer interface {
 	crypto.Signer
-	// WithContext returns the same key bound to ctx. If ctx carries a job (async.NewContext), operations pause that job;
-	// otherwise they block, and return ctx's error when it is done first. A plain crypto.Signer has no context,
-	// so the Signer itself always blocks, in a job too.
+	// WithContext returns the same key bound to ctx. If ctx carries a job ([async.NewContext]),
+	// operations pause that job. Otherwise they block, and return ctx's error if ctx is done
+	// first. Without WithContext there is no context: operations always block, in a job too.
 	WithContext(ctx context.Context) crypto.Signer
-	// Close makes every later operation fail with ErrClosed, also through WithContext. What the engine made of the key is
-	// wiped when the last operation under way has ended; the key stays its owner's. It returns nil, also when called
-	// again.
+	// Close makes every later operation fail with [ErrClosed], also of signers that WithContext
+	// has returned. The engine's prepared copy of the key is wiped when the last operation in
+	// flight has ended. The key itself is not touched: it stays its owner's. Close returns nil,
+	// also when called again.
 	Close() error
 }
 
-// Decrypter is the same for a private key that decrypts. One that also signs is better wrapped by Engine.Signer: its
-// result decrypts too.
+// Decrypter is a private key whose decryptions run on an engine, like [Signer]. Wrap a key that
+// also signs by [Engine.Signer] instead: the result decrypts too.
 type Decrypter interface {
 	crypto.Decrypter
-	WithContext(ctx context.Context) crypto.Decrypter // see Signer
-	Close() error                                     // see Signer
+	WithContext(ctx context.Context) crypto.Decrypter // as Signer.WithContext
+	Close() error                                     // as Signer.Close
 }
 
-// Signer wraps a private key. It is an error if key is nil, or a nil pointer, or wrapped by e already (also behind
-// another engine's signer), or refused by Config.Prepare. That e is closed is none here: the signer's operations say so.
+// Signer wraps a private key. It returns an error if key is nil or a nil pointer, if e wraps it
+// already (also behind another engine's signer), or if [Config].Prepare refuses it. If e is
+// closed, Signer still succeeds, and the signer's operations return ErrClosed.
 func (e *Engine) Signer(key crypto.Signer) (Signer, error) {
 	if err := e.checkKey(key); err != nil {
 		return nil, err
@@ -49,8 +59,8 @@ func (e *Engine) Signer(key crypto.Signer) (Signer, error) {
 	return newSigner(&boundKey{newWrappedKey(e, key, nil, state), context.Background()}), nil
 }
 
-// Decrypter wraps a private key that decrypts. The errors are those of Engine.Signer, but for Prepare, which it doesn't
-// call.
+// Decrypter wraps a private key that decrypts. The errors are those of [Engine.Signer], except
+// that Prepare is not called.
 func (e *Engine) Decrypter(key crypto.Decrypter) (Decrypter, error) {
 	if err := e.checkKey(key); err != nil {
 		return nil, err
@@ -58,11 +68,12 @@ func (e *Engine) Decrypter(key crypto.Decrypter) (Decrypter, error) {
 	return decrypter{&boundKey{newWrappedKey(e, nil, key, new(keyState)), context.Background()}}, nil
 }
 
+// checkKey returns an error if key is nil or wrapped by e already.
 func (e *Engine) checkKey(key any) error {
 	if v := reflect.ValueOf(key); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
-		return fmt.Errorf("engine %q: no key", e.name)
+		return fmt.Errorf("engine %q: the key is nil", e.name)
 	}
-	// Also behind another engine: each could hold the worker that the other waits for.
+	// Behind another engine too: each engine could hold the worker that the other waits for.
 	for k, ok := key.(wrapped); ok; k, ok = key.(wrapped) {
 		b := k.bound()
 		if b.e == e {
@@ -77,20 +88,21 @@ func (e *Engine) checkKey(key any) error {
 
 type wrapped interface{ bound() *boundKey }
 
-var errWrapped = errors.New("the key is this engine's already")
+var errWrapped = errors.New("this engine wraps the key already; use the signer that it returned")
 
-// boundKey is a key, bound to an engine and a context. The types around it differ in what they let a caller see.
+// boundKey is a key bound to an engine and a context. The types that embed it differ in the
+// methods that they export.
 type boundKey struct {
 	*wrappedKey
 	ctx context.Context
 }
 
-// wrappedKey is what all that WithContext makes have in common. It is apart so that they are small: one is made for each
-// handshake, or each signature.
+// wrappedKey is shared by all signers that WithContext makes of one key. It is separate from
+// boundKey to keep that small, because one boundKey is made for each handshake or signature.
 type wrappedKey struct {
 	e         *Engine
 	signer    crypto.Signer
-	decrypter crypto.Decrypter // set alone by Engine.Decrypter
+	decrypter crypto.Decrypter // set by Engine.Decrypter only
 	state     *keyState
 	message   bool // signer is a crypto.MessageSigner
 	decrypts  bool // signer is a crypto.Decrypter

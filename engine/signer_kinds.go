@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// What a private key can do shows in its method set, so there is a type for each combination.
+// The method set of a private key says what it can do, so there is a type for each combination.
 
 type signer struct{ *boundKey }
 
@@ -36,7 +36,7 @@ func (s messageSignerDecrypter) Decrypt(rand io.Reader, msg []byte, opts crypto.
 	return s.decrypt(rand, msg, opts)
 }
 
-// newSigner gives k the methods that its key has.
+// newSigner returns a signer with the methods that the key of k has.
 func newSigner(k *boundKey) Signer {
 	switch {
 	case k.message && k.decrypts:

@@ -45,7 +45,7 @@ var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
 	return key
 })
 
-// The kinds of keys that there are.
+// Keys of every kind, by their methods.
 type (
 	signerOnly  struct{ crypto.Signer }
 	messageKey  struct{ crypto.Signer }
@@ -64,7 +64,7 @@ func (k decryptOnly) Decrypt(r io.Reader, msg []byte, opts crypto.DecrypterOpts)
 	return k.key.Decrypt(r, msg, opts)
 }
 
-// What is wrapped is exactly what the key was, bound to a context too.
+// A wrapped key has exactly the methods of the key, bound to a context too.
 func TestSignerKinds(t *testing.T) {
 	e := newWorkers(t, workers.Options{})
 	for name, c := range map[string]struct {

@@ -13,8 +13,9 @@ import (
 	"asynccrypto/engine"
 )
 
-// TestSoak lets several loops drive sessions at random against one small engine: by fd or callback, cancelled at any
-// moment, with deadlines, errors, panics and a Close in the middle. Nothing may be lost, answered twice or left behind.
+// TestSoak lets several loops drive sessions at random against one small engine: by fd or
+// callback, cancelled at any moment, with deadlines, errors, panics and a Close in the middle.
+// Nothing may be lost, answered twice or left behind.
 func TestSoak(t *testing.T) {
 	goroutines, fds := runtime.NumGoroutine(), openFDs(t)
 	rounds := 6

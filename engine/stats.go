@@ -1,30 +1,38 @@
 package engine
 
-// Stats are an engine's figures since it was made. At any moment
+// Stats are an engine's statistics since it was made. At any moment
 //
 //	Submitted = Completed + Failed + Dropped + InFlight + Queued + Waiting
 type Stats struct {
-	Submitted uint64 // operations accepted by Do
-	Completed uint64 // ended without an error
-	Failed    uint64 // ended with one, whether the key's, a panic's or a deadline's
-	Dropped   uint64 // ended, or never begun, with nobody waiting any more
-	EAGAINs   uint64 // of those submitted, the ones that met a full engine
-	InFlight  int    // now in the handler's hands or on their callers' goroutines, whether or not somebody still waits
-	Queued    int    // now waiting for a worker
-	Waiting   int    // now waiting for room, with StatusEAGAIN
-	// Latency holds how long each of those completed or failed took, from the call of Do until the answer was there, the
-	// time in line included. A deadline, of a context or of Shutdown, is an answer, also while the operation goes on; as
-	// in Failed, it is counted when that has ended. What was dropped has no answer. So Latency.Count() = Completed + Failed.
+	Submitted uint64 // operations that Do accepted
+	Completed uint64 // operations that ended without an error
+	Failed    uint64 // operations that ended with an error: the key's own, a panic, a deadline
+	Dropped   uint64 // operations that ended, or never began, after their caller had given up
+	EAGAINs   uint64 // submitted operations that found the engine full
+	InFlight  int    // operations in the handler's hands or running directly, awaited or not
+	Queued    int    // operations waiting for a worker
+	Waiting   int    // operations waiting for room in the queue, with StatusEAGAIN
+	// Latency counts how long each completed or failed operation took, from the call of Do until
+	// its answer, including the time in line. A deadline, of a context or of Shutdown, is an
+	// answer, though the operation may go on; its latency is counted when the operation has
+	// ended, as in Failed. A dropped operation has no answer. So Latency.Count() = Completed +
+	// Failed.
 	Latency Histogram
-	// BatchSizes[i] counts the batches of i+1 requests. Its length is Config.MaxBatch. The slice is the caller's.
+	// BatchSizes[i] counts the batches of i+1 requests. Its length is [Config].MaxBatch. The
+	// slice belongs to the caller.
 	BatchSizes []uint64
 
-	// What engines with a method of their own add; see package multibuffer.
-	Vectorized uint64 // operations computed by the method for several at a time, also one that was alone in its batch
-	Recomputed uint64 // operations whose result failed its check, and was computed anew in the ordinary way; not in Vectorized
+	// Config.Figures sets the next two; see package multibuffer.
+
+	// Vectorized counts the operations that were computed by the method for several at a time,
+	// including those that were alone in their batch.
+	Vectorized uint64
+	// Recomputed counts the results that failed their check and were computed again by the key
+	// itself. Vectorized does not include them.
+	Recomputed uint64
 }
 
-// MeanBatch returns the mean size of the batches so far, 0 when there were none.
+// MeanBatch returns the mean size of the batches so far, or 0 if there were none.
 func (s Stats) MeanBatch() float64 {
 	var batches, requests uint64
 	for i, n := range s.BatchSizes {
@@ -37,12 +45,12 @@ func (s Stats) MeanBatch() float64 {
 	return float64(requests) / float64(batches)
 }
 
-// Stats returns the figures of this moment.
+// Stats returns the statistics of this moment.
 func (e *Engine) Stats() Stats {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.counts
-	s.InFlight, s.Queued, s.Waiting = e.inFlight(), e.queued.n, e.waiting.n
+	s.InFlight, s.Queued, s.Waiting = e.inFlight(), e.queued.Len(), e.waiting.Len()
 	s.BatchSizes = append([]uint64(nil), s.BatchSizes...)
 	if e.figures != nil {
 		e.figures(&s)

@@ -145,7 +145,8 @@ func TestPollingWithoutASession(t *testing.T) {
 	}
 }
 
-// An application that was woken for a job finds it paused, also when the result was there before the pause.
+// An application that was woken for a job finds it paused, also when the result was there before
+// the pause.
 func TestNoWakeForAJobThatHasFinished(t *testing.T) {
 	e, err := engine.New(engine.Config{Name: "quick", Handler: func(batch []*engine.Request) {
 		for _, r := range batch {

@@ -21,8 +21,8 @@ func readable(t *testing.T, fd async.FD) bool {
 	return p[0].Revents&unix.POLLIN != 0
 }
 
-// "Wait context freed while an engine still holds it": the late wake is dropped. Above all it must not reach a file
-// that has got the number of the session's fd meanwhile.
+// "Wait context freed while an engine still holds it": the late wake is dropped. Above all it
+// must not reach another file that has been given the number of the session's fd.
 func TestLateWakeNeverReachesAReusedFD(t *testing.T) {
 	m, pool, s := newManual(t, 8), newPool(t), newSession(t)
 	s.start(pool, m.Engine, &nop{})
@@ -71,7 +71,7 @@ func TestDroppedSessionLeaksNoFD(t *testing.T) {
 	collectUntil(t, func() bool { return openFDs(t) <= before })
 }
 
-// When there is no fd to be had the operation is refused with the reason, and nothing is left behind.
+// If no fd can be made the operation is refused with the reason, and nothing is left behind.
 func TestNoFDLeft(t *testing.T) {
 	var old unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {

@@ -3,16 +3,18 @@ package engine
 import (
 	"runtime"
 
+	"asynccrypto/engine/internal/nice"
 	"asynccrypto/internal/gid"
 )
 
-// worker runs the handler on whatever is queued until the engine is closed. It says on started, which may be nil, whether
-// it has begun to.
+// worker runs the handler on queued requests until the engine is closed. It sends to started,
+// which may be nil, the error that kept it from starting, or nil.
 func (e *Engine) worker(started chan<- error) {
 	if e.nice != 0 {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and its niceness with it
-		// One that stands in for another goes on as it is: better than none.
-		if err := setNice(e.nice); err != nil && started != nil {
+		runtime.LockOSThread() // never unlocked: the thread and its niceness end with the goroutine
+		// A replacement worker that cannot be made nice works on at normal priority: better than
+		// no worker.
+		if err := nice.Add(e.nice); err != nil && started != nil {
 			e.unstarted()
 			started <- err
 			return
@@ -25,14 +27,14 @@ func (e *Engine) worker(started chan<- error) {
 	closed := false
 	defer func() { e.left(closed) }()
 	var batch []*Request
-	handed := make([]*Request, e.maxBatch) // a copy, for the handler to do with as it likes
+	handed := make([]*Request, e.maxBatch) // a copy, which the handler may change
 	for batch = e.take(make([]*Request, 0, e.maxBatch)); len(batch) > 0; batch = e.take(batch) {
 		guard(func() { e.handler(handed[:copy(handed, batch)]) }, func(p *PanicError) {
-			each(batch, func(r *Request) { r.Complete(p) }) // does nothing for those completed before
+			each(batch, func(r *Request) { r.Complete(p) }) // does nothing for complete ones
 		})
 		clear(handed)
 		if e.nice != 0 {
-			yield()
+			nice.Yield()
 		}
 	}
 	closed = true
@@ -46,7 +48,7 @@ func (e *Engine) joined() {
 	e.workers[gid.Get()] = true
 }
 
-// unstarted takes back the announcement of a worker.
+// unstarted says that a worker which was about to start will not.
 func (e *Engine) unstarted() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -54,8 +56,8 @@ func (e *Engine) unstarted() {
 	e.checkDrained()
 }
 
-// left is called when a worker's goroutine ends. If that is not because the engine is closed, the handler or a callback
-// has exited it, and another takes its place.
+// left is called when a worker's goroutine ends. If the engine is not closed, the handler or a
+// callback has called runtime.Goexit, and another worker takes its place.
 func (e *Engine) left(closed bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -68,7 +70,8 @@ func (e *Engine) left(closed bool) {
 	e.checkDrained()
 }
 
-// onOwn reports whether the caller is in one of the engine's operations, or in a callback on one of its workers.
+// onOwn reports whether the calling goroutine is in one of the engine's operations, or in a
+// callback on one of its workers.
 func (e *Engine) onOwn() bool {
 	g := gid.Get()
 	e.mu.Lock()

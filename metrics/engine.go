@@ -8,14 +8,14 @@ import (
 
 var (
 	engineOperations = engineDesc("operations_total", "Operations that have ended, by outcome.", "outcome")
-	engineInFlight   = engineDesc("operations_in_flight", "Operations being done.")
+	engineInFlight   = engineDesc("operations_in_flight", "Operations that are running.")
 	engineQueued     = engineDesc("operations_queued", "Operations waiting for a worker.")
 	engineWaiting    = engineDesc("operations_waiting", "Operations waiting for room, because the engine is full.")
-	engineEAGAINs    = engineDesc("eagain_total", "Operations that met a full engine.")
+	engineEAGAINs    = engineDesc("eagain_total", "Operations that found the engine full.")
 	engineBatch      = engineDesc("batch_size", "Operations begun together.")
 	engineDuration   = engineDesc("operation_duration_seconds", "Time from the call to the answer of operations that were completed or failed.")
 	engineVectorized = engineDesc("vectorized_total", "Operations computed by the method for several at a time.")
-	engineFaults     = engineDesc("faults_caught_total", "Results that failed their check and were computed anew.")
+	engineFaults     = engineDesc("faults_caught_total", "Results that failed their check and were computed again; should stay 0.")
 
 	engineDescs = []*prometheus.Desc{engineOperations, engineInFlight, engineQueued, engineWaiting, engineEAGAINs,
 		engineBatch, engineDuration, engineVectorized, engineFaults}
@@ -25,15 +25,16 @@ func engineDesc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("asynccrypto_engine_"+name, help, append([]string{"engine"}, labels...), nil)
 }
 
-// AddEngine adds the metrics of e, with name in the label engine. Engines of one kind all have the same Name, so give
-// them names that say what they are for. The Collector keeps e until it is removed, closed or not. It is an error if e is
-// nil, or if name is empty, not UTF-8 or taken (ErrExists).
+// AddEngine adds the metrics of e, with name in the label engine. Engines of one kind all have
+// the same Name, so give them names that say what they are for. The Collector keeps e until
+// RemoveEngine, closed or not. AddEngine returns an error if e is nil, or if name is empty, not
+// UTF-8 or taken ([ErrExists]).
 func (c *Collector) AddEngine(name string, e *engine.Engine) error {
 	return c.add("engine", name, e == nil, engineSource{e})
 }
 
-// RemoveEngine removes the engine that was added by that name, if there is one. Its metrics end, and the name is free. A
-// scrape that goes on may still show it.
+// RemoveEngine removes the engine of that name, if there is one. Its metrics end, and the name is
+// free. A scrape that has begun may still show it.
 func (c *Collector) RemoveEngine(name string) { c.remove("engine", name) }
 
 type engineSource struct{ *engine.Engine }
@@ -53,8 +54,9 @@ func (e engineSource) collect(name string, ch chan<- prometheus.Metric) {
 	to.counter(engineFaults, st.Recomputed)
 }
 
-// batches sends the batch sizes. Each up to 8 has a bucket of its own, for that is how many the kernels compute at a time;
-// above it the bounds double, lest a large MaxBatch make as many time series.
+// batches sends the batch sizes. Each size up to 8 has a bucket, because the kernels compute up
+// to 8 at a time. Above 8 the bounds double, so that a large MaxBatch does not make as many time
+// series.
 func (s sender) batches(sizes []uint64) {
 	upTo := make(map[float64]uint64)
 	var count, sum uint64
@@ -73,12 +75,13 @@ func (s sender) batches(sizes []uint64) {
 	s.histogram(engineBatch, count, float64(sum), upTo)
 }
 
+// durations sends the durations of operations.
 func (s sender) durations(h *engine.Histogram) {
 	upTo := make(map[float64]uint64)
 	var count uint64
 	for i, n := range h.Buckets {
 		count += n
-		if i < len(h.Buckets)-1 { // the last is everything
+		if i < len(h.Buckets)-1 { // the last bucket counts every duration
 			upTo[h.Bound(i).Seconds()] = count
 		}
 	}

@@ -56,7 +56,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// compare checks the metrics named.
+// compare checks the metrics with these names.
 func compare(t *testing.T, c *metrics.Collector, want string, names ...string) {
 	t.Helper()
 	if err := testutil.CollectAndCompare(c, strings.NewReader(want), names...); err != nil {
@@ -79,7 +79,7 @@ func TestEngine(t *testing.T) {
 			do(failure)
 		}
 		compare(t, c, `
-# HELP asynccrypto_engine_operations_in_flight Operations being done.
+# HELP asynccrypto_engine_operations_in_flight Operations that are running.
 # TYPE asynccrypto_engine_operations_in_flight gauge
 asynccrypto_engine_operations_in_flight{engine="signatures"} 1
 # HELP asynccrypto_engine_operations_queued Operations waiting for a worker.
@@ -110,10 +110,10 @@ asynccrypto_engine_batch_size_bucket{engine="signatures",le="2"} 4
 asynccrypto_engine_batch_size_bucket{engine="signatures",le="+Inf"} 4
 asynccrypto_engine_batch_size_sum{engine="signatures"} 6
 asynccrypto_engine_batch_size_count{engine="signatures"} 4
-# HELP asynccrypto_engine_eagain_total Operations that met a full engine.
+# HELP asynccrypto_engine_eagain_total Operations that found the engine full.
 # TYPE asynccrypto_engine_eagain_total counter
 asynccrypto_engine_eagain_total{engine="signatures"} 1
-# HELP asynccrypto_engine_faults_caught_total Results that failed their check and were computed anew.
+# HELP asynccrypto_engine_faults_caught_total Results that failed their check and were computed again; should stay 0.
 # TYPE asynccrypto_engine_faults_caught_total counter
 asynccrypto_engine_faults_caught_total{engine="signatures"} 1
 # HELP asynccrypto_engine_operation_duration_seconds Time from the call to the answer of operations that were completed or failed.
@@ -192,7 +192,7 @@ asynccrypto_pool_jobs_ended_total{pool="others"} 0
 # TYPE asynccrypto_pool_limit gauge
 asynccrypto_pool_limit{pool="handshakes"} 2
 asynccrypto_pool_limit{pool="others"} +Inf
-# HELP asynccrypto_pool_waiting Those in line for a place in the pool.
+# HELP asynccrypto_pool_waiting Callers in line for a place in the pool.
 # TYPE asynccrypto_pool_waiting gauge
 asynccrypto_pool_waiting{pool="handshakes"} 1
 asynccrypto_pool_waiting{pool="others"} 0
@@ -201,7 +201,7 @@ asynccrypto_pool_waiting{pool="others"} 0
 	})
 }
 
-// figures are a server that has these.
+// figures is a server with these statistics.
 type figures asynctls.ServerStats
 
 func (f figures) Stats() asynctls.ServerStats { return asynctls.ServerStats(f) }
@@ -227,7 +227,7 @@ asynccrypto_server_handshakes_total{outcome="canceled",server="https"} 6
 asynccrypto_server_handshakes_total{outcome="completed",server="https"} 2
 asynccrypto_server_handshakes_total{outcome="failed",server="https"} 4
 asynccrypto_server_handshakes_total{outcome="timed_out",server="https"} 5
-# HELP asynccrypto_server_handshakes_waiting Handshakes in line, because as many as may be are under way.
+# HELP asynccrypto_server_handshakes_waiting Handshakes in line, because the limit of those under way is reached.
 # TYPE asynccrypto_server_handshakes_waiting gauge
 asynccrypto_server_handshakes_waiting{server="https"} 11
 # HELP asynccrypto_server_jobs Jobs of handshakes, by state.
@@ -245,9 +245,9 @@ func TestAddRemove(t *testing.T) {
 	c := metrics.New()
 	e, p := newEngine(t, engine.Config{}), newPool(t, 0)
 	must(t, c.AddEngine("a", e))
-	must(t, c.AddEngine("b", e)) // under two names, if somebody likes
+	must(t, c.AddEngine("b", e)) // under two names, which is allowed
 	must(t, c.AddPool("a", p))   // of another kind
-	if err := c.AddEngine("a", e); !errors.Is(err, metrics.ErrExists) || err.Error() != `metrics: engine "a": there is one of that name already` {
+	if err := c.AddEngine("a", e); !errors.Is(err, metrics.ErrExists) || err.Error() != `metrics: engine "a": there is one of that name already; remove it first, or choose another name` {
 		t.Error(err)
 	}
 	if err := c.AddPool("a", p); !errors.Is(err, metrics.ErrExists) {
@@ -285,7 +285,8 @@ func TestAddRemove(t *testing.T) {
 	count(3)
 }
 
-// The names and helps are such as Prometheus wants them, and what is described is what is collected and documented.
+// Names and help texts follow the rules of Prometheus, and the metrics that are described are
+// those that are collected and documented.
 func TestLint(t *testing.T) {
 	c := metrics.New()
 	must(t, c.AddEngine("e", newEngine(t, engine.Config{MaxBatch: 8})))
@@ -321,7 +322,7 @@ func TestLint(t *testing.T) {
 	}
 }
 
-// One may be added and removed while others are scraped and at work.
+// Engines and pools may be added and removed while others are scraped and at work.
 func TestConcurrent(t *testing.T) {
 	c := metrics.New()
 	e, err := engine.New(engine.Config{Name: "busy", Handler: func(batch []*engine.Request) {

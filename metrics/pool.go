@@ -12,7 +12,7 @@ var (
 	poolJobs       = poolDesc("jobs", "Jobs, by state.", "state")
 	poolEnded      = poolDesc("jobs_ended_total", "Jobs that have ended.")
 	poolCoroutines = poolDesc("coroutines", "Coroutines made and kept.")
-	poolWaiting    = poolDesc("waiting", "Those in line for a place in the pool.")
+	poolWaiting    = poolDesc("waiting", "Callers in line for a place in the pool.")
 	poolLimit      = poolDesc("limit", "The most jobs at once, +Inf if there is no limit.")
 
 	poolDescs = []*prometheus.Desc{poolJobs, poolEnded, poolCoroutines, poolWaiting, poolLimit}
@@ -22,13 +22,14 @@ func poolDesc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("asynccrypto_pool_"+name, help, append([]string{"pool"}, labels...), nil)
 }
 
-// AddPool adds the metrics of p, with name in the label pool. The Collector keeps p until it is removed, so that one which
-// is dropped without being closed is not collected as garbage before. The errors are those of AddEngine.
+// AddPool adds the metrics of p, with name in the label pool. The Collector keeps p until
+// RemovePool, so a pool that you drop without closing it is not collected as garbage before. The
+// errors are those of [Collector.AddEngine].
 func (c *Collector) AddPool(name string, p *async.Pool) error {
 	return c.add("pool", name, p == nil, poolSource{p})
 }
 
-// RemovePool removes the pool that was added by that name, like RemoveEngine.
+// RemovePool removes the pool of that name, like [Collector.RemoveEngine].
 func (c *Collector) RemovePool(name string) { c.remove("pool", name) }
 
 type poolSource struct{ *async.Pool }

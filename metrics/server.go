@@ -12,7 +12,7 @@ var (
 	serverHandshakes  = serverDesc("handshakes_total", "Handshakes that have ended, by outcome.", "outcome")
 	serverResumed     = serverDesc("handshakes_resumed_total", "Handshakes completed with a session ticket.")
 	serverJobs        = serverDesc("jobs", "Jobs of handshakes, by state.", "state")
-	serverInLine      = serverDesc("handshakes_waiting", "Handshakes in line, because as many as may be are under way.")
+	serverInLine      = serverDesc("handshakes_waiting", "Handshakes in line, because the limit of those under way is reached.")
 
 	serverDescs = []*prometheus.Desc{serverAccepted, serverConnections, serverHandshakes, serverResumed, serverJobs, serverInLine}
 )
@@ -21,19 +21,20 @@ func serverDesc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("asynccrypto_server_"+name, help, append([]string{"server"}, labels...), nil)
 }
 
-// Server is what AddServer takes: an *asynctls.Server, or what embeds one.
+// Server is the argument of [Collector.AddServer]: an [*asynctls.Server], or a type that embeds
+// one.
 type Server interface{ Stats() asynctls.ServerStats }
 
 var _ Server = (*asynctls.Server)(nil)
 
-// AddServer adds the metrics of s, with name in the label server. The Collector keeps s until it is removed. The errors
-// are those of AddEngine.
+// AddServer adds the metrics of s, with name in the label server. The Collector keeps s until
+// RemoveServer. The errors are those of [Collector.AddEngine].
 func (c *Collector) AddServer(name string, s Server) error {
 	tls, ok := s.(*asynctls.Server)
 	return c.add("server", name, s == nil || ok && tls == nil, serverSource{s})
 }
 
-// RemoveServer removes the server that was added by that name, like RemoveEngine.
+// RemoveServer removes the server of that name, like [Collector.RemoveEngine].
 func (c *Collector) RemoveServer(name string) { c.remove("server", name) }
 
 type serverSource struct{ Server }
@@ -47,7 +48,7 @@ func (s serverSource) collect(name string, ch chan<- prometheus.Metric) {
 	to.counter(serverHandshakes, st.Failed, "failed")
 	to.counter(serverHandshakes, st.TimedOut, "timed_out")
 	to.counter(serverHandshakes, st.Canceled, "canceled")
-	to.counter(serverResumed, st.Resumed) // not an outcome: it is part of one
+	to.counter(serverResumed, st.Resumed) // no outcome of its own: these are completed too
 	to.gauge(serverJobs, float64(st.Running), "running")
 	to.gauge(serverJobs, float64(st.Paused), "paused")
 	to.gauge(serverInLine, float64(st.InLine))

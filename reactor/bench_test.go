@@ -11,9 +11,10 @@ import (
 // wakeJobs is how many jobs BenchmarkWakeReactor pauses on one loop.
 const wakeJobs = 32
 
-// BenchmarkWakeReactor: 32 jobs are paused on one loop. Another goroutine completes their operations one by one, that is
-// calls the callbacks of their sessions, as an engine's worker does; the loop resumes each job, which pauses again; and
-// when it has resumed all 32 it lets the other goroutine go on. An operation is one job woken and resumed.
+// BenchmarkWakeReactor: 32 jobs are paused on one loop. Another goroutine completes their
+// operations one by one, that is calls the callbacks of their sessions, as an engine's worker does;
+// the loop resumes each job, which pauses again; and when it has resumed all 32 it lets the other
+// goroutine go on. An operation is one job woken and resumed.
 func BenchmarkWakeReactor(b *testing.B) {
 	loop, err := reactor.New(reactor.Options{})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"asynccrypto/reactor"
 )
 
-// unsupported is for systems without a loop, so that the examples show all the same what they would print.
+// unsupported prints the output of an example on systems without a loop.
 func unsupported(err error, want string) bool {
 	if errors.Is(err, errors.ErrUnsupported) {
 		fmt.Print(want)
@@ -70,7 +70,7 @@ func Example() {
 		var out async.Outcome
 		job, out, err = pool.Start(session, func(j async.Job) error {
 			return eng.Do(async.NewContext(context.Background(), j), engine.Func(func() error {
-				return nil // what blocks, or computes for long
+				return nil // an operation that blocks, or computes for long
 			}))
 		})
 		after(out, err)
@@ -83,7 +83,7 @@ func Example() {
 	// context canceled
 }
 
-// What other goroutines have to say is posted, or told to a Watch, which many calls wake once.
+// Other goroutines post functions, or wake a Watch: many wakes run its function once.
 func ExampleLoop_Watch() {
 	loop, err := reactor.New(reactor.Options{})
 	if unsupported(err, "first\n42\n") {
@@ -113,7 +113,7 @@ func ExampleLoop_Watch() {
 	// 42
 }
 
-// An idle deadline that every event puts off.
+// Every event puts off an idle deadline.
 func ExampleTimer_Reset() {
 	loop, err := reactor.New(reactor.Options{})
 	if unsupported(err, "3 events, then idle\n") {
@@ -122,14 +122,14 @@ func ExampleTimer_Reset() {
 	defer loop.Close()
 
 	events := 0
-	idle := loop.After(20*time.Millisecond, func() {
+	idle := loop.After(100*time.Millisecond, func() {
 		fmt.Println(events, "events, then idle")
 		loop.Close()
 	})
 	for i := range 3 {
 		loop.After(time.Duration(i)*time.Millisecond, func() {
 			events++
-			idle.Reset(20 * time.Millisecond)
+			idle.Reset(100 * time.Millisecond)
 		})
 	}
 	if err := loop.Run(context.Background()); err != nil {

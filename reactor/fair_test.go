@@ -8,7 +8,7 @@ import (
 	"asynccrypto/reactor"
 )
 
-// A timer that is always due again does not keep the loop from looking at what it watches.
+// A timer that is always due again does not keep the loop from its fds.
 func TestSocketBesideATimerAlwaysDue(t *testing.T) {
 	l := newLoop(t)
 	a, b := socketPair(t)

@@ -6,19 +6,20 @@ import (
 	"asynccrypto/async"
 )
 
-// errWatched is what the poller says to an fd that it watches already.
+// errWatched is the error of the poller for an fd that it already watches.
 const errWatched = syscall.EEXIST
 
-// registration is an fd that is watched: part of a Socket or of a waitFD.
+// registration is a watched fd: the part that a Socket and a waitFD share.
 type registration struct {
 	event  func(Events)
 	fd     int32
 	serial uint32
 }
 
-// fdTable has what is watched, by fd number. An owner may close an fd without a word, and the system then forgets it, so
-// that the number can come back as another file while the old entry is still here. The serial tells them apart: it goes
-// to the system and comes back with the event.
+// fdTable holds the registrations by fd number. An owner may close an fd without notice. The
+// system then forgets it, and the number can come back as another file while the old entry is
+// still in the table. The serial tells them apart: it goes to the system and comes back with the
+// event.
 type fdTable struct {
 	list   []*registration
 	serial uint32 // of the last registration
@@ -31,7 +32,8 @@ func (t *fdTable) at(fd async.FD) *registration {
 	return t.list[fd]
 }
 
-// watch registers fd. errWatched means that the very file is registered; an entry for a file that has gone is replaced.
+// watch registers fd. errWatched means that this very file is registered already. An entry for a
+// file that is gone is replaced.
 func (l *Loop) watch(fd async.FD, r *registration, socket bool) error {
 	if l.closed.Load() {
 		return ErrClosed
@@ -52,7 +54,8 @@ func (l *Loop) watch(fd async.FD, r *registration, socket bool) error {
 	return nil
 }
 
-// unwatch undoes watch, unless the number is another's by now: removing that would be fatal to it.
+// unwatch undoes watch, unless the number belongs to another file by now, which must stay
+// registered.
 func (l *Loop) unwatch(r *registration, socket bool) {
 	if fd := async.FD(r.fd); l.fds.at(fd) == r {
 		l.fds.list[fd] = nil
@@ -60,7 +63,7 @@ func (l *Loop) unwatch(r *registration, socket bool) {
 	}
 }
 
-// runEvents hands out what the poller brought.
+// runEvents calls the functions for the events that the poller returned.
 func (l *Loop) runEvents() {
 	for l.event < l.events && !l.closed.Load() {
 		i := l.event

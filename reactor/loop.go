@@ -11,29 +11,31 @@ import (
 )
 
 var (
-	// ErrClosed is returned by what needs a loop that is not closed.
+	// ErrClosed is the error of methods that need a loop that is not closed.
 	ErrClosed = errors.New("reactor: the loop is closed")
-	// ErrRunning is returned by a Run while another is in progress.
-	ErrRunning = errors.New("reactor: the loop runs already")
+	// ErrRunning is the error of [Loop.Run] while another Run is in progress.
+	ErrRunning = errors.New("reactor: the loop is already running; use Post to reach it")
 )
 
-// Options are a loop's settings; the zero value is ready.
+// Options are a loop's settings. The zero value is ready.
 type Options struct {
-	LowBudget int // how many functions of Low's run in one turn; 0 stands for 1
+	LowBudget int // the number of functions of Low that run in one turn; 0 stands for 1
 }
 
-// Loop is an event loop. All its methods are for one goroutine at a time, its own: before Run whoever sets the loop up,
-// then the one that calls Run, in the functions that the loop calls. Only Post and Close, and Watch.Wake, may be called
-// from any goroutine.
+// Loop is an event loop. Its methods are for one goroutine at a time. Before Run that is the
+// goroutine that sets the loop up; then it is the one that calls Run, and the methods may be
+// called in the functions that the loop calls. Any goroutine may call [Loop.Post], [Loop.Close]
+// and [Watch.Wake].
 //
-// A turn does, in this order, what the fds report; the watches that were woken; what was posted; the timers that are
-// due; and at most LowBudget of the low functions. Each takes what is there when its part of the turn begins: what
-// comes later waits for the next turn, so that nothing that repeats itself starves the rest.
+// A turn runs, in this order: the functions for events of fds; the watches that were woken; posted
+// functions; the timers that are due; and at most LowBudget of the low functions. Each part runs
+// only the entries that are there when it begins. Later ones wait for the next turn, so nothing
+// that repeats itself starves the rest.
 type Loop struct {
 	poller *poller
 	budget int
 
-	inbox // what any goroutine may write
+	inbox // the part that any goroutine may write
 
 	batch   *Watch   // woken, in order, not run yet
 	posts   []func() // taken from the inbox, not run yet from next on
@@ -42,11 +44,11 @@ type Loop struct {
 	low     fifo
 	fds     fdTable
 	waitFDs map[async.FD]*waitFD
-	events  int // reported by the poller, not handled yet from event on
+	events  int // the number of events from the poller; those from event on are not handled yet
 	event   int
 
 	base    time.Time // timers count from here
-	now     time.Time // the turn's time, once somebody has asked
+	now     time.Time // the time of the turn, once Now has been called
 	running bool      // a turn is under way; now is kept
 }
 
@@ -64,11 +66,11 @@ type inbox struct {
 	_      [64]byte
 }
 
-// New makes a loop. It costs an fd on Linux and three elsewhere until Close. Where the system has neither epoll nor
-// kqueue the error wraps errors.ErrUnsupported.
+// New makes a loop. Until Close it costs one fd on Linux and three elsewhere. If the system has
+// neither epoll nor kqueue the error wraps errors.ErrUnsupported.
 func New(o Options) (*Loop, error) {
 	if o.LowBudget < 0 {
-		return nil, errors.New("reactor: negative LowBudget")
+		return nil, errors.New("reactor: LowBudget is negative; 0 stands for 1")
 	}
 	p, err := newPoller()
 	if err != nil {
@@ -77,12 +79,13 @@ func New(o Options) (*Loop, error) {
 	return &Loop{poller: p, budget: max(1, o.LowBudget), waitFDs: make(map[async.FD]*waitFD), base: time.Now()}, nil
 }
 
-// Run makes the calling goroutine the loop's, and turns until ctx is done, whose error it returns, or the loop is
-// closed: then it returns nil. After ctx's end it may be called again, and goes on where it stopped. Called while it
-// runs, on whatever goroutine, it returns ErrRunning.
+// Run makes the calling goroutine the loop's, and runs the loop until ctx is done or the loop is
+// closed. If ctx is done it returns the error of ctx; it may then be called again, and goes on
+// where it stopped. If the loop is closed it returns nil. Called while the loop runs, on any
+// goroutine, it returns [ErrRunning].
 //
-// A panic in a function that the loop calls is the caller's of Run. The loop is intact then: closing it is possible, and
-// so is Run, which goes on with what comes after that function.
+// A panic in a function that the loop calls reaches the caller of Run. The loop is intact then: it
+// may be closed, or run again, and goes on with the function after the one that panicked.
 func (l *Loop) Run(ctx context.Context) error {
 	l.mu.Lock()
 	if l.runs {
@@ -112,7 +115,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	}
 }
 
-// end leaves the loop as Run found it, also when a callback panicked.
+// end leaves the loop as Run found it, also if a callback panicked.
 func (l *Loop) end() {
 	l.running = false
 	l.mu.Lock()
@@ -123,10 +126,11 @@ func (l *Loop) end() {
 	}
 }
 
-// Close ends the loop. Any goroutine may call it, at any moment; again, it does nothing. A Run in progress returns
-// once the function that it is just calling has returned, and gives the fds back as it does; else Close gives them
-// back. Functions that have not been called by then never are. The fds that were watched stay their owners'. The error
-// is always nil; it is there for io.Closer.
+// Close ends the loop. Any goroutine may call it at any moment; called again, it does nothing. A
+// Run in progress returns when the function that it is calling has returned, and then closes the
+// loop's own fds. Otherwise Close closes them. Functions that have not been called by then are
+// never called. The owners of watched fds still own them. The error is always nil; it is there for
+// io.Closer.
 func (l *Loop) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -142,16 +146,16 @@ func (l *Loop) Close() error {
 	return nil
 }
 
-// rouse ends the loop's sleep. Who calls it has left a reason where idle looks.
+// rouse ends the loop's sleep. Its caller has first stored the reason where idle looks.
 func (l *Loop) rouse() {
 	if l.asleep.Load() && l.asleep.CompareAndSwap(true, false) {
 		l.poller.wake()
 	}
 }
 
-// await asks the poller what there is, and sleeps when there is nothing to do.
+// await asks the poller for events, and sleeps if there is nothing to do.
 func (l *Loop) await(ctx context.Context) (err error) {
-	if l.event < l.events { // a panic left them
+	if l.event < l.events { // a panic left some
 		return nil
 	}
 	l.event, l.events = 0, 0
@@ -159,18 +163,19 @@ func (l *Loop) await(ctx context.Context) (err error) {
 		l.events, err = l.poller.poll(l.fds.serial)
 		return err
 	}
-	// The deadline first: a waker that sees asleep sets another, and that must be the last.
+	// The deadline is set first: a waker that sees asleep sets another one, and that must be the
+	// last.
 	l.poller.prepare(l.base, l.timers.next())
 	l.asleep.Store(true)
-	// Whoever brought something before it could see asleep has not woken us.
+	// A goroutine that brought something before it could see asleep has not woken this one.
 	if l.idle() && !l.closed.Load() && ctx.Err() == nil {
 		l.events, err = l.poller.park(l.fds.serial)
 	}
-	l.asleep.Store(false) // a waker that saw it before may come late, and cut the next sleep short
+	l.asleep.Store(false) // a waker that saw it may still come, and cut the next sleep short
 	return err
 }
 
-// idle reports whether the next turn has nothing to do but what fds and timers bring.
+// idle reports whether the next turn has nothing to do, apart from events of fds and timers.
 func (l *Loop) idle() bool {
 	return l.woken.Load() == nil && l.batch == nil && !l.some.Load() && l.next == len(l.posts) &&
 		len(l.timers.due) == 0 && l.low.len() == 0
@@ -186,7 +191,8 @@ func (l *Loop) turn() {
 	l.running = false
 }
 
-// Now returns the time of the turn: that of the first call in it. Outside Run it is the time.
+// Now returns the time of the turn, which is that of the first call of Now in it. Outside Run it
+// returns the current time.
 func (l *Loop) Now() time.Time {
 	if !l.running {
 		return time.Now()

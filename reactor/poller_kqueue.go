@@ -11,19 +11,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// poller is a kqueue, and a pipe to wake it with: EVFILT_USER is not everywhere. It waits in kevent, and so holds a thread
-// while the loop sleeps. To nest a kqueue in the runtime's, as on Linux, it would have to be marked non-blocking, which
-// some of these systems refuse for kqueues.
+// poller is a kqueue, and a pipe to wake it with, because not all of these systems have
+// EVFILT_USER. It waits in kevent, and so holds a thread while the loop sleeps. Nesting a kqueue
+// in the runtime's poller, as on Linux, would need a non-blocking kqueue, which some of these
+// systems refuse.
 //
-// A kqueue forgets an fd as soon as its owner closes it, so that an event is stale only if its registration is younger
-// than the batch that the event came with.
+// A kqueue forgets an fd as soon as its owner closes it. So an event is stale only if its
+// registration is younger than the batch that the event came with.
 type poller struct {
 	kq, r, w int
 	events   []unix.Kevent_t
 	fetched  uint32 // the last serial when events was filled
 	until    time.Time
 
-	mu     sync.Mutex // nothing reaches a number that Close has given back
+	mu     sync.Mutex // guards the fds: none is used after close
 	closed bool
 }
 
@@ -31,7 +32,7 @@ const maxEvents = 256
 
 func newPoller() (*poller, error) {
 	p := &poller{r: -1, w: -1, events: make([]unix.Kevent_t, maxEvents)}
-	syscall.ForkLock.RLock() // no child may inherit them before they are marked
+	syscall.ForkLock.RLock() // no child may inherit the fds before they are marked close-on-exec
 	kq, err := unix.Kqueue()
 	if err != nil {
 		syscall.ForkLock.RUnlock()
@@ -77,10 +78,10 @@ func (p *poller) close() {
 	}
 }
 
-// poll returns how many events there are. serial is that of the last registration.
+// poll returns the number of events, without waiting. serial is that of the last registration.
 func (p *poller) poll(serial uint32) (int, error) { return p.wait(serial, new(unix.Timespec)) }
 
-// prepare is called before the loop says that it sleeps.
+// prepare sets the deadline of the next park. The loop calls it before it stores asleep.
 func (p *poller) prepare(base time.Time, when int64) {
 	p.until = time.Time{}
 	if when != never {
@@ -88,7 +89,7 @@ func (p *poller) prepare(base time.Time, when int64) {
 	}
 }
 
-// park returns when there are events, the deadline has passed or wake was called.
+// park waits until there are events, the deadline has passed or wake was called.
 func (p *poller) park(serial uint32) (int, error) {
 	if p.until.IsZero() {
 		return p.wait(serial, nil)
@@ -107,7 +108,7 @@ func (p *poller) wait(serial uint32, timeout *unix.Timespec) (int, error) {
 	}
 	p.fetched = serial
 	for i := range p.events[:n] {
-		if int(p.events[i].Ident) == p.r { // which is nobody's target, so that nothing else comes of it
+		if int(p.events[i].Ident) == p.r { // no registration has this fd, so the event does nothing else
 			var b [64]byte
 			for got := len(b); got == len(b); {
 				got, _ = unix.Read(p.r, b[:])
@@ -117,19 +118,19 @@ func (p *poller) wait(serial uint32, timeout *unix.Timespec) (int, error) {
 	return n, nil
 }
 
-// wake ends park, or the next one. Any goroutine may call it, also after close.
+// wake ends park, or the next park. Any goroutine may call it, also after close.
 func (p *poller) wake() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.closed {
-		unix.Write(p.w, []byte{1}) // a full pipe wakes as well
+		unix.Write(p.w, []byte{1}) // a full pipe wakes too
 	}
 }
 
-// add watches fd, with edges both ways for a socket, as long as it is readable else.
+// add watches fd: with edges both ways for a socket, otherwise as long as it is readable.
 func (p *poller) add(fd int, _ uint32, socket, known bool) error {
 	if known && p.change(fd, unix.EVFILT_READ, unix.EV_ENABLE) == nil {
-		return errWatched // else it was closed, and this is another file
+		return errWatched // if this fails fd was closed, and is another file now
 	}
 	if !socket {
 		return p.change(fd, unix.EVFILT_READ, unix.EV_ADD)
@@ -137,11 +138,12 @@ func (p *poller) add(fd int, _ uint32, socket, known bool) error {
 	if err := p.change(fd, unix.EVFILT_READ, unix.EV_ADD|unix.EV_CLEAR); err != nil {
 		return err
 	}
-	p.change(fd, unix.EVFILT_WRITE, unix.EV_ADD|unix.EV_CLEAR) // fails where there is only reading, as at a pipe's end
+	// This fails for an fd that only reads, such as one end of a pipe.
+	p.change(fd, unix.EVFILT_WRITE, unix.EV_ADD|unix.EV_CLEAR)
 	return nil
 }
 
-// remove does not mind if the file has gone.
+// remove stops watching fd. The file may be gone already.
 func (p *poller) remove(fd int, socket bool) {
 	p.change(fd, unix.EVFILT_READ, unix.EV_DELETE)
 	if socket {
@@ -164,7 +166,7 @@ func (p *poller) change(fd, filter, flags int) error {
 	}
 }
 
-// event is the i-th that poll or park brought.
+// event returns the i-th event of the last poll or park.
 func (p *poller) event(i int) (fd int, ev Events) {
 	e := &p.events[i]
 	if int(e.Filter) == unix.EVFILT_READ {
@@ -178,5 +180,5 @@ func (p *poller) event(i int) (fd int, ev Events) {
 	return int(e.Ident), ev
 }
 
-// isFor reports whether the i-th event is of the registration with that serial.
+// isFor reports whether the i-th event belongs to the registration with that serial.
 func (p *poller) isFor(_ int, serial uint32) bool { return int32(p.fetched-serial) >= 0 }

@@ -10,12 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// poller is an epoll instance nested in Go's own: its fd is readable when it has events, so a loop without work parks
-// its goroutine as a read would, and holds neither a thread nor a P. A blocking epoll_wait holds both until the runtime
-// takes the P away, and with one P halves the throughput of everything else.
+// poller is an epoll instance nested in Go's own: its fd is readable when it has events. So a loop
+// without work parks its goroutine as a read would, and holds neither a thread nor a P. A blocking
+// epoll_wait holds both until the runtime takes the P away, and with one P it halves the
+// throughput of everything else.
 //
-// A deadline on the file is the timer; and a deadline in the past is the wake: it readies the goroutine without a
-// system call, and is safe against a file that is being closed.
+// A deadline on the file is the timer, and a deadline in the past is the wake: it makes the
+// goroutine runnable without a system call, and it is safe against a file that is being closed.
 type poller struct {
 	file   *os.File
 	raw    syscall.RawConn
@@ -24,10 +25,10 @@ type poller struct {
 	events []unix.EpollEvent
 	n      int
 	err    error
-	looked bool  // by park
-	armed  int64 // the deadline that the file has; unknown after a wake
+	looked bool  // park has called look
+	armed  int64 // the deadline of the file; unknown after a wake
 
-	mu     sync.Mutex // no epoll_ctl on a number that Close has given back
+	mu     sync.Mutex // guards the fd: no epoll_ctl after close
 	closed bool
 }
 
@@ -43,7 +44,8 @@ func newPoller() (*poller, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	if err := unix.SetNonblock(fd, true); err != nil { // else os.NewFile does not give it to the runtime's poller
+	// os.NewFile gives only a non-blocking fd to the runtime's poller.
+	if err := unix.SetNonblock(fd, true); err != nil {
 		unix.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
@@ -69,7 +71,7 @@ func (p *poller) close() {
 	}
 }
 
-// look is epoll_wait without waiting; it is true when there is something to return with.
+// look is epoll_wait without waiting. It returns true if there are events or an error.
 func (p *poller) look(uintptr) bool {
 	p.looked = true
 	for {
@@ -84,13 +86,13 @@ func (p *poller) look(uintptr) bool {
 	return p.n > 0 || p.err != nil
 }
 
-// poll returns how many events there are.
+// poll returns the number of events, without waiting.
 func (p *poller) poll(uint32) (int, error) {
 	p.look(0)
 	return p.n, os.NewSyscallError("epoll_wait", p.err)
 }
 
-// prepare is called before the loop says that it sleeps.
+// prepare sets the deadline of the next park. The loop calls it before it stores asleep.
 func (p *poller) prepare(base time.Time, when int64) {
 	if when == p.armed {
 		return
@@ -103,7 +105,7 @@ func (p *poller) prepare(base time.Time, when int64) {
 	p.armed = when
 }
 
-// park returns when there are events, the deadline has passed or wake was called.
+// park waits until there are events, the deadline has passed or wake was called.
 func (p *poller) park(uint32) (int, error) {
 	p.n, p.err, p.looked = 0, nil, false
 	if err := p.raw.Read(p.read); errors.Is(err, os.ErrDeadlineExceeded) {
@@ -111,17 +113,17 @@ func (p *poller) park(uint32) (int, error) {
 		if p.looked {
 			return 0, nil
 		}
-		p.look(0) // the deadline had passed before; a timer that is always due must not hide what the fds report
+		p.look(0) // the deadline had passed before; a timer that is always due must not hide events
 	} else if err != nil {
 		return 0, err
 	}
 	return p.n, os.NewSyscallError("epoll_wait", p.err)
 }
 
-// wake ends park, or the next one. Any goroutine may call it, also after close.
+// wake ends park, or the next park. Any goroutine may call it, also after close.
 func (p *poller) wake() { p.file.SetReadDeadline(past) }
 
-// add watches fd, with edges both ways for a socket, as long as it is readable else.
+// add watches fd: with edges both ways for a socket, otherwise as long as it is readable.
 func (p *poller) add(fd int, serial uint32, socket, known bool) error {
 	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd), Pad: int32(serial)}
 	if socket {
@@ -134,11 +136,12 @@ func (p *poller) add(fd int, serial uint32, socket, known bool) error {
 	if known {
 		return errWatched
 	}
-	// A file that was removed after its fd had been closed, and which a dup kept open, has come back to its number.
+	// The file had its fd closed and then was removed, while a dup kept it open. Now it has its
+	// number again.
 	return p.ctl(unix.EPOLL_CTL_MOD, fd, &ev)
 }
 
-// remove does not mind if the file has gone.
+// remove stops watching fd. The file may be gone already.
 func (p *poller) remove(fd int, _ bool) { p.ctl(unix.EPOLL_CTL_DEL, fd, nil) }
 
 func (p *poller) ctl(op, fd int, ev *unix.EpollEvent) error {
@@ -150,7 +153,7 @@ func (p *poller) ctl(op, fd int, ev *unix.EpollEvent) error {
 	return unix.EpollCtl(p.fd, op, fd, ev)
 }
 
-// event is the i-th that poll or park brought.
+// event returns the i-th event of the last poll or park.
 func (p *poller) event(i int) (fd int, ev Events) {
 	e := &p.events[i]
 	if e.Events&unix.EPOLLIN != 0 {
@@ -168,5 +171,5 @@ func (p *poller) event(i int) (fd int, ev Events) {
 	return int(e.Fd), ev
 }
 
-// isFor reports whether the i-th event is of the registration with that serial.
+// isFor reports whether the i-th event belongs to the registration with that serial.
 func (p *poller) isFor(i int, serial uint32) bool { return uint32(p.events[i].Pad) == serial }

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// poller is not to be had here.
+// poller stands in for the pollers of other systems. newPoller always fails, so the loop never
+// calls its methods.
 type poller struct{}
 
 func newPoller() (*poller, error) {

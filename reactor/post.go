@@ -1,8 +1,8 @@
 package reactor
 
-// Post has fn run on the loop, in the order of posting. Any goroutine may call it; on the loop too fn runs later, and if a
-// posted function posted it, in the next turn. It is false, and fn is not going to run, after Close. What was posted before Close but not reached does not
-// run either.
+// Post runs fn on the loop, in the order of posting. Any goroutine may call it. On the loop, too,
+// fn runs later; if a posted function posts fn, it runs in the next turn. Post returns false after
+// Close. Functions still queued when Close is called never run.
 func (l *Loop) Post(fn func()) bool {
 	l.mu.Lock()
 	if l.closed.Load() {
@@ -28,7 +28,7 @@ func (l *Loop) runPosted() {
 	}
 }
 
-// takePosted swaps the two slices, so that neither is allocated anew.
+// takePosted swaps the two slices, so that neither is allocated again.
 func (l *Loop) takePosted() {
 	if !l.some.Load() {
 		return
@@ -40,8 +40,9 @@ func (l *Loop) takePosted() {
 	l.next = 0
 }
 
-// Low queues fn behind everything else: LowBudget of the queue run in a turn, after all the rest. For work that comes in
-// bursts and may wait, such as the steps of handshakes beside open connections.
+// Low queues fn behind everything else. In each turn LowBudget functions of that queue run, after
+// all the rest. It is for work that comes in bursts and may wait, such as the steps of handshakes
+// beside open connections.
 func (l *Loop) Low(fn func()) { l.low.push(fn) }
 
 func (l *Loop) runLow() {
@@ -64,7 +65,7 @@ func (q *fifo) pop() func() {
 	fn := q.list[q.head]
 	q.list[q.head] = nil
 	q.head++
-	if q.head*2 >= len(q.list) { // amortized: each is moved at most once for one that was taken
+	if q.head*2 >= len(q.list) { // amortized: at most one move for each pop
 		n := copy(q.list, q.list[q.head:])
 		clear(q.list[n:])
 		q.list, q.head = q.list[:n], 0

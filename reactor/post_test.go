@@ -23,8 +23,8 @@ func TestPostsRunInOrder(t *testing.T) {
 	}
 }
 
-// Each function posted before Close runs at most once, and those of one goroutine in order; with none lost if the loop is
-// closed after the last has run.
+// Each function posted before Close runs at most once, and those of one goroutine run in order.
+// None is lost if the loop is closed after the last has run.
 func TestPostsFromManyGoroutines(t *testing.T) {
 	l := newLoop(t)
 	const goroutines, each = 8, 2000

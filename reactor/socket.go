@@ -6,13 +6,13 @@ import (
 	"asynccrypto/async"
 )
 
-// Events says what an fd has become ready for.
+// Events is the set of things that an fd has become ready for.
 type Events uint8
 
 const (
-	Readable Events = 1 << iota // there is something to read, or the end, or an error
+	Readable Events = 1 << iota // there is data to read, or the end, or an error
 	Writable                    // there is room, or an error
-	HangUp                      // the other side has closed, or there is an error; Readable comes with it: read on to learn which
+	HangUp                      // the end, or an error: read to learn which; Readable is set too
 )
 
 // Socket is an fd that a loop watches.
@@ -21,14 +21,16 @@ type Socket struct {
 	l *Loop
 }
 
-// Socket watches an fd, edge-triggered: h runs on the loop when the fd has become ready for something, not as long as it
-// is. So read, and write, until the system says EAGAIN, or remember that you have not. The first event comes with the
-// next turn and tells the state then. An event may be told twice, and Readable may turn out to be nothing.
+// Socket watches an fd, edge-triggered: h runs on the loop when the fd has become ready for
+// something, not as long as it is ready. So read, and write, until the system returns EAGAIN, or
+// remember that you have not. The first event comes with the next turn and reports the state at
+// that time. An event may be reported twice, and after Readable there may be nothing to read.
 //
-// The fd stays the caller's, should be non-blocking, and is in one Socket of a loop at most. The error is ErrClosed, or
-// wraps what the system says: syscall.EEXIST for an fd that is watched already, EPERM for a file, which is always ready.
-// That of a net.Conn is in the care of Go's own poller: watch a duplicate, as its File method makes, set to non-blocking
-// after the call of Fd, and close the net.Conn.
+// The caller still owns the fd, which should be non-blocking and may be in one Socket of a loop at
+// most. The error is [ErrClosed], or wraps the system's error: syscall.EEXIST for an fd that is
+// watched already, EPERM for a file, which is always ready. Go's own poller has the fd of a
+// net.Conn. Watch a duplicate, as its File method makes, set it to non-blocking after the call of
+// Fd, and close the net.Conn.
 func (l *Loop) Socket(fd async.FD, h func(Events)) (*Socket, error) {
 	s := &Socket{registration{event: h}, l}
 	if err := l.watch(fd, &s.registration, true); err == ErrClosed {
@@ -39,7 +41,8 @@ func (l *Loop) Socket(fd async.FD, h func(Events)) (*Socket, error) {
 	return s, nil
 }
 
-// Remove ends the watch: h is not called again, not even for what this turn has already brought. Close the fd after it,
-// or before it if nothing else keeps the file open, such as a dup or a child process; Linux goes on reporting such a
-// file. Removing twice does nothing.
+// Remove ends the watch: h is not called again, not even for events that this turn has already
+// received. Close the fd after Remove. Closing it before is safe only if nothing else keeps the
+// file open, such as a dup or a child process: Linux goes on reporting such a file. Called again,
+// Remove does nothing.
 func (s *Socket) Remove() { s.l.unwatch(&s.registration, true) }

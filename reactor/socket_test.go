@@ -15,7 +15,7 @@ import (
 	"asynccrypto/reactor"
 )
 
-// socketPair returns two non-blocking ends; the test's end closes what is still open.
+// socketPair returns two non-blocking ends. The end of the test closes those that are still open.
 func socketPair(t testing.TB) (a, b async.FD) {
 	t.Helper()
 	p, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
@@ -66,7 +66,7 @@ func TestSocketEvents(t *testing.T) {
 	n, got = 0, 0
 	turns(t, l, 3)
 	if n != 0 {
-		t.Error("told again though nothing has changed")
+		t.Error("called again though nothing has changed")
 	}
 	send(t, b)
 	turns(t, l, 3)
@@ -76,7 +76,7 @@ func TestSocketEvents(t *testing.T) {
 	n, got = 0, 0
 	turns(t, l, 3)
 	if n != 0 {
-		t.Error("edge-triggered, but told again")
+		t.Error("edge-triggered, but called again")
 	}
 	send(t, b) // another edge, though nothing was read
 	turns(t, l, 3)
@@ -91,7 +91,7 @@ func TestSocketEvents(t *testing.T) {
 	}
 }
 
-// Room to write comes as an event when there was none.
+// When there was no room to write, new room causes an event.
 func TestSocketBecomesWritable(t *testing.T) {
 	l := newLoop(t)
 	a, b := socketPair(t)
@@ -185,7 +185,8 @@ func TestSocketThatCantBe(t *testing.T) {
 	}
 }
 
-// Two sockets are ready in one turn; whichever comes first removes the other, whose event is then stale.
+// Two sockets are ready in one turn. The one whose event comes first removes the other, whose
+// event is then stale.
 func TestNoEventAfterRemove(t *testing.T) {
 	l := newLoop(t)
 	a, b := socketPair(t)
@@ -204,7 +205,8 @@ func TestNoEventAfterRemove(t *testing.T) {
 	}
 }
 
-// The same, but the fd is closed as well and its number is at once that of another socket: it gets its own events only.
+// The same, but the fd is closed as well, and another socket gets its number at once: it gets only
+// its own events.
 func TestStaleEventNeverReachesAReusedFD(t *testing.T) {
 	l := newLoop(t)
 	a, b := socketPair(t)
@@ -239,7 +241,8 @@ func TestStaleEventNeverReachesAReusedFD(t *testing.T) {
 	turns(t, l, 4)
 }
 
-// A socket whose fd was closed by its owner is removed late, when the number is another socket's: that stays watched.
+// A socket whose fd was closed by its owner is removed late, when another socket has the number:
+// that one stays watched.
 func TestLateRemoveSparesAReusedFD(t *testing.T) {
 	l := newLoop(t)
 	a, b := socketPair(t)
@@ -261,16 +264,17 @@ func TestLateRemoveSparesAReusedFD(t *testing.T) {
 	}
 }
 
-// Two sockets are ready in one turn, and the first to be told closes the loop, or panics. After Close the other is not told;
-// after the panic it is, by the next Run, though its edge has gone by.
+// Two sockets are ready in one turn, and the function called first closes the loop, or panics.
+// After Close the other is not called. After the panic the next Run calls it, though its edge has
+// gone by.
 func TestCloseOrPanicAmongEvents(t *testing.T) {
 	for _, closes := range []bool{true, false} {
 		l := newLoop(t)
 		a, b := socketPair(t)
 		defer closeFDs(a, b)
-		told := 0
+		calls := 0
 		h := func(reactor.Events) {
-			if told++; told > 1 {
+			if calls++; calls > 1 {
 				return
 			}
 			if closes {
@@ -286,19 +290,19 @@ func TestCloseOrPanicAmongEvents(t *testing.T) {
 			l.Run(t.Context())
 		}()
 		if closes {
-			if told != 1 {
-				t.Error("told after Close")
+			if calls != 1 {
+				t.Error("called after Close")
 			}
 			continue
 		}
 		turns(t, l, 2)
-		if told != 2 {
-			t.Error("told", told, "times")
+		if calls != 2 {
+			t.Error("called", calls, "times")
 		}
 	}
 }
 
-// More are ready at once than one look at the system brings.
+// More sockets are ready at once than one call of the system returns.
 func TestManySockets(t *testing.T) {
 	l := newLoop(t)
 	const n = 400
@@ -316,7 +320,7 @@ func TestManySockets(t *testing.T) {
 	turns(t, l, 10)
 	for i, n := range seen {
 		if n == 0 {
-			t.Fatal("never told:", i)
+			t.Fatal("never called:", i)
 		}
 	}
 }
@@ -335,7 +339,7 @@ func TestMemoryOfASocket(t *testing.T) {
 	sockets := make([]*reactor.Socket, 0, n)
 	var before, after runtime.MemStats
 	runtime.GC()
-	runtime.GC() // what the tests before this have left to finalizers
+	runtime.GC() // collects what earlier tests have left to finalizers
 	runtime.ReadMemStats(&before)
 	for _, fd := range fds {
 		sockets = append(sockets, watchSocket(t, l, fd, h))

@@ -7,7 +7,7 @@ type Timer struct {
 	l    *Loop
 	fn   func()
 	when int64 // in ns since the loop's base
-	at   int32 // its place in the heap, or one of the two below
+	at   int32 // its index in the heap, or one of the two below
 }
 
 const (
@@ -15,23 +15,24 @@ const (
 	due             // it is about to run in this turn
 )
 
-// After has fn run on the loop once, d after Now, and not in the part of a turn in which it was called. The resolution
-// is that of time.Timer.
+// After runs fn on the loop once, d after Now, and never in the part of a turn in which After was
+// called. The resolution is that of time.Timer.
 func (l *Loop) After(d time.Duration, fn func()) *Timer {
 	t := &Timer{l: l, fn: fn, at: off}
 	t.Reset(d)
 	return t
 }
 
-// Reset has the function run d after Now, instead of when it would have or, if it has run or was stopped, once more. To
-// put an idle deadline off, as for each packet of a connection, costs next to nothing: the heap learns of it when the
-// old time has come.
+// Reset makes the function run d after Now: instead of at the time set before or, if it has run or
+// was stopped, once more. It costs next to nothing to put off an idle deadline, as for each packet
+// of a connection: the heap learns of the new time when the old one has come.
 func (t *Timer) Reset(d time.Duration) {
 	l := t.l
 	l.timers.set(t, int64(l.Now().Add(d).Sub(l.base)))
 }
 
-// Stop has the function not run. It is false when it has run already, or was stopped.
+// Stop keeps the function from running. It returns false if the function has run already, or was
+// stopped.
 func (t *Timer) Stop() bool {
 	on := t.at != off
 	t.l.timers.stop(t)

@@ -12,18 +12,20 @@ func TestTimersRunInOrderAndNotTooEarly(t *testing.T) {
 	start := time.Now()
 	var got []time.Duration
 	runUntil(t, l, func(stop func()) {
-		for _, d := range []time.Duration{12, 3, 9, 0, 6} {
-			d *= time.Millisecond
-			l.After(d, func() {
-				if after := time.Since(start); after < d {
-					t.Errorf("%v after %v", d, after)
-				}
-				got = append(got, d)
-				if len(got) == 5 {
-					stop()
-				}
-			})
-		}
+		l.Post(func() { // in one turn, so that all of them count from the same time
+			for _, d := range []time.Duration{12, 3, 9, 0, 6} {
+				d *= time.Millisecond
+				l.After(d, func() {
+					if after := time.Since(start); after < d {
+						t.Errorf("%v after %v", d, after)
+					}
+					got = append(got, d)
+					if len(got) == 5 {
+						stop()
+					}
+				})
+			}
+		})
 	})
 	for i, d := range got {
 		if d != time.Duration(3*i)*time.Millisecond {
@@ -108,9 +110,16 @@ func TestWakesBesideATimer(t *testing.T) {
 			}
 		}
 	}()
-	runUntil(t, l, func(stop func()) { l.After(30*time.Millisecond, stop) })
+	// The timer runs again until a wake has come: other programs may hold up the waker.
+	runUntil(t, l, func(stop func()) {
+		var timer *reactor.Timer
+		timer = l.After(30*time.Millisecond, func() {
+			if woken == 0 {
+				timer.Reset(30 * time.Millisecond)
+				return
+			}
+			stop()
+		})
+	})
 	close(over)
-	if woken == 0 {
-		t.Error("nothing woke the loop")
-	}
 }

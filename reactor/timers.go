@@ -1,13 +1,13 @@
 package reactor
 
-// never is the time of no timer.
+// never is the time of a timer that does not exist.
 const never = int64(1<<63 - 1)
 
-// timers is a 4-ary heap by time. A timer that is put off stays where it is in the heap: its entry's time is then
-// earlier than its own, and expire moves it on.
+// timers is a 4-ary heap by time. A timer that is put off stays at its index in the heap. The time
+// of its entry is then earlier than its own, and expire moves it on.
 type timers struct {
 	heap []timerEntry
-	due  []*Timer // expired, not run yet; nil where one was stopped or set anew meanwhile
+	due  []*Timer // expired, not run yet; a timer stopped or set again since then is passed over
 	head int
 }
 
@@ -28,7 +28,7 @@ func (h *timers) next() int64 {
 func (h *timers) set(t *Timer, when int64) {
 	t.when = when
 	switch {
-	case t.at < 0: // if due it no longer is: pop looks
+	case t.at < 0: // a due one no longer is: pop looks at t.at
 		t.at = int32(len(h.heap))
 		h.heap = append(h.heap, timerEntry{when, t})
 		h.up(int(t.at))
@@ -55,11 +55,11 @@ func (h *timers) stop(t *Timer) {
 	}
 }
 
-// expire moves what is due at now from the heap to due, in the order of time.
+// expire moves the timers that are due at now from the heap to due, in the order of time.
 func (h *timers) expire(now int64) {
 	for len(h.heap) > 0 && h.heap[0].when <= now {
 		t := h.heap[0].t
-		if t.when > h.heap[0].when { // it was put off; perhaps it is due even so, but in its turn
+		if t.when > h.heap[0].when { // it was put off; it may still be due, but in its turn
 			h.heap[0].when = t.when
 			h.down(0)
 			continue
@@ -70,7 +70,7 @@ func (h *timers) expire(now int64) {
 	}
 }
 
-// pop takes the next that is due, nil if none is.
+// pop takes the next timer that is due, or returns nil if there is none.
 func (h *timers) pop() *Timer {
 	for h.head < len(h.due) {
 		t := h.due[h.head]

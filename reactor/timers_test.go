@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// The heap beside a list that is sorted anew: random sets, stops and expiries.
+// The heap is compared with a list that is sorted after each change: random sets, stops and
+// expiries.
 func TestTimersAgainstAList(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 200 {

@@ -6,10 +6,11 @@ import (
 	"asynccrypto/async"
 )
 
-// Watch is a source of wakes: for a wait context, or for anything that happens on another goroutine.
+// Watch is a source of wakes: for a wait context, or for anything that happens on another
+// goroutine.
 type Watch struct {
 	l     *Loop
-	next  *Watch // in the list that this is on; whoever put queued into state owns it, then the loop
+	next  *Watch // on the loop's list; owned by the goroutine that set queued, then by the loop
 	ready func() // nil once removed
 	ctx   *async.WaitCtx
 	fds   []async.FD // watched for AddFDs
@@ -22,15 +23,17 @@ const (
 	removed             // never to be queued again
 )
 
-// Watch returns a source of wakes that is not bound to a wait context: ready runs on the loop after Wake.
+// Watch returns a source of wakes that is not bound to a wait context: ready runs on the loop
+// after [Watch.Wake].
 func (l *Loop) Watch(ready func()) *Watch {
 	return &Watch{l: l, ready: ready}
 }
 
-// Add watches a wait context by its callback, which it takes for itself: ready runs on the loop when an engine says that
-// the job on w can go on. Several wakes before ready runs are one. The caller holds w, as for its SetCallback. Many wakes
-// cost one interruption of the loop's sleep, and none while the loop is awake; a wait context that nobody wakes costs
-// nothing. The error is ErrClosed.
+// Add watches a wait context by its callback, and sets the callback of w for that. ready runs on
+// the loop when an engine reports that the job on w can go on. Several wakes before ready runs
+// count as one. The caller must own w, as for its SetCallback. Many wakes cost one interruption of
+// the loop's sleep, and none while the loop is awake. A wait context without wakes costs nothing.
+// The error is [ErrClosed].
 func (l *Loop) Add(w *async.WaitCtx, ready func()) (*Watch, error) {
 	if l.closed.Load() {
 		return nil, ErrClosed
@@ -42,11 +45,12 @@ func (l *Loop) Add(w *async.WaitCtx, ready func()) (*Watch, error) {
 
 func wake(watch any) { watch.(*Watch).Wake() }
 
-// Wake has ready run on the loop, in this turn or the next, but once for all the calls before it runs. What happened
-// before Wake is seen by ready. Any goroutine may call it; it neither blocks nor allocates, and does nothing after Remove
-// or Close.
+// Wake runs ready on the loop, in this turn or the next, and only once for all calls before it
+// runs. Everything that happened before Wake is visible to ready. Any goroutine may call Wake. It
+// neither blocks nor allocates, and does nothing after Remove or Close.
 func (w *Watch) Wake() {
-	// Always a write, so that what happened before a Wake that finds it queued is ordered before ready, too.
+	// This always writes, so that everything before a Wake that finds the watch queued also
+	// happens before ready.
 	if w.state.Or(queued) != 0 {
 		return
 	}
@@ -61,8 +65,9 @@ func (w *Watch) Wake() {
 	l.rouse()
 }
 
-// Remove ends the watch: ready is not called again, and later wakes do nothing. It gives w's callback back, unless w has
-// another by now, and unwatches its fds. Remove before w is closed or after it. Removing twice does nothing.
+// Remove ends the watch: ready is not called again, and later wakes do nothing. It unsets the
+// callback of w, unless w has another by now, and stops watching its fds. It may be called before
+// w is closed or after it. Called again, it does nothing.
 func (w *Watch) Remove() {
 	if w.state.Or(removed)&removed != 0 {
 		return
@@ -81,7 +86,8 @@ func (w *Watch) Remove() {
 	w.ctx = nil
 }
 
-// runWoken runs what was woken before it begins, first woken, first run.
+// runWoken runs the watches that were woken before it begins, in the order in which they were
+// woken.
 func (l *Loop) runWoken() {
 	if l.batch == nil {
 		l.takeWoken()
@@ -89,14 +95,15 @@ func (l *Loop) runWoken() {
 	for l.batch != nil && !l.closed.Load() {
 		w := l.batch
 		l.batch, w.next = w.next, nil
-		w.state.And(^uint32(queued)) // before ready: a wake from here on is for another time
+		w.state.And(^uint32(queued)) // before ready: from here on a wake queues it again
 		if w.ready != nil {
 			w.ready()
 		}
 	}
 }
 
-// takeWoken moves the inbox's list to batch, and turns it round.
+// takeWoken moves the inbox's list to batch, and reverses it. The list has no lock: it only grows
+// at its head, and is taken as a whole. So it is not an internal/list.
 func (l *Loop) takeWoken() {
 	if l.woken.Load() == nil {
 		return

@@ -1,6 +1,7 @@
 package reactor_test
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -145,19 +146,19 @@ func TestManyWaitContexts(t *testing.T) {
 	}
 }
 
-// A wake is never lost: after each, ready runs, and sees what happened before it. Many goroutines wake few watches, at
-// moments when the loop falls asleep, sleeps, or is awake.
+// A wake is never lost: after each, ready runs, and sees everything that happened before it. Many
+// goroutines wake few watches, at moments when the loop falls asleep, sleeps, or is awake.
 func TestNoWakeIsLost(t *testing.T) {
 	l := newLoop(t)
 	const wakers, rounds = 4, 3000
 	var wg sync.WaitGroup
-	for g := range wakers {
+	for range wakers {
 		var sent, seen atomic.Int64
-		told := make(chan struct{}, 1)
+		notified := make(chan struct{}, 1)
 		w := l.Watch(func() {
 			seen.Store(sent.Load())
 			select {
-			case told <- struct{}{}:
+			case notified <- struct{}{}:
 			default:
 			}
 		})
@@ -166,12 +167,7 @@ func TestNoWakeIsLost(t *testing.T) {
 				sent.Store(i + 1)
 				w.Wake()
 				for seen.Load() <= i {
-					select {
-					case <-told:
-					case <-time.After(20 * time.Second):
-						t.Errorf("waker %d: wake %d is lost", g, i)
-						return
-					}
+					<-notified // for ever if the wake is lost
 				}
 				if i%16 == 0 {
 					time.Sleep(time.Duration(i%64) * time.Microsecond)
@@ -188,10 +184,12 @@ func TestNoWakeIsLost(t *testing.T) {
 	}
 }
 
-// What happened before a Wake is seen by ready also when it found the watch queued already. The sleep is what lets it come
-// second, for it orders nothing: the race detector sees the Wake alone.
+// TestCoalescedWakesOrderMemory shows that ready sees what happened before a Wake that found the
+// watch queued already. The test waits until the goroutine has ended in a way that orders nothing,
+// so the race detector sees no order but that of the Wake.
 func TestCoalescedWakesOrderMemory(t *testing.T) {
 	l := newLoop(t)
+	before := runtime.NumGoroutine()
 	data, seen := 0, 0
 	w := l.Watch(func() { seen = data })
 	w.Wake()
@@ -199,7 +197,9 @@ func TestCoalescedWakesOrderMemory(t *testing.T) {
 		data = 1
 		w.Wake()
 	}()
-	time.Sleep(20 * time.Millisecond)
+	for time.Sleep(20 * time.Millisecond); runtime.NumGoroutine() > before; {
+		time.Sleep(time.Millisecond)
+	}
 	turns(t, l, 2)
 	if seen != 1 {
 		t.Error("not seen")

@@ -8,10 +8,12 @@ import (
 	"asynccrypto/async"
 )
 
-// AddFDs watches a wait context by its wait fds, for engines that know no callbacks: ready runs while one of them is
-// readable, once a turn (level-triggered), so resume the job then, which clears them. Call Changed each time the job
-// has paused. An fd may belong to several wait contexts, whose ready functions then all run. The caller holds w, as for
-// its AllFDs. The error is ErrClosed or what the system says to one of the fds; nothing is watched then.
+// AddFDs watches a wait context by its wait fds, for engines that do not support callbacks. ready
+// runs once a turn while one of the fds is readable (level-triggered). So resume the job then,
+// which clears them. Call [Watch.Changed] each time the job has paused. An fd may belong to
+// several wait contexts; the ready functions of all then run. The caller must own w, as for its
+// AllFDs. The error is [ErrClosed] or the system's error for one of the fds; then nothing is
+// watched.
 func (l *Loop) AddFDs(w *async.WaitCtx, ready func()) (*Watch, error) {
 	if l.closed.Load() {
 		return nil, ErrClosed
@@ -28,16 +30,17 @@ func (l *Loop) AddFDs(w *async.WaitCtx, ready func()) (*Watch, error) {
 	return watch, nil
 }
 
-// Changed follows what the job changed about its wait fds in its last stretch. Call it whenever Start or Resume has
-// returned Paused. The errors are those of AddFDs; the other fds are watched all the same. On a Watch of another kind, or
-// after Remove, it does nothing.
+// Changed applies the changes that the job made to its wait fds in its last stretch. Call it
+// whenever Start or Resume has returned Paused. The errors are those of [Loop.AddFDs]; the other
+// fds are watched all the same. On a Watch of another kind, or after Remove, it does nothing.
 func (w *Watch) Changed() error {
 	if !w.byFDs || w.ctx == nil {
 		return nil
 	}
 	added, deleted := w.ctx.ChangedFDs(nil, nil)
 	if len(deleted) > 0 {
-		// Under another key it may still be set, or be set again: then joining finds out whether it is the same file.
+		// Under another key the fd may still be set, or be set again. Then join finds out whether
+		// it is the same file.
 		all := w.ctx.AllFDs(nil)
 		for _, fd := range deleted {
 			if !slices.Contains(all, fd) {
@@ -65,10 +68,10 @@ type waitFD struct {
 	watches []*Watch
 }
 
-// waitFD returns the one that fd is, nil if it is none.
+// waitFD returns the wait fd with that number, or nil if there is none.
 func (l *Loop) waitFD(fd async.FD) *waitFD {
 	f := l.waitFDs[fd]
-	if f != nil && l.fds.at(fd) != &f.registration { // it was closed, and the number is a Socket's
+	if f != nil && l.fds.at(fd) != &f.registration { // it was closed, and a Socket has the number now
 		delete(l.waitFDs, fd)
 		return nil
 	}
@@ -77,21 +80,21 @@ func (l *Loop) waitFD(fd async.FD) *waitFD {
 
 func (f *waitFD) wake(Events) {
 	for _, w := range f.watches {
-		w.Wake() // runs in this turn; an fd of several or several fds of one, ready runs once
+		w.Wake() // ready runs in this turn, once, even if several fds of w are readable
 	}
 }
 
 // join makes fd one of w's.
 func (l *Loop) join(w *Watch, fd async.FD) error {
-	here, f := l.waitFD(fd), &waitFD{watches: []*Watch{w}}
+	old, f := l.waitFD(fd), &waitFD{watches: []*Watch{w}}
 	f.event = f.wake
 	switch err := l.watch(fd, &f.registration, false); {
 	case err == nil:
 		l.waitFDs[fd] = f
-	case here == nil || !errors.Is(err, errWatched):
+	case old == nil || !errors.Is(err, errWatched):
 		return fmt.Errorf("reactor: wait fd %d: %w", fd, err)
-	case !slices.Contains(here.watches, w):
-		here.watches = append(here.watches, w)
+	case !slices.Contains(old.watches, w):
+		old.watches = append(old.watches, w)
 	}
 	if !slices.Contains(w.fds, fd) {
 		w.fds = append(w.fds, fd)
@@ -99,7 +102,8 @@ func (l *Loop) join(w *Watch, fd async.FD) error {
 	return nil
 }
 
-// leave undoes join. The fd may have been closed, and its number be another's by now.
+// leave undoes join. The fd may have been closed, and its number may belong to another file by
+// now.
 func (l *Loop) leave(w *Watch, fd async.FD) {
 	f := l.waitFD(fd)
 	if f == nil {

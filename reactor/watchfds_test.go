@@ -91,10 +91,10 @@ func TestWaitFDsAreLevelTriggered(t *testing.T) {
 	}
 }
 
-// Changed follows what jobs set and clear, also an fd that is cleared and set again.
+// Changed follows the fds that jobs set and clear, also an fd that is cleared and set again.
 func TestChanged(t *testing.T) {
 	l := newLoop(t)
-	a, b := socketPair(t) // what is sent to one makes the other readable
+	a, b := socketPair(t) // data sent to one makes the other readable
 	defer closeFDs(a, b)
 	var w async.WaitCtx
 	next := changes(t, &w,
@@ -116,7 +116,7 @@ func TestChanged(t *testing.T) {
 			drain(b)
 		}
 		changed(t, watch)
-		changed(t, watch) // asked twice, told twice
+		changed(t, watch) // a second call reports the same
 		turns(t, l, 1)
 		n = 0
 		turns(t, l, 2)
@@ -183,7 +183,7 @@ func TestAnFDIsASocketOrAWaitFD(t *testing.T) {
 	}
 }
 
-// An fd that can't be watched is an error, and does not keep the others from it.
+// An fd that cannot be watched is an error, and does not keep the other fds from being watched.
 func TestChangedWithABadFD(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("which fds can't be watched differs")
@@ -217,8 +217,9 @@ func TestChangedWithABadFD(t *testing.T) {
 	turns(t, l, 2)
 }
 
-// An engine closes its fd with the session, before anybody removes the watch, and the number is another session's at once:
-// that one is woken, the other is not, and removing the old watch leaves it alone.
+// An engine closes its fd with the session, before the watch is removed, and another session gets
+// the number at once. That one is woken, the other is not, and removing the old watch leaves it
+// alone.
 func TestWaitFDClosedAndReused(t *testing.T) {
 	l := newLoop(t)
 	a, b := socketPair(t)

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,22 +20,11 @@ import (
 	"asynccrypto/internal/ifma"
 )
 
-// Figures here are ratios of times that were taken in turns, so that a busy machine disturbs both sides alike. Those of
-// one core are taken with GOMAXPROCS=1.
+// Results here are quotients of times that were taken in turns, so that a busy machine disturbs
+// both sides equally. For results on one core set GOMAXPROCS=1.
 
-var benchKeys = sync.OnceValue(func() map[int]*rsa.PrivateKey {
-	m := make(map[int]*rsa.PrivateKey)
-	for _, bits := range []int{2048, 3072, 4096} {
-		k, err := rsa.GenerateKey(rand.Reader, bits)
-		if err != nil {
-			panic(err)
-		}
-		m[bits] = k
-	}
-	return m
-})
-
-// inTurns runs a and b in turns and reports their times, for n operations each, and how much longer b takes: the medians.
+// inTurns runs first and second in turns, n operations each, and reports the medians of their
+// times and of the quotient second/first.
 func inTurns(b *testing.B, n int, first, second func()) {
 	var ta, tb, ratio []float64
 	timed := func(f func()) float64 {
@@ -66,8 +54,8 @@ func benchEngine(b *testing.B) *engine.Engine {
 	return e
 }
 
-// BenchmarkOverhead is what the engine adds to the kernels when batches are full: 64 jobs, beside batches of eight with
-// nothing around them.
+// BenchmarkOverhead measures the time that the engine adds to the kernels when batches are full:
+// 64 jobs, beside batches of eight with nothing around them.
 func BenchmarkOverhead(b *testing.B) {
 	if ok, why := Supported(); !ok {
 		b.Skip(why)
@@ -75,7 +63,7 @@ func BenchmarkOverhead(b *testing.B) {
 	for _, bits := range []int{2048, 3072, 4096} {
 		for _, scheme := range []string{"PKCS1v15", "PSS"} {
 			b.Run(fmt.Sprintf("%d/%s", bits, scheme), func(b *testing.B) {
-				key := benchKeys()[bits]
+				key := RSAKeys()[bits][0]
 				prepared, _, err := prepare(key)
 				if err != nil {
 					b.Fatal(err)
@@ -117,7 +105,8 @@ func BenchmarkOverhead(b *testing.B) {
 	}
 }
 
-// BenchmarkLone is one request at a time, beside the standard library: from a goroutine and from a job.
+// BenchmarkLone measures one request at a time, beside the standard library: from a goroutine and
+// from a job.
 func BenchmarkLone(b *testing.B) {
 	e := benchEngine(b)
 	digest := make([]byte, 32)
@@ -145,8 +134,8 @@ func BenchmarkLone(b *testing.B) {
 			}})
 	}
 	for _, bits := range []int{2048, 3072, 4096} {
-		add(fmt.Sprintf("RSA-%d", bits), benchKeys()[bits], crypto.SHA256)
-		add(fmt.Sprintf("RSA-%d-PSS", bits), benchKeys()[bits], pss)
+		add(fmt.Sprintf("RSA-%d", bits), RSAKeys()[bits][0], crypto.SHA256)
+		add(fmt.Sprintf("RSA-%d-PSS", bits), RSAKeys()[bits][0], pss)
 	}
 	add("RSA-1024", small, crypto.SHA256)
 	add("P-256", p256, crypto.SHA256)
@@ -190,7 +179,7 @@ func BenchmarkLone(b *testing.B) {
 	}
 }
 
-// BenchmarkKeys is what wrapping a key costs, and what its copy for the lanes takes up.
+// BenchmarkKeys measures the time to wrap a key, and the memory of its copy for the kernels.
 func BenchmarkKeys(b *testing.B) {
 	for _, bits := range []int{2048, 3072, 4096} {
 		b.Run(fmt.Sprint(bits), func(b *testing.B) {
@@ -204,7 +193,7 @@ func BenchmarkKeys(b *testing.B) {
 			}
 			before := heap()
 			for b.Loop() {
-				s, err := e.Signer(benchKeys()[bits])
+				s, err := e.Signer(RSAKeys()[bits][0])
 				if err != nil {
 					b.Fatal(err)
 				}

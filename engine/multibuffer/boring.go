@@ -4,5 +4,6 @@ package multibuffer
 
 import "crypto/boring"
 
-// boringCrypto reports whether crypto/rsa is BoringCrypto's: GOEXPERIMENT=boringcrypto sets the tag.
+// boringCrypto reports whether BoringCrypto is crypto/rsa's implementation. GOEXPERIMENT=boringcrypto
+// sets the build tag.
 func boringCrypto() bool { return boring.Enabled() }

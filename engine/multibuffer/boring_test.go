@@ -4,7 +4,7 @@ package multibuffer
 
 import "testing"
 
-// Who builds with BoringCrypto wants its signatures and no others.
+// A program built with BoringCrypto gets BoringCrypto's signatures and no others.
 func TestBoringCrypto(t *testing.T) {
 	if !boringCrypto() {
 		t.Skip("built for BoringCrypto, and without it")

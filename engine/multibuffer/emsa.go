@@ -2,23 +2,21 @@ package multibuffer
 
 import (
 	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
 	"encoding/binary"
 	"io"
-	"reflect"
-	"strings"
 
 	"asynccrypto/engine"
+	"asynccrypto/engine/internal/sysrand"
 )
 
-// digestInfo holds what stands before the digest in EMSA-PKCS1-v1_5 (RFC 8017, section 9.2, note 1): the DER of a
-// DigestInfo up to the digest itself. MD5SHA1 is TLS 1.0's, which has none.
+// digestInfo holds the bytes before the digest in EMSA-PKCS1-v1_5 (RFC 8017, section 9.2, note 1): the
+// DER of a DigestInfo up to the digest itself. MD5SHA1 is TLS 1.0's hash, which has none.
 var digestInfo = map[crypto.Hash][]byte{
 	crypto.MD5SHA1:    {},
 	crypto.MD5:        info(16, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x02, 0x05),
 	crypto.SHA1:       info(20, 0x2b, 0x0e, 0x03, 0x02, 0x1a),
-	crypto.RIPEMD160:  {0x30, 0x20, 0x30, 0x08, 0x06, 0x06, 0x28, 0xcf, 0x06, 0x03, 0x00, 0x31, 0x04, 0x14}, // as crypto/rsa has it
+	crypto.RIPEMD160:  {0x30, 0x20, 0x30, 0x08, 0x06, 0x06, 0x28, 0xcf, 0x06, 0x03, 0x00, 0x31, 0x04, 0x14}, // as in crypto/rsa
 	crypto.SHA256:     nistInfo(32, 1),
 	crypto.SHA384:     nistInfo(48, 2),
 	crypto.SHA512:     nistInfo(64, 3),
@@ -31,7 +29,8 @@ var digestInfo = map[crypto.Hash][]byte{
 	crypto.SHA3_512:   nistInfo(64, 10),
 }
 
-// info encodes SEQUENCE { SEQUENCE { OBJECT IDENTIFIER oid, NULL }, OCTET STRING of size bytes }, without those bytes.
+// info encodes SEQUENCE { SEQUENCE { OBJECT IDENTIFIER oid, NULL }, OCTET STRING of size bytes },
+// without those bytes.
 func info(size int, oid ...byte) []byte {
 	algorithm := append([]byte{0x06, byte(len(oid))}, oid...)
 	algorithm = append(algorithm, 0x05, 0x00)
@@ -39,39 +38,26 @@ func info(size int, oid ...byte) []byte {
 	return append(out, 0x04, byte(size))
 }
 
-// nistInfo is info for a hash function that NIST has numbered: 2.16.840.1.101.3.4.2.n.
+// nistInfo is info for NIST's hash function number n: 2.16.840.1.101.3.4.2.n.
 func nistInfo(size int, n byte) []byte {
 	return info(size, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, n)
 }
 
-// systemRandom is crypto/rand's own reader, also if a program puts another in its place later, and nil if it did so
-// before this package was initialized: that one might panic, even when it is compared.
-var systemRandom = ifSystems(rand.Reader)
-
-// ifSystems returns r if the standard library made it, else nil.
-func ifSystems(r io.Reader) io.Reader {
-	if r != nil {
-		if p := reflect.TypeOf(r).PkgPath(); strings.HasPrefix(p, "crypto/") && strings.HasSuffix(p, "/rand") {
-			return r
-		}
-	}
-	return nil
-}
-
-// encode pads the digest of op into em, which has the modulus's length. ok is false for everything that crypto/rsa might
-// refuse or do otherwise: let it. A salt from another reader than crypto/rand's is one of these: what such a reader does
-// while it is read, it does to the operation that it belongs to and not to a batch. No step depends on the digest's value.
+// encode pads the digest of op into em, which is as long as the modulus. It returns false if crypto/rsa
+// may refuse op or do it in another way; leave op to crypto/rsa then. That includes a salt from another
+// reader than crypto/rand's: if such a reader blocks or panics, that must hit its own operation and no
+// batch. No step depends on the digest's value.
 func encode(em []byte, op *engine.SignOp) (ok bool) {
 	switch opts := op.Opts.(type) {
 	case crypto.Hash:
 		return encodePKCS1v15(em, op.Digest, opts)
 	case *rsa.PSSOptions:
-		return opts != nil && systemRandom != nil && op.Rand == systemRandom && encodePSS(em, op.Digest, opts)
+		return opts != nil && sysrand.Is(op.Rand) && encodePSS(em, op.Digest, opts, op.Rand)
 	}
 	return false
 }
 
-// encodePKCS1v15 is EMSA-PKCS1-v1_5 (RFC 8017, section 9.2), for hash 0 without a DigestInfo.
+// encodePKCS1v15 is EMSA-PKCS1-v1_5 (RFC 8017, section 9.2). For hash 0 there is no DigestInfo.
 func encodePKCS1v15(em, digest []byte, hash crypto.Hash) bool {
 	var prefix []byte
 	if hash != 0 {
@@ -94,8 +80,9 @@ func encodePKCS1v15(em, digest []byte, hash crypto.Hash) bool {
 	return true
 }
 
-// encodePSS is EMSA-PSS (RFC 8017, section 9.1.1) with MGF1 over the same hash, for a modulus of 8·len(em) bits.
-func encodePSS(em, digest []byte, opts *rsa.PSSOptions) bool {
+// encodePSS is EMSA-PSS (RFC 8017, section 9.1.1) with MGF1 over the same hash, for a modulus of
+// 8·len(em) bits. It reads the salt from random.
+func encodePSS(em, digest []byte, opts *rsa.PSSOptions, random io.Reader) bool {
 	if !opts.Hash.Available() || len(digest) != opts.Hash.Size() {
 		return false
 	}
@@ -117,7 +104,7 @@ func encodePSS(em, digest []byte, opts *rsa.PSSOptions) bool {
 	em[len(em)-1] = 0xbc
 	salt := db[len(db)-saltLength:]
 	db[len(db)-saltLength-1] = 1
-	if _, err := io.ReadFull(systemRandom, salt); err != nil {
+	if _, err := io.ReadFull(random, salt); err != nil {
 		return false
 	}
 	h.Write(make([]byte, 8))
@@ -125,11 +112,11 @@ func encodePSS(em, digest []byte, opts *rsa.PSSOptions) bool {
 	h.Write(salt)
 	h.Sum(hashed[:0])
 	mgf1XOR(db, opts.Hash, hashed)
-	db[0] &= 0x7f // emBits is one less than the modulus has
+	db[0] &= 0x7f // emBits is one less than the bits of the modulus
 	return true
 }
 
-// mgf1XOR masks out with MGF1 (RFC 8017, appendix B.2.1).
+// mgf1XOR masks out with MGF1 of seed (RFC 8017, appendix B.2.1).
 func mgf1XOR(out []byte, hash crypto.Hash, seed []byte) {
 	h := hash.New()
 	var block [64]byte

@@ -3,7 +3,6 @@ package multibuffer
 import (
 	"bytes"
 	"crypto"
-	"crypto/cipher"
 	"crypto/rand"
 	"crypto/rsa"
 	"io"
@@ -13,27 +12,20 @@ import (
 	"asynccrypto/engine"
 )
 
-// A program may have put a reader of its own in the place of crypto/rand's before this package saw it.
-func TestSystemRandom(t *testing.T) {
-	if systemRandom == nil || ifSystems(rand.Reader) != systemRandom {
-		t.Error("crypto/rand's reader is not recognized")
-	}
-	for _, r := range []io.Reader{nil, new(bytes.Buffer), cipher.StreamReader{}, &cipher.StreamReader{}, mine(nil)} {
-		if ifSystems(r) != nil {
-			t.Errorf("%T passes for crypto/rand's reader", r)
-		}
-	}
-	defer func(r io.Reader) { systemRandom = r }(systemRandom)
-	systemRandom = nil
-	for _, r := range []io.Reader{nil, mine(nil), rand.Reader} {
-		op := &engine.SignOp{Rand: r, Digest: make([]byte, 32), Opts: &rsa.PSSOptions{Hash: crypto.SHA256}}
-		if encode(make([]byte, 256), op) {
-			t.Errorf("%T passes for crypto/rand's reader, which is not known", r)
+// A salt comes from crypto/rand's own reader or the operation is left to crypto/rsa.
+func TestEncodePSSReader(t *testing.T) {
+	for _, tt := range []struct {
+		random io.Reader
+		want   bool
+	}{{rand.Reader, true}, {nil, false}, {new(bytes.Buffer), false}, {mine(nil), false}} {
+		op := &engine.SignOp{Rand: tt.random, Digest: make([]byte, 32), Opts: &rsa.PSSOptions{Hash: crypto.SHA256}}
+		if got := encode(make([]byte, 256), op); got != tt.want {
+			t.Errorf("%T: encoded %v, want %v", tt.random, got, tt.want)
 		}
 	}
 }
 
-// mine is a reader that can't be compared.
+// mine is a reader that cannot be compared.
 type mine func()
 
 func (mine) Read([]byte) (int, error) { panic("mine") }
@@ -52,7 +44,7 @@ func TestPSSIsCryptoRSAs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reader := rand.Reader // SetGlobalRandom puts another in its place, and sees to what this one gives
+	reader := rand.Reader // SetGlobalRandom replaces it, and decides the bytes that this one returns
 	digest := make([]byte, 64)
 	for _, h := range []crypto.Hash{crypto.SHA1, crypto.SHA256, crypto.SHA512_256, crypto.SHA3_384, crypto.SHA512} {
 		for _, salt := range []int{rsa.PSSSaltLengthAuto, rsa.PSSSaltLengthEqualsHash, 1, 7, 256 - 2 - h.Size()} {

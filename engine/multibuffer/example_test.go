@@ -20,7 +20,8 @@ import (
 	"asynccrypto/engine/multibuffer"
 )
 
-// A TLS server signs once for each handshake. With its key wrapped, handshakes of one moment are signed together.
+// A TLS server signs once for each handshake. With its key wrapped, handshakes that meet are
+// signed together.
 func Example_tls() {
 	cert, roots := serverCertificate()
 	signer, err := multibuffer.Signer(cert.PrivateKey.(crypto.Signer))
@@ -56,7 +57,7 @@ func Example_tls() {
 	// Output: hello <nil>
 }
 
-// A certificate authority wraps its key. What it signs is what it always signed.
+// A certificate authority wraps its key. Its signatures are the same as before.
 func Example_certificate() {
 	key, err := rsa.GenerateKey(rand.Reader, 3072)
 	if err != nil {
@@ -94,8 +95,8 @@ func Example_certificate() {
 	// Output: CN=An authority SHA384-RSAPSS <nil>
 }
 
-// Issuing tokens (RFC 7519, RS256), by hand: a service does little else but sign, for many clients at a time. The README has
-// what github.com/golang-jwt/jwt needs to sign with a wrapped key.
+// Issuing tokens (RFC 7519, RS256), by hand: a service does little else but sign, for many
+// clients at a time. The guide shows how github.com/golang-jwt/jwt signs with a wrapped key.
 func Example_token() {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

@@ -8,10 +8,10 @@ import (
 	"asynccrypto/internal/ifma"
 )
 
-// sizes are the moduli, in bytes, that the kernels take.
+// sizes are the lengths in bytes of the moduli that the kernels accept.
 var sizes = [...]int{256, 384, 512}
 
-// handler is what one engine's workers share.
+// handler is the state that the workers of one engine share.
 type handler struct {
 	workspaces [len(sizes)]sync.Pool // of *ifma.Workspace; they are empty between batches
 
@@ -28,26 +28,28 @@ type group struct {
 	data [ifma.MaxBatch][]byte // the padded message, then the signature
 }
 
-// handle does what it can in the lanes, and everything else the ordinary way. The latter comes last, for it may read from a
-// reader of the caller's, which may block, or exit.
+// handle vectorizes the requests that can be, and leaves the others to the standard library. The others
+// come last, because one of them may read from a caller's own reader, which may block or exit the
+// goroutine.
 func (h *handler) handle(batch []*engine.Request) {
 	var groups [len(sizes)]group
 	var others []*engine.Request
-	// Deferred, and so in reverse order, for one whose padding panics, by a hash function of the program's own: it ends alone.
+	// Both are deferred, in reverse order, for a request whose padding panics in a hash function of
+	// the program's own: only that request fails.
 	defer func() { each(0, len(others), func(i int) { others[i].Run() }) }()
 	defer each(0, len(groups), func(i int) { h.sign(i, &groups[i]) })
 	each(0, len(batch), func(i int) {
 		switch r := batch[i]; {
 		case r.Abandoned():
-			r.Complete(nil) // into the void
+			r.Complete(nil) // nobody gets the answer
 		case !join(&groups, r):
 			others = append(others, r)
 		}
 	})
 }
 
-// each calls f for every number from i to below n, also if f panics or exits the goroutine, as an operation or a callback
-// can: its neighbours in the batch have nothing to do with that.
+// each calls f for every number from i to n-1, even if f panics or exits the goroutine, as an operation
+// or a callback can: that must not affect the others in the batch.
 func each(i, n int, f func(int)) {
 	defer func() {
 		if i < n {
@@ -60,7 +62,8 @@ func each(i, n int, f func(int)) {
 	}
 }
 
-// join puts r into the group for its modulus. It is false for what the kernels don't do.
+// join puts r into the group for its modulus. It returns false for a request that the kernels cannot
+// do.
 func join(groups *[len(sizes)]group, r *engine.Request) bool {
 	op, ok := r.Op().(*engine.SignOp)
 	if !ok {
@@ -85,8 +88,8 @@ func join(groups *[len(sizes)]group, r *engine.Request) bool {
 	return false
 }
 
-// sign computes a group, which may be empty. What does not pass the check with the public exponent is computed anew by
-// the standard library: a fault that left the process would give the key away.
+// sign computes a group, which may be empty. If a result fails the check with the public exponent, the
+// standard library computes it again: a faulty signature that left the process would give the key away.
 func (h *handler) sign(size int, g *group) {
 	if g.n == 0 {
 		return
@@ -95,7 +98,7 @@ func (h *handler) sign(size int, g *group) {
 	if w == nil {
 		var err error
 		if w, err = ifma.NewWorkspace(sizes[size]); err != nil {
-			panic(err) // there are no prepared keys where there are no kernels
+			panic(err) // without kernels there are no prepared keys
 		}
 	}
 	right := w.Sign(&g.keys, &g.data, &g.data, g.n)

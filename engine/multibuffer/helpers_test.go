@@ -21,15 +21,12 @@ import (
 	"asynccrypto/engine/multibuffer"
 )
 
-// The keys are made once for all tests. The second of each pair is the first with p and q exchanged.
+// keys returns two or more keys of each size of modulus. The second of each pair is the first
+// with p and q exchanged.
 var keys = sync.OnceValue(func() map[int][]*rsa.PrivateKey {
 	m := make(map[int][]*rsa.PrivateKey)
 	for bits, n := range map[int]int{2048: 3, 3072: 1, 4096: 1} {
-		for range n {
-			k, err := rsa.GenerateKey(rand.Reader, bits)
-			if err != nil {
-				panic(err)
-			}
+		for _, k := range multibuffer.RSAKeys()[bits][:n] {
 			m[bits] = append(m[bits], k, fromPrimes(k.Primes[1], k.Primes[0], k.E))
 		}
 	}
@@ -51,7 +48,7 @@ func fromPrimes(p, q *big.Int, e int) *rsa.PrivateKey {
 	return k
 }
 
-// newKey makes a key of primes of these lengths, whose product has a bit for each of theirs.
+// newKey makes a key of primes of these lengths. Its modulus is as long as both together.
 func newKey(t *testing.T, pBits, qBits, e int) *rsa.PrivateKey {
 	t.Helper()
 	for {
@@ -69,7 +66,7 @@ func newKey(t *testing.T, pBits, qBits, e int) *rsa.PrivateKey {
 	}
 }
 
-// lanes says whether the kernels are there. The tests that don't ask hold everywhere.
+// lanes reports whether the kernels can be used. Tests that do not ask hold everywhere.
 func lanes() bool { ok, _ := multibuffer.Supported(); return ok }
 
 func newEngine(t testing.TB, o multibuffer.Options) *engine.Engine {
@@ -124,8 +121,9 @@ func digest(h crypto.Hash) []byte {
 	return d
 }
 
-// inOneBatch has all of fs submitted, in this order, while the engine's only worker is held, so that it takes those for
-// prepared keys at once, which must be the given number, and each of the others alone. Each of fs submits one operation.
+// inOneBatch calls fs in this order while the engine's only worker is held. Each of fs submits
+// one operation. Then the worker must take those with prepared keys, whose number is prepared, in
+// one batch, and each of the others alone.
 func inOneBatch(t *testing.T, e *engine.Engine, prepared int, fs ...func()) {
 	t.Helper()
 	before := e.Stats()

@@ -9,8 +9,9 @@ import (
 	"asynccrypto/internal/ifma"
 )
 
-// prepare makes a copy of a private key for the lanes. Keys that the kernels don't take, and those of other kinds, get
-// none, and the standard library. It refuses an RSA key that is wrong: with it a signature could give its primes away.
+// prepare makes a copy of a private key for the kernels. A key that the kernels do not accept, or of
+// another kind, gets none and is left to the standard library. prepare refuses an invalid RSA key,
+// because a signature with it could give its primes away.
 func prepare(key crypto.PrivateKey) (prepared any, wipe func(), err error) {
 	k, ok := key.(*rsa.PrivateKey)
 	if !ok || k == nil {
@@ -28,8 +29,8 @@ func prepare(key crypto.PrivateKey) (prepared any, wipe func(), err error) {
 		precomputed.Precompute()
 		pre = precomputed.Precomputed
 	}
-	// math/big sees the secrets once for each key, as it does in crypto/rsa's own preparation. FillBytes copies words;
-	// its time depends on their number.
+	// math/big sees the secrets once for each key, as it does in crypto/rsa's own preparation.
+	// FillBytes copies words; its time depends only on their number.
 	size := k.Size()
 	secret := make([]byte, 5*size)
 	defer clear(secret)
@@ -46,8 +47,9 @@ func prepare(key crypto.PrivateKey) (prepared any, wipe func(), err error) {
 	return lanes, lanes.Wipe, nil
 }
 
-// check refuses the keys that prepare refuses, where there are no lanes to prepare for: which keys a program can use must
-// not depend on the CPU. crypto/rsa itself signs with a key that was changed after it was precomputed.
+// check refuses the keys that prepare refuses, on a machine without kernels: the CPU must not decide
+// which keys a program can use. crypto/rsa itself signs with a key that was changed after it was
+// precomputed.
 func check(key crypto.PrivateKey) (prepared any, wipe func(), err error) {
 	if k, ok := key.(*rsa.PrivateKey); ok && k != nil {
 		err = k.Validate()

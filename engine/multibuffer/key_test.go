@@ -3,7 +3,6 @@ package multibuffer
 import (
 	"bytes"
 	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"math/big"
@@ -18,13 +17,8 @@ import (
 	"asynccrypto/internal/ifma"
 )
 
-var key = sync.OnceValue(func() *rsa.PrivateKey {
-	k, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return k
-})
+// key returns the key of tests that need only one.
+func key() *rsa.PrivateKey { return RSAKeys()[2048][0] }
 
 // copyOf copies a key without what crypto/rsa has precomputed for itself.
 func copyOf(k *rsa.PrivateKey) *rsa.PrivateKey {
@@ -37,7 +31,7 @@ func copyOf(k *rsa.PrivateKey) *rsa.PrivateKey {
 	}
 }
 
-// A key that is wrong in any of its numbers is refused, whoever computed those.
+// A key with any wrong number is refused, whether the caller or crypto/rsa computed that.
 func TestWrongKeysAreRefused(t *testing.T) {
 	two := big.NewInt(2)
 	add := func(x *big.Int) { x.Add(x, two) }
@@ -91,7 +85,8 @@ func TestWrongKeysAreRefused(t *testing.T) {
 			}
 		}
 	}
-	// Nothing precomputed, or not all of it, is nothing wrong; and the caller's key stays as it is.
+	// A key with nothing or not everything precomputed is valid, and the caller's key stays as it
+	// is.
 	for _, change := range []func(*rsa.PrecomputedValues){
 		func(p *rsa.PrecomputedValues) {},
 		func(p *rsa.PrecomputedValues) { *p = rsa.PrecomputedValues{} },
@@ -116,7 +111,8 @@ func TestWrongKeysAreRefused(t *testing.T) {
 	}
 }
 
-// spy is the engine that New makes, with a look at the keys that it prepares and at each batch before it is computed.
+// spy is the engine that New makes, and shows the test the keys that it prepares and each batch
+// before it is computed.
 type spy struct {
 	*engine.Engine
 	keys   []*ifma.Key
@@ -172,8 +168,8 @@ func sign(t *testing.T, s crypto.Signer) {
 	}
 }
 
-// A result that fails its check is computed anew, and the neighbours' are as they should be. Here a key is spoilt
-// between the padding and the kernels, which is what a fault in memory would do.
+// A result that fails its check is computed again, and the others in the batch are correct. Here
+// a key is spoilt between the padding and the kernels, as by a fault in memory.
 func TestRecomputed(t *testing.T) {
 	s := newSpy(t)
 	h := new(handler)
@@ -272,11 +268,7 @@ func TestKeyIsWipedWhenCollected(t *testing.T) {
 		}
 	}
 	sign(t, s.signer(t))
-	for range 1000 {
-		runtime.GC()
-		if s.wiped.Load() == 1 {
-			break
-		}
+	for runtime.GC(); s.wiped.Load() == 0; runtime.GC() {
 		time.Sleep(5 * time.Millisecond)
 	}
 	if s.wiped.Load() != 1 || s.keys[0].Size() != 0 {
@@ -284,7 +276,7 @@ func TestKeyIsWipedWhenCollected(t *testing.T) {
 	}
 }
 
-// What the engine keeps for a wrapped key stays below 64 KB.
+// The engine keeps less than 64 KB for a wrapped key.
 func TestMemoryForEachKey(t *testing.T) {
 	e, err := New(Options{Workers: 1})
 	if err != nil {
@@ -298,8 +290,9 @@ func TestMemoryForEachKey(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
-	for _, k := range benchKeys() {
+	for _, keys := range RSAKeys() {
 		const n = 16
+		k := keys[0]
 		signers := make([]engine.Signer, n)
 		before := heap()
 		for i := range signers {

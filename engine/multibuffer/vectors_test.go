@@ -13,8 +13,8 @@ import (
 	"asynccrypto/engine/multibuffer"
 )
 
-// TestWycheproof holds signatures against those that Project Wycheproof generated. The file says where it comes from and
-// under which licence.
+// TestWycheproof compares signatures with those that Project Wycheproof generated. The file names
+// its source and its licence.
 func TestWycheproof(t *testing.T) {
 	data, err := os.ReadFile("testdata/wycheproof_siggen.json")
 	if err != nil {

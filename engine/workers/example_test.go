@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The fd way: wait for a session's fds with poll, then resume its job.
+// By fd: wait for a session's fds with poll, then resume its job.
 func Example_fds() {
 	eng, _ := workers.New(workers.Options{})
 	defer eng.Close()
@@ -48,8 +48,8 @@ func Example_fds() {
 	// Output: FINISH <nil> true
 }
 
-// The callback way: sessions tell a channel that they can go on. The engine takes four operations and answers EAGAIN to
-// the rest, for which nothing need be done: they are woken just the same.
+// By callback: sessions tell a channel that they can go on. The engine takes four operations and
+// answers EAGAIN to the rest, which need no care: they are woken just the same.
 func Example_callback() {
 	eng, _ := workers.New(workers.Options{Depth: 4})
 	defer eng.Close()

@@ -1,25 +1,37 @@
-// Package workers is the engine for everything: it runs any blocking operation on a bounded set of goroutines, each the
-// ordinary way, with the standard library or whatever the key is made of.
+// Package workers is the engine for everything: it runs any blocking operation on a fixed number
+// of goroutines. A signature by a wrapped key runs that key's own Sign method, whatever the key
+// is: the standard library's, an HSM's, a client of a key service (KMS).
 //
-// It makes nothing faster. What it gives is a bound, and an order of precedence: a flood of handshakes or of calls to an
-// HSM waits in a queue of known length instead of taking every processor or a thread each.
+// So this package alone is enough for a key service: give the key a Sign method that makes the
+// blocking call, and wrap it once. The example KeyService is such a program as a whole.
+//
+//	eng, err := workers.New(workers.Options{Workers: 64}) // 64 calls at once
+//	signer, err := eng.Signer(key)                        // a crypto.Signer
+//
+// It makes no operation faster. It gives you a bounded queue, and workers that run at low
+// priority if you set Nice: a flood of handshakes, or of calls to an HSM, waits in a queue of
+// known length instead of taking every processor or a thread each.
 package workers
 
 import "asynccrypto/engine"
 
-// Options describe the workers to New. The zero value is ready.
+// Options are the options of [New]. The zero value is ready for use.
 type Options struct {
-	// Workers is how many operations run at once; 0 means GOMAXPROCS. For operations that compute, more gains nothing.
-	// For those that wait, such as calls to a remote signer, take as many as it can have in hand.
+	// Workers is how many operations run at once; 0 means GOMAXPROCS. For operations that
+	// compute, more gains nothing. For operations that wait, such as calls to a key service, take
+	// as many as the service can have in hand.
 	Workers int
-	// Depth bounds the operations that are queued or running; 0 means 16 for each worker. Others wait in line.
+	// Depth bounds the operations that are queued or running; 0 means 16 for each worker. Further
+	// operations wait in line.
 	Depth int
-	// Nice, on Linux, puts the workers on threads of their own at a priority that is lower by this much (1 to 19), so
-	// that what the rest of the program does comes first. 10 is a good value. Elsewhere New returns an error.
+	// Nice, on Linux, lowers the priority of the workers' threads by this much, 1 to 19, so that
+	// the rest of the program goes first; 10 is a good value. On other systems New returns an
+	// error unless it is 0.
 	Nice int
 }
 
-// New returns an engine that runs operations on workers. Close it when it is no longer needed.
+// New returns an engine that runs operations on workers. Call Close when done. The errors are
+// those of [engine.New] for these options.
 func New(o Options) (*engine.Engine, error) {
 	return engine.New(engine.Config{
 		Name:    "workers",

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// niceness returns the calling thread's.
+// niceness returns the niceness of the calling thread.
 func niceness(t *testing.T) int {
 	n, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
 	if err != nil {
@@ -21,7 +21,8 @@ func niceness(t *testing.T) int {
 	return 20 - n
 }
 
-// Operations run at the lower priority, all else as before, also after the engine and its threads are gone.
+// Operations run at the lower priority, all else as before, also after the engine and its threads
+// are gone.
 func TestNice(t *testing.T) {
 	before := niceness(t)
 	e, err := workers.New(workers.Options{Workers: 3, Nice: 5})

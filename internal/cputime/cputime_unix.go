@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Process returns how long the process has computed so far, on all cores together; ok is false where that can't be told.
+// Process returns the CPU time that the process has used so far, on all cores together. ok is
+// false if the system does not report it.
 func Process() (d time.Duration, ok bool) {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {

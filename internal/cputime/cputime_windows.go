@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Process returns how long the process has computed so far, on all cores together; ok is false where that can't be told.
+// Process returns the CPU time that the process has used so far, on all cores together. ok is
+// false if the system does not report it.
 func Process() (d time.Duration, ok bool) {
 	var created, exited, kernel, user windows.Filetime
 	if err := windows.GetProcessTimes(windows.CurrentProcess(), &created, &exited, &kernel, &user); err != nil {

@@ -1,3 +1,3 @@
-// Package cputime tells how long the process has computed, so that who measures can see when other programs had a part of
-// the cores.
+// Package cputime reads the CPU time of the process, so that a measurement can tell when other
+// programs used the cores.
 package cputime

@@ -5,7 +5,8 @@ import (
 	"runtime"
 )
 
-// header returns the first line of the caller's stack trace: "goroutine 18 [running, locked to thread]:".
+// header returns the first line of the caller's stack trace: "goroutine 18 [running, locked to
+// thread]:".
 func header() []byte {
 	buf := make([]byte, 96)
 	buf = buf[:runtime.Stack(buf, false)]
@@ -15,7 +16,7 @@ func header() []byte {
 	return buf
 }
 
-// fromStack reads the goroutine's id out of its stack trace, for architectures without the assembly.
+// fromStack reads the goroutine's id from its stack trace, for architectures without the assembly.
 func fromStack() uintptr {
 	var id uintptr
 	for _, d := range bytes.TrimPrefix(header(), []byte("goroutine ")) {
@@ -27,9 +28,11 @@ func fromStack() uintptr {
 	return id
 }
 
-// Locked reports whether the calling goroutine is locked to its thread, by runtime.LockOSThread or because an init
-// function is running. The runtime tells nobody but the reader of a stack trace. It costs about a microsecond.
+// Locked reports whether the calling goroutine is locked to its thread, by runtime.LockOSThread or
+// because an init function is running. The runtime shows that only in a stack trace. It costs
+// about a microsecond.
 func Locked() bool { return bytes.Contains(header(), []byte("locked to thread")) }
 
-// InBubble reports whether the calling goroutine is in a bubble of package testing/synctest. It costs as much as Locked.
+// InBubble reports whether the calling goroutine is in a bubble of package testing/synctest. It
+// costs as much as Locked.
 func InBubble() bool { return bytes.Contains(header(), []byte("synctest bubble")) }

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// BenchmarkSign reports microseconds for each operation with 1, 4 and 8 live lanes, and how many times as long
-// crypto/rsa takes in the same run: the two take turns, so that a noisy machine slows both. The best of many is what the
-// code can do, the mean what the machine let it do.
+// BenchmarkSign reports microseconds for each operation with 1, 4 and 8 lanes in use, and how many
+// times as fast as crypto/rsa that is. The two take turns, so that a noisy machine slows both. The
+// best of many runs is the time of the code; the mean is the time that the machine allowed.
 func BenchmarkSign(b *testing.B) {
 	if ok, why := Supported(); !ok {
 		b.Skip(why)
@@ -61,14 +61,14 @@ func BenchmarkSign(b *testing.B) {
 	}
 }
 
-// BenchmarkKernel reports the best of many short samples beside the mean: on a shared machine only that is a property
-// of the kernel.
+// BenchmarkKernel reports the best of many short samples beside the mean: on a shared machine only
+// the best is a property of the kernel.
 func BenchmarkKernel(b *testing.B) {
 	const calls = 20
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, width := range widths {
 		f, _ := testField(b, width, r)
-		x, y, tab, idx := placed(f.d, placeAcc), placed(f.d, placeFactor), newVecs(32*f.d), newVecs(1)
+		x, y, tab, idx := aligned(f.d, alignAcc), aligned(f.d, alignFactor), newVecs(32*f.d), newVecs(1)
 		for i := range x {
 			for l := range lanes {
 				x[i][l], y[i][l] = r.Uint64()&digitMask, r.Uint64()&digitMask

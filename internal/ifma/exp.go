@@ -7,13 +7,14 @@ const tableSize = 1 << windowBits
 type exponentiation struct {
 	base  []vec           // d words, in Montgomery form when run begins
 	acc   []vec           // d words: the result
-	table []vec           // digit i of power j at tableSize*i+j
+	table []vec           // digit i of power j is at tableSize*i+j
 	idx   []vec           // one word: the window of each lane
 	exp   [lanes][]byte   // windows, the most significant first
 	hook  func(step, int) // see Workspace
 }
 
-// run computes acc = base^exp, both in Montgomery form. one is the number 1 in all lanes, as d digits.
+// run computes acc = base^exp, both in Montgomery form. one is the number 1 in all lanes, as d
+// digits.
 func (x *exponentiation) run(f *field, one []vec) {
 	x.fill(f, one)
 	n := windows(f.bits())
@@ -45,10 +46,11 @@ func (x *exponentiation) setEntry(j int, v []vec) {
 	}
 }
 
-// window squares five times and multiplies by the power that window i of each exponent asks for.
+// window squares five times and multiplies by the power that window i of each exponent selects.
 //
-// It is a function of its own, and has a frame, because the check in its prologue is where the scheduler can stop this
-// goroutine: the kernels can't be preempted, and in one long loop over them nothing else would be.
+// It is a function of its own, with a frame, because the check in its prologue is where the
+// scheduler can stop this goroutine. The kernels cannot be preempted, and neither could one long
+// loop over them.
 //
 //go:noinline
 func (x *exponentiation) window(f *field, i int) {

@@ -9,10 +9,11 @@ import (
 	"testing"
 )
 
-var faults = flag.Int("faults", 200, "faults to put into signatures of 2048 bits, and a tenth as many into longer ones")
+var faults = flag.Int("faults", rounds(200),
+	"faults to put into signatures of 2048 bits, and a tenth as many into longer ones")
 
-// TestFaults flips one bit of a computation at a time, in every kind of place, and demands that the lane it is in gives
-// nothing while its neighbours give what they would have given.
+// TestFaults flips one bit of a computation at a time, in every kind of data. The lane with the
+// fault must give no result, and its neighbours must give the same as without it.
 func TestFaults(t *testing.T) {
 	if ok, why := Supported(); !ok {
 		t.Skip(why)
@@ -44,8 +45,8 @@ func testFaults(t *testing.T, size, rounds int) {
 	harmless := make(map[string]int)
 	for round := range rounds {
 		n := 1 + r.IntN(MaxBatch)
-		pick := r.IntN(len(places))
-		place, passes := places[pick], 1
+		pick := r.IntN(len(faultSites))
+		site, passes := faultSites[pick], 1
 		if n > MaxPacked {
 			passes = 2
 		}
@@ -53,22 +54,22 @@ func testFaults(t *testing.T, size, rounds int) {
 		window := 1 + r.IntN(windows(size*4)-1)
 		lane, victim := r.IntN(n), 0
 		victim = lane
-		if n <= MaxPacked && place.half && r.IntN(2) == 1 {
+		if n <= MaxPacked && site.half && r.IntN(2) == 1 {
 			lane += MaxPacked
 		}
 		done, changed := false, true
 		w.hook = func(at step, i int) {
-			if at != place.at || at == stepWindow && i != window || done {
+			if at != site.at || at == stepWindow && i != window || done {
 				return
 			}
-			if place.half && skip > 0 {
+			if site.half && skip > 0 {
 				skip--
 				return
 			}
 			done = true
-			v := place.words(w)
+			v := site.words(w)
 			word, bit := r.IntN(len(v)), uint(r.IntN(digitBits))
-			if place.table {
+			if site.table {
 				// A fault in a power that no later window uses does nothing, and should do nothing.
 				word = word/tableSize*tableSize + r.IntN(tableSize)
 				changed = used(&w.x, lane, word%tableSize)
@@ -78,7 +79,7 @@ func testFaults(t *testing.T, size, rounds int) {
 		ok := w.Sign(&keys, &in, &out, n)
 		w.hook = nil
 		if !done {
-			t.Fatalf("%s: the hook was not called", place.name)
+			t.Fatalf("%s: the hook was not called", site.name)
 		}
 		for l := range n {
 			good := string(out[l]) == string(want[l])
@@ -86,22 +87,22 @@ func testFaults(t *testing.T, size, rounds int) {
 			set := ok>>l&1 == 1
 			switch {
 			case l != victim && (!set || !good):
-				t.Fatalf("round %d, %s: lane %d of %d suffers from a fault in lane %d", round, place.name, l, n, victim)
+				t.Fatalf("round %d, %s: lane %d of %d suffers from a fault in lane %d", round, site.name, l, n, victim)
 			case set && !good:
-				t.Fatalf("round %d, %s: lane %d of %d is wrong and called right", round, place.name, l, n)
+				t.Fatalf("round %d, %s: lane %d of %d is wrong and called right", round, site.name, l, n)
 			case !set && !zero:
-				t.Fatalf("round %d, %s: lane %d of %d failed and leaves a result", round, place.name, l, n)
-			case l == victim && set && changed && !place.mayBeHarmless:
-				t.Fatalf("round %d, %s: a fault in lane %d of %d had no effect", round, place.name, l, n)
+				t.Fatalf("round %d, %s: lane %d of %d failed and leaves a result", round, site.name, l, n)
+			case l == victim && set && changed && !site.mayBeHarmless:
+				t.Fatalf("round %d, %s: a fault in lane %d of %d had no effect", round, site.name, l, n)
 			case l == victim && set:
-				harmless[place.name]++
+				harmless[site.name]++
 			}
 		}
 	}
 	t.Log("faults without effect on the result:", harmless)
 }
 
-// used says whether a window of the exponent in lane l picks the power j.
+// used reports whether a window of the exponent in lane l picks the power j.
 func used(x *exponentiation, l, j int) bool {
 	for _, win := range x.exp[l] {
 		if int(win) == j {
@@ -111,13 +112,13 @@ func used(x *exponentiation, l, j int) bool {
 	return false
 }
 
-// places are where a fault may go.
-var places = []struct {
+// faultSites are the data that a fault may hit.
+var faultSites = []struct {
 	name  string
 	at    step
-	half  bool // within an exponentiation, which a packed pass does in two lanes for each operation
+	half  bool // within an exponentiation: a packed pass does it in two lanes for each operation
 	table bool
-	// mayBeHarmless is for words that are not read again, in part of the cases.
+	// mayBeHarmless is true for words that, in some cases, are not read again.
 	mayBeHarmless bool
 	words         func(w *Workspace) []vec
 }{
@@ -136,7 +137,8 @@ var places = []struct {
 	{"power in the check", stepVerify, false, false, false, func(w *Workspace) []vec { return w.v.acc }},
 }
 
-// constants are what the kernels take of the prime whose turn it is; that of the q halves is loaded after the p halves.
+// constants are the constants of the prime whose half is computed. That of the q half is loaded
+// after the p half.
 func constants(w *Workspace) []vec {
 	f := &w.p
 	if w.q.mod[offK] != (vec{}) {
@@ -145,13 +147,13 @@ func constants(w *Workspace) []vec {
 	return f.mod[:f.rr()]
 }
 
-// TestWrongKeys shows that a key spoilt after it was prepared releases nothing.
+// TestWrongKeys shows that a key that was spoilt after its preparation yields no signature.
 func TestWrongKeys(t *testing.T) {
 	everyImpl(t, func(t *testing.T) {
 		w := workspace(t, 256)
 		r := rand.New(rand.NewPCG(3, 3))
 		digest := sha256.Sum256(nil)
-		for range 8 {
+		for range rounds(8) {
 			var keys [MaxBatch]*Key
 			var in, out [MaxBatch][]byte
 			for l := range 3 {

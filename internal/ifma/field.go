@@ -1,13 +1,14 @@
 package ifma
 
-// field computes modulo eight moduli at once. Its words are a part of a workspace's memory; nothing here allocates.
+// field computes modulo eight moduli at once. Its words are part of a workspace's memory, and its
+// methods allocate nothing.
 type field struct {
 	layout
 	mod     []vec // layout.size() words
 	scratch []vec // scratchFor(d) words
 }
 
-// scratchFor returns the words that kernels for d digits use as they like.
+// scratchFor returns the number of words that the kernels for d digits use as scratch.
 func scratchFor(d int) int {
 	switch d {
 	case 20:
@@ -20,16 +21,18 @@ func scratchFor(d int) int {
 	return d + 1
 }
 
-// Places of what kernels are given, modulo 64 words: a load that agrees in the lowest twelve bits of its address with a store shortly before
-// it waits for it, though they have nothing to do with each other. scratch and results to come are at place 0 of these; see
-// allocator in _asm for what lies where in scratch.
+// The alignment of the kernels' operands: the number of the first word modulo 64. A load whose
+// address agrees with that of a store shortly before it in the lowest twelve bits waits for that
+// store, even if it is to other memory. These numbers keep the loads of a block away from the
+// stores before it, for scratch that begins at 0. The allocator in _asm divides scratch with the
+// same aim.
 const (
-	placeScratch = 0
-	placeAcc     = 44 // what is squared, or multiplied, and the result
-	placeFactor  = 52 // the other factor
+	alignScratch = 0
+	alignAcc     = 44 // the number to be squared or multiplied, and the result
+	alignFactor  = 52 // the other factor
 )
 
-func (y layout) placeMod() int {
+func (y layout) alignMod() int {
 	if y.d == 30 {
 		return 40
 	}
@@ -45,8 +48,9 @@ func (f *field) rrVecs() []vec { return f.mod[f.rr():][:f.d] }
 // montgomery sets dst = x·R mod n for x below R.
 func (f *field) montgomery(dst, x []vec) { f.mul(dst, x, f.rrVecs()) }
 
-// montgomeryWide does the same for x of up to 2d digits: x = low + high·R, each multiplied by what is missing. The result
-// is below 8n, or 10n for 40 digits, which the kernels take. tmp is d words.
+// montgomeryWide does the same for x of up to 2d digits: x = low + high·R, and each half is
+// multiplied by the power of R that it lacks. The result is below 8n, or 10n for 40 digits, which
+// the kernels accept. tmp is d words.
 func (f *field) montgomeryWide(dst, x, tmp []vec) {
 	d := f.d
 	dst, tmp = dst[:d], tmp[:d]

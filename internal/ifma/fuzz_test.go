@@ -5,10 +5,11 @@ import (
 	"testing"
 )
 
-// Each kernel against its twin. The twins don't reduce what they are given, so they agree on any digits at all, also
-// on those that no caller produces.
+// Each kernel is compared with its reference. Neither reduces its input, so they agree on any
+// digits at all, including digits that no caller produces.
 
-// fuzzInput makes numbers of d digits in all lanes out of bytes: one byte, the way to fill a digit, at a time.
+// fuzzInput makes numbers of d digits in all lanes from bytes. Each byte says how to fill one
+// digit.
 type fuzzInput struct {
 	b []byte
 	r *rand.Rand
@@ -48,12 +49,13 @@ func (in *fuzzInput) vecs(d int) []vec {
 	return v
 }
 
-// field has arbitrary digits where prepared constants belong: the kernels can't know.
+// field returns a field with arbitrary digits in place of prepared constants: the kernels cannot
+// tell.
 func (in *fuzzInput) field(width int) *field {
 	y := layoutFor(digitsFor(width))
 	f := &field{layout: y, mod: in.vecs(y.size()), scratch: in.vecs(scratchFor(y.d))}
 	if y.twenty() > 0 {
-		// But differences are.
+		// But differences must fit their blocks.
 		for l := range lanes {
 			x := make([]uint64, y.size())
 			for i := range x {
@@ -78,9 +80,9 @@ func seeds(f *testing.F) {
 		f.Add(byte(w), ones)
 	}
 	if support() != "" {
-		f.Log("no kernels: the twins are compared with themselves")
-		allowTwin = true
-		f.Cleanup(func() { allowTwin = false })
+		f.Log("no kernels: the reference is compared with itself")
+		allowReference = true
+		f.Cleanup(func() { allowReference = false })
 	}
 }
 
@@ -90,7 +92,7 @@ func FuzzMul(f *testing.F) {
 		in := newFuzzInput(b)
 		x := in.field(widths[int(w)%len(widths)])
 		a, c, want := in.vecs(x.d), in.vecs(x.d), newVecs(x.d)
-		mulTwin(x.layout, want, a, c, x.mod)
+		mulReference(x.layout, want, a, c, x.mod)
 		x.mul(c, a, c)
 		compare(t, "mul", c, want)
 	})
@@ -103,7 +105,7 @@ func FuzzSquare(f *testing.F) {
 		x := in.field(widths[int(w)%len(widths)])
 		n := 1 + int(w)/len(widths)%3
 		a, want := in.vecs(x.d), newVecs(x.d)
-		sqrTwin(x.layout, want, a, x.mod, n)
+		sqrReference(x.layout, want, a, x.mod, n)
 		x.sqr(a, a, n)
 		compare(t, "sqr", a, want)
 	})
@@ -120,8 +122,8 @@ func FuzzWindow(f *testing.F) {
 		}
 		a, entry := in.vecs(x.d), in.vecs(x.d)
 		want, wantEntry := newVecs(x.d), newVecs(x.d)
-		windowTwin(x.layout, want, a, x.mod, table, &idx[0])
-		selectTwin(wantEntry, table, &idx[0])
+		windowReference(x.layout, want, a, x.mod, table, &idx[0])
+		selectReference(wantEntry, table, &idx[0])
 		x.window(a, a, table, &idx[0])
 		compare(t, "window", a, want)
 		x.lookup(entry, table, &idx[0])

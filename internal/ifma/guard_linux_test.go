@@ -9,8 +9,9 @@ import (
 	"unsafe"
 )
 
-// guarded returns n words that end where unmapped memory begins (or, with before, that begin where it ends), so that a
-// kernel that touches one word too many crashes the test. OpenSSL's IFMA code for RSA once did (CVE-2022-2274).
+// guarded returns n words that end where unmapped memory begins or, with before, that begin where
+// unmapped memory ends. A kernel that touches one word too many crashes the test. OpenSSL's IFMA
+// code for RSA once did (CVE-2022-2274).
 func guarded(t *testing.T, n int, before bool) []vec {
 	t.Helper()
 	page := syscall.Getpagesize()
@@ -54,7 +55,7 @@ func TestKernelsStayInBounds(t *testing.T) {
 			}
 			fill(a)
 			fill(b)
-			mulTwin(f.layout, want, a, b, f.mod)
+			mulReference(f.layout, want, a, b, f.mod)
 			f.mul(dst, a, b)
 			compare(t, "mul", dst, want)
 			f.sqr(dst, a, 2)
@@ -64,7 +65,7 @@ func TestKernelsStayInBounds(t *testing.T) {
 			entry, table, idx := alloc(d), alloc(d*tableSize), alloc(1)
 			fill(table)
 			f.lookup(entry, table, &idx[0])
-			windowTwin(f.layout, want, a, f.mod, table, &idx[0])
+			windowReference(f.layout, want, a, f.mod, table, &idx[0])
 			f.window(dst, a, table, &idx[0])
 			compare(t, "window", dst, want)
 		}

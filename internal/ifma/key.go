@@ -6,8 +6,9 @@ import (
 	"math/bits"
 )
 
-// Key is an RSA private key with two primes of equal length, prepared for the lanes. It holds secrets: Wipe it.
-// Between NewKey and Wipe it is only read, so any number of workspaces may use it at once.
+// Key is an RSA private key with two primes of equal length, prepared for the lanes. It holds
+// secrets: call Wipe when done. Between NewKey and Wipe it is only read, so any number of
+// workspaces may use it at once.
 type Key struct {
 	size int    // bytes of the modulus
 	e    uint32 // public exponent
@@ -24,14 +25,16 @@ const windowBits = 5
 
 func windows(bits int) int { return (bits + windowBits - 1) / windowBits }
 
-// ErrKeySize is returned by NewKey for a key that is sound, for all it knows, but not of a shape that the lanes take:
-// compute with it elsewhere.
+// ErrKeySize is wrapped by the error of NewKey for a key that may be sound but has a size or
+// exponent that the kernels do not take. Use crypto/rsa for it.
 var ErrKeySize = errors.New("ifma: key size not supported")
 
-// NewKey prepares a key. All numbers are big-endian. It takes a modulus n of exactly 2048, 3072 or 4096 bits, primes p
-// and q of exactly half as many, an odd public exponent from 3 to 2^32-1, and copies everything. Other sizes get an
-// error that wraps ErrKeySize; values that don't belong together (n = p·q, e·dp = 1 mod p-1, e·dq = 1 mod q-1, q·qinv = 1
-// mod p) get another error. It doesn't test whether p and q are prime.
+// NewKey prepares a key. All numbers are big-endian, and NewKey copies them. It takes a modulus n
+// of exactly 2048, 3072 or 4096 bits, primes p and q of exactly half as many, and an odd public
+// exponent from 3 to 2^32-1. For other sizes the error wraps [ErrKeySize]. Values that do not
+// belong together get another error: n = p·q, e·dp = 1 mod p-1, e·dq = 1 mod q-1 and q·qinv = 1
+// mod p must hold. NewKey does not test whether p and q are prime. Without the kernels it returns
+// [ErrUnsupported].
 //
 // Preparing takes milliseconds, and the same time for all keys of a size.
 func NewKey(n []byte, e int, p, q, dp, dq, qinv []byte) (*Key, error) {
@@ -49,8 +52,8 @@ func NewKey(n []byte, e int, p, q, dp, dq, qinv []byte) (*Key, error) {
 	}
 	half := size / 2
 	for _, v := range []*[]byte{&p, &q, &dp, &dq, &qinv} {
-		// Only what is beyond half the modulus is looked at: it is nothing, or the key is refused. How many zeros a
-		// shorter number begins with stays untold.
+		// Only the bytes beyond half the modulus are looked at: they are zero, or the key is
+		// refused. The number of zeros at the start of a shorter number stays secret.
 		if extra := len(*v) - half; extra > 0 {
 			if len(trim((*v)[:extra])) != 0 {
 				return nil, fmt.Errorf("%w: primes of different lengths", ErrKeySize)
@@ -72,7 +75,7 @@ func NewKey(n []byte, e int, p, q, dp, dq, qinv []byte) (*Key, error) {
 		return nil, fmt.Errorf("%w: top bit not set", ErrKeySize)
 	}
 	if pw[0]&qw[0]&1 == 0 {
-		return nil, errors.New("ifma: even prime")
+		return nil, errors.New("ifma: p or q is even, not a prime")
 	}
 	prod := mulWords(pw, qw)
 	ok := equalWords(prod, nw)
@@ -83,7 +86,7 @@ func NewKey(n []byte, e int, p, q, dp, dq, qinv []byte) (*Key, error) {
 	ok &= isInverse(dqw, uint64(e), qw)
 	clear(prod)
 	if ok == 0 {
-		return nil, errors.New("ifma: the values of the key don't belong together")
+		return nil, errors.New("ifma: the values of the key do not belong together: check n, e, p, q, dp, dq, qinv")
 	}
 
 	full, part := layoutFor(digitsFor(size*8)), layoutFor(digitsFor(half*8))
@@ -104,10 +107,10 @@ func NewKey(n []byte, e int, p, q, dp, dq, qinv []byte) (*Key, error) {
 	return k, nil
 }
 
-// Size returns the bytes of the modulus: the length of messages and signatures.
+// Size returns the number of bytes of the modulus, which is the length of messages and signatures.
 func (k *Key) Size() int { return k.size }
 
-// Wipe overwrites the key, which must not be in use by a workspace and can't be used afterwards.
+// Wipe overwrites the key. No workspace may be using it, and it cannot be used afterwards.
 func (k *Key) Wipe() {
 	clear(k.mem)
 	clear(k.dp)

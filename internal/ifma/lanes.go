@@ -14,8 +14,9 @@ const (
 // vec is one digit of eight numbers. Kernels load and store it as one 512-bit word.
 type vec [lanes]uint64
 
-// newVecs returns n words on a boundary of 64 words: a word that straddles two cache lines costs a kernel 15% of its
-// speed, and see the places in field.go. The memory holds no pointers, so the collector neither scans nor copies it.
+// newVecs returns n words on a boundary of 64 words. A word that straddles two cache lines costs a
+// kernel 15% of its speed; field.go says why the boundary is that of 64. The memory holds no
+// pointers, so the collector neither scans nor copies it.
 func newVecs(n int) []vec {
 	const page = 64 * lanes
 	buf := make([]uint64, n*lanes+page-1)
@@ -23,15 +24,15 @@ func newVecs(n int) []vec {
 	return unsafe.Slice((*vec)(unsafe.Pointer(&buf[off])), n)
 }
 
-// arena hands out words. Without memory it counts them.
+// arena hands out words of its memory. Without memory it counts them.
 type arena struct {
 	mem  []vec
 	used int
 }
 
-// take returns n words that begin at the given place modulo 64.
-func (a *arena) take(n, place int) []vec {
-	a.used += (place - a.used) & 63
+// take returns n words, of which the first has the given alignment: its number modulo 64.
+func (a *arena) take(n, alignment int) []vec {
+	a.used += (alignment - a.used) & 63
 	from := a.used
 	a.used += n
 	if a.mem == nil {
@@ -40,8 +41,8 @@ func (a *arena) take(n, place int) []vec {
 	return a.mem[from:a.used:a.used]
 }
 
-// digitsFor returns the number of digits that the kernels use for a modulus of so many bits, or 0 if there are none.
-// There are at least 16 bits above the modulus.
+// digitsFor returns the number of digits that the kernels use for a modulus of the given width in
+// bits, or 0 if there are no kernels for it. There are at least 16 bits above the modulus.
 func digitsFor(bits int) int {
 	switch bits {
 	case 1024:
@@ -58,8 +59,8 @@ func digitsFor(bits int) int {
 	return 0
 }
 
-// setBytes writes the big-endian number b into lane l of dst; digits beyond b become 0. b must fit, and its length must be
-// a multiple of eight.
+// setBytes writes the big-endian number b into lane l of dst; digits beyond b become 0. b must
+// fit, and its length must be a multiple of eight.
 func setBytes(dst []vec, l int, b []byte) {
 	word := func(i int) uint64 {
 		end := len(b) - 8*i
@@ -75,7 +76,8 @@ func setBytes(dst []vec, l int, b []byte) {
 	}
 }
 
-// bytesOf writes lane l of src into b, big-endian, keeping as many low bytes as b holds, a multiple of eight.
+// bytesOf writes lane l of src into b, big-endian. It keeps as many low bytes as b holds, a
+// multiple of eight.
 func bytesOf(b []byte, src []vec, l int) {
 	digit := func(i int) uint64 {
 		if i >= len(src) {
@@ -85,7 +87,7 @@ func bytesOf(b []byte, src []vec, l int) {
 	}
 	for i := range len(b) / 8 {
 		d, s := i*64/digitBits, i*64%digitBits
-		// A word reaches over two or three digits.
+		// A word takes bits from two or three digits.
 		x := digit(d)>>s | digit(d+1)<<(digitBits-s) | digit(d+2)<<(2*digitBits-s)
 		binary.BigEndian.PutUint64(b[len(b)-8*i-8:], x)
 	}
@@ -101,8 +103,8 @@ func setDigits(dst []vec, l int, s []uint64) {
 	}
 }
 
-// carry brings the digits of a non-negative number back below 2^52. What is above the last digit is lost: callers know
-// that there is nothing.
+// carry brings the digits of a non-negative number back below 2^52. A carry out of the last digit
+// is lost: callers know that there is none.
 func carry(a []vec) {
 	var c vec
 	for i := range a {
@@ -150,7 +152,7 @@ func subIfNotLess(a, n []vec, shift uint) {
 	}
 }
 
-// canonical takes a below 8n to a mod n.
+// canonical replaces a, which is below 8n, by a mod n.
 func canonical(a, n []vec) {
 	subIfNotLess(a, n, 2)
 	subIfNotLess(a, n, 1)

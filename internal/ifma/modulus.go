@@ -1,24 +1,26 @@
 package ifma
 
-// layout is how a modulus of d digits is kept:
+// layout describes how a modulus of d digits and its constants are stored:
 //
 //	word 0    k = -1/n mod 2^52
 //	d words   n
-//	d words   2^-52 mod n, where the kernels fold one digit
-//	d words   2^-520 mod n, where they fold ten digits at once
-//	d words   2^-1040 mod n, where they fold twenty, for four blocks only, and
-//	22 words  m0-m1 and m2-m3, modulo 2^520, for blocks m of that, and all ones for each that is below zero
+//	d words   2^-52 mod n, for folding one digit
+//	d words   2^-520 mod n, for folding ten digits at once
+//	d words   2^-1040 mod n, for folding twenty; for d = 40 only, and with it
+//	22 words  m0-m1 and m2-m3, modulo 2^520, where m0 to m3 are the blocks of 2^-1040 mod n,
+//	          then all ones for each difference that is below zero
 //	d words   R² mod n
 //	d words   R³ mod n, for numbers of up to twice the width
 //
-// A key has these in its own digits, a workspace in the lanes. Kernels are told where it begins and read no
-// further than what they fold with; R² and R³ they get as factors.
+// A key holds these as digits of its own, a workspace as digits of eight keys. Kernels get the
+// address of word 0 and read no further than the constants for folding; they get R² and R³ as
+// factors.
 type layout struct{ d int }
 
 func layoutFor(d int) layout { return layout{d} }
 
-// folds says whether the kernels for so many digits fold. The one for the widest numbers, which only verifies, takes the
-// classical step for each digit.
+// folds reports whether the kernels for d digits fold. The kernel for the widest numbers, which
+// only verifies, takes the classical step for each digit.
 func (y layout) folds() bool { return y.d <= 40 }
 
 const offK, offN = 0, 1
@@ -29,12 +31,12 @@ func (y layout) rr() int      { return 1 + 3*y.d + y.twenty() }
 func (y layout) rrr() int     { return y.rr() + y.d }
 func (y layout) size() int    { return y.rrr() + y.d }
 
-// block is the number of digits that the kernels fold at once.
+// block is the number of digits in a block, which the kernels fold at once.
 const block = 10
 
 func (y layout) foldTwenty() int { return 1 + 3*y.d }
 
-// twenty is the number of words for folding twenty digits.
+// twenty returns the number of words for folding twenty digits.
 func (y layout) twenty() int {
 	if y.d != 4*block {
 		return 0
@@ -42,7 +44,8 @@ func (y layout) twenty() int {
 	return y.d + 2*block + 2
 }
 
-// prepare fills dst, of y.size() digits, for the odd modulus n, whose top bit is set.
+// prepare fills dst, of y.size() digits, with the constants of n, which must be odd and have its
+// top bit set.
 func (y layout) prepare(dst, n []uint64) {
 	clear(dst)
 
@@ -87,7 +90,7 @@ func (y layout) prepare(dst, n []uint64) {
 	clear(x)
 }
 
-// bits returns the width of the moduli that have so many digits.
+// bits returns the width of the moduli that have y.d digits.
 func (y layout) bits() int {
 	for _, b := range []int{1024, 1536, 2048, 3072, 4096} {
 		if digitsFor(b) == y.d {
@@ -97,7 +100,7 @@ func (y layout) bits() int {
 	return 0
 }
 
-// differences fills in what goes with 2^-1040.
+// differences fills in the differences of the blocks of 2^-1040 mod n.
 func (y layout) differences(dst []uint64) {
 	m := dst[y.foldTwenty():][:y.twenty()]
 	for i := range 2 {
@@ -105,7 +108,7 @@ func (y layout) differences(dst []uint64) {
 	}
 }
 
-// subDigits sets z = x-y modulo 2^(52·len(z)) and returns all ones if that is below zero, else 0.
+// subDigits sets z = x-y modulo 2^(52·len(z)). It returns all ones if x-y is below zero, else 0.
 func subDigits(z, x, y []uint64) (below uint64) {
 	for i := range z {
 		t := x[i] - y[i] + below

@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// TestGenerated shows that the assembly is what the generator writes. The generator needs a module that may not be at
-// hand, so this is for CI.
+// TestGenerated shows that the assembly is the output of the generator. The generator needs a
+// module that may not be at hand, so only CI runs this.
 func TestGenerated(t *testing.T) {
-	if os.Getenv("CI") != "true" {
+	if !inCI {
 		t.Skip("only where CI=true: needs the generator's modules")
 	}
 	out := filepath.Join(t.TempDir(), "kernels_amd64.s")
@@ -26,7 +26,7 @@ func TestGenerated(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// The first line has the command's arguments.
+		// The first line has the arguments of the command.
 		_, b, _ = bytes.Cut(b, []byte("\n"))
 		return b
 	}

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// TestRegistersAreCleared looks at the registers after each kernel. What the Go code between a kernel and the look leaves in
-// them, or another goroutine if this one is stopped there, is there by chance: no register may hold something each time.
+// TestRegistersAreCleared reads the registers after each kernel. The Go code between a kernel and
+// the reading may leave something in them by chance, and so may another goroutine if this one is
+// stopped there. No register may hold something each time.
 func TestRegistersAreCleared(t *testing.T) {
 	if ok, why := Supported(); !ok {
 		t.Skip(why)

@@ -3,17 +3,23 @@ package ifma
 const (
 	// MaxBatch is the number of operations that a batch can hold.
 	MaxBatch = lanes
-	// MaxPacked is the number of operations up to which a batch costs half: their p and q halves share a pass.
+	// MaxPacked is the number of operations up to which a batch costs half: their p and q halves
+	// share a pass.
 	MaxPacked = lanes / 2
 )
 
-// Sign computes out[i] = in[i]^d mod n with keys[i] for i below n, all at once, and checks each result with the public
-// exponent. Bit i of the answer is set if result i is there and right; otherwise out[i], if it has the right length, is
-// all zero. Messages and results are big-endian and as long as the modulus; a message must be below it.
+// Sign computes out[i] = in[i]^d mod n with keys[i] for i below n, all at once, and checks each
+// result with the public exponent. Bit i of ok is set if out[i] is the right result. Otherwise
+// out[i] is all zero, if it has the right length. Messages and results are big-endian and as long
+// as the modulus; a message must be below it. out[i] may be the same memory as in[i].
 //
-// An operation is refused, alone, when its key is nil, wiped, or of another size than the workspace, when in[i] or
-// out[i] has the wrong length, when the message is not below the modulus, and when the check failed, which means a
-// faulty key, memory or CPU: compute it anew, elsewhere. out[i] may be the same memory as in[i].
+// Sign refuses a single operation, without effect on the others, if
+//
+//   - its key is nil, wiped, or of another size than the workspace;
+//   - in[i] or out[i] has the wrong length;
+//   - the message is not below the modulus;
+//   - the check failed, which means a faulty key, memory or CPU: compute it again with other
+//     code.
 //
 // Up to MaxPacked operations take one pass, more take two.
 func (w *Workspace) Sign(keys *[MaxBatch]*Key, in, out *[MaxBatch][]byte, n int) (ok uint8) {
@@ -31,7 +37,8 @@ func (w *Workspace) Sign(keys *[MaxBatch]*Key, in, out *[MaxBatch][]byte, n int)
 	recombine(&w.p, w.s, w.mp, w.mq, w.qd, w.qinv, w.h, w.t)
 	for l := range n {
 		if w.live[l] {
-			// Anew, because a signature of anything else than in[l] must not pass either.
+			// The message is loaded again, because a signature of anything other than in[l] must
+			// not pass either.
 			setBytes(w.m, l, in[l])
 		}
 	}
@@ -44,7 +51,7 @@ func (w *Workspace) Sign(keys *[MaxBatch]*Key, in, out *[MaxBatch][]byte, n int)
 		if len(out[l]) != w.size {
 			continue
 		}
-		// From here on the outcome is no secret.
+		// From here on the outcome is not secret.
 		if w.live[l] && right[l]&below[l] != 0 {
 			bytesOf(out[l], w.s, l)
 			ok |= 1 << l
@@ -61,7 +68,7 @@ func (w *Workspace) at(s step, i int) {
 	}
 }
 
-// load sets what belongs to the operation as a whole: lane l is operation l.
+// load fills in the values that belong to an operation as a whole. Lane l is operation l.
 func (w *Workspace) load(keys *[MaxBatch]*Key, in, out *[MaxBatch][]byte, n int) {
 	for l := range lanes {
 		w.one[0][l] = 1
@@ -103,7 +110,8 @@ func (w *Workspace) full(keys *[MaxBatch]*Key) {
 	w.residue(w.mq, &w.q)
 }
 
-// packed computes the residues of four operations in one pass: operation l modulo p in lane l, modulo q in lane l+4.
+// packed computes the residues of four operations in one pass: operation l modulo p in lane l,
+// modulo q in lane l+4.
 func (w *Workspace) packed(keys *[MaxBatch]*Key) {
 	for l := range MaxPacked {
 		k := w.key(keys, l)
@@ -117,7 +125,7 @@ func (w *Workspace) packed(keys *[MaxBatch]*Key) {
 	for i := range w.mp {
 		copy(w.mq[i][:MaxPacked], w.mp[i][MaxPacked:])
 	}
-	// The upper lanes are left with numbers of no meaning.
+	// The upper lanes hold meaningless numbers from here on.
 }
 
 func copyLane(a []vec, to, from int) {

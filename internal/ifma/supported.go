@@ -6,14 +6,16 @@ import (
 	"sync"
 )
 
-// EnvVar turns the kernels off when it is "off" at the time of the first use.
+// EnvVar names the environment variable that turns the kernels off if it is "off" at the first
+// use.
 const EnvVar = "ASYNCCRYPTO_IFMA"
 
-// ErrUnsupported comes from NewKey and NewWorkspace where Supported says no.
-var ErrUnsupported = errors.New("ifma: not supported here")
+// ErrUnsupported is returned by [NewKey] and [NewWorkspace] where the kernels cannot run.
+// [Supported] gives the reason.
+var ErrUnsupported = errors.New("ifma: not supported here; Supported gives the reason")
 
-// Supported says whether the kernels can run, and if not, why, in words for a user. The answer never changes while
-// the process lives.
+// Supported reports whether the kernels can run and, if not, gives the reason in words for a user.
+// The answer never changes while the process lives.
 func Supported() (ok bool, reason string) {
 	reason = support()
 	return reason == "", reason
@@ -26,8 +28,9 @@ var support = sync.OnceValue(func() string {
 	return cpuSupport()
 })
 
-// allowTwin lets the tests run everything on the plain Go twins of the kernels. They are slow and nobody has measured
-// that the compiler keeps them constant in time, so no user's key ever reaches them: nothing outside the tests sets it.
-var allowTwin bool
+// allowReference lets the tests run everything on the reference implementation. It is slow, and
+// nobody has measured whether the compiler keeps it constant in time, so it must never see a
+// user's key: only tests set this.
+var allowReference bool
 
-func usable() bool { return support() == "" || allowTwin }
+func usable() bool { return support() == "" || allowReference }

@@ -2,12 +2,14 @@ package ifma
 
 import "math/bits"
 
-// verifier raises signatures to the public exponents. Exponents are public, so the code branches on them.
+// verifier raises signatures to the public exponents. Exponents are public, so the code branches on
+// them.
 type verifier struct {
 	acc, sm, tmp []vec // full width
 }
 
-// power sets acc = s^e mod n, below n, for s < 5n. e is 0 in dead lanes, and odd in the others. one is the number 1.
+// power sets acc = s^e mod n, below n, for s < 5n. e is 0 in lanes without a request, and odd in
+// the others. one is the number 1.
 func (v *verifier) power(f *field, s, one []vec, e *[lanes]uint32) {
 	var all, differ uint32
 	for _, x := range e {
@@ -27,7 +29,8 @@ func (v *verifier) power(f *field, s, one []vec, e *[lanes]uint32) {
 	canonical(v.acc, f.n())
 }
 
-// same is for one exponent in all lanes. The last multiplication is by s itself, which leaves Montgomery form: e is odd.
+// same raises to one exponent in all lanes. The last multiplication is by s itself, which leaves
+// Montgomery form: e is odd.
 func (v *verifier) same(f *field, s []vec, e uint32) {
 	copy(v.acc, v.sm)
 	squarings := 0
@@ -46,7 +49,8 @@ func (v *verifier) same(f *field, s []vec, e uint32) {
 	}
 }
 
-// mixed multiplies in every step and keeps the product in the lanes whose exponent has the bit.
+// mixed multiplies in every step and keeps the product in the lanes whose exponent has the bit
+// set.
 func (v *verifier) mixed(f *field, s, one []vec, e *[lanes]uint32, all uint32) {
 	f.montgomery(v.acc, one)
 	for i := bits.Len32(all) - 1; i >= 0; i-- {
@@ -67,7 +71,8 @@ func (v *verifier) mixed(f *field, s, one []vec, e *[lanes]uint32, all uint32) {
 	}
 }
 
-// square squares acc n times, in calls short enough for the scheduler to get a word in.
+// square squares acc n times, in calls short enough that the scheduler can stop this goroutine
+// between them.
 func (v *verifier) square(f *field, n int) {
 	for n > 0 {
 		k := min(n, 2)

@@ -2,8 +2,9 @@ package ifma
 
 import "math/bits"
 
-// Numbers of 64-bit words, least significant first, for preparing keys. All of this is slow and takes the same time
-// for all numbers of a length: it sees secret primes and exponents, which is why it isn't math/big.
+// Numbers of 64-bit words, least significant first, for preparing keys. This arithmetic is slow,
+// and it takes the same time for all numbers of a length, because it sees secret primes and
+// exponents. That is why it is not math/big.
 
 // words reads a big-endian number into n words; it must fit.
 func words(b []byte, n int) []uint64 {
@@ -35,7 +36,7 @@ func equalWords(x, y []uint64) uint64 {
 	return 1 ^ (d|-d)>>63
 }
 
-// addMasked sets z += y where m is all ones, nothing where it is 0, and returns the carry.
+// addMasked sets z += y where m is all ones, and does nothing where it is 0. It returns the carry.
 func addMasked(z, y []uint64, m uint64) (c uint64) {
 	for i := range z {
 		z[i], c = bits.Add64(z[i], y[i]&m, c)
@@ -43,7 +44,7 @@ func addMasked(z, y []uint64, m uint64) (c uint64) {
 	return c
 }
 
-// doubleMod sets x = 2x + bit mod n, for x < n. The number that is subtracted is n or 0.
+// doubleMod sets x = 2x + bit mod n, for x < n. It subtracts n, then adds n or 0.
 func doubleMod(x, n []uint64, bit uint64) {
 	for i := range x {
 		x[i], bit = x[i]<<1|bit, x[i]>>63
@@ -52,7 +53,7 @@ func doubleMod(x, n []uint64, bit uint64) {
 	for i := range x {
 		x[i], b = bits.Sub64(x[i], n[i], b)
 	}
-	// Below zero unless the doubling carried out.
+	// The difference is below zero unless the doubling carried out.
 	addMasked(x, n, mask(b&^bit))
 }
 

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Workspace holds everything that one batch needs. One batch at a time may use it; it is empty (all zero) between
-// batches. It allocates nothing after NewWorkspace.
+// Workspace is the memory of one batch. One batch at a time may use it, and between batches it is
+// all zero. It allocates nothing after NewWorkspace.
 type Workspace struct {
 	size int
 	mem  []vec
@@ -17,7 +17,7 @@ type Workspace struct {
 	one     []vec // full width
 	m       []vec // messages, full width
 	mp, mq  []vec // residues
-	qd      []vec // q as digits, wherever its field is
+	qd      []vec // q as digits, also in a packed pass, which does not use the field q
 	qinv    []vec
 	h, t    []vec
 	s       []vec // signatures, full width
@@ -26,23 +26,24 @@ type Workspace struct {
 
 	dead *Key // for the lanes without a request
 
-	// hook lets tests spoil a computation after any of its steps. It is nil otherwise.
+	// hook lets tests spoil a computation after any of its steps. Otherwise it is nil.
 	hook func(at step, i int)
 }
 
-// step names a place where a test may put a fault.
+// step names a point at which a test may insert a fault.
 type step int
 
 const (
-	stepLoad      step = iota // everything is loaded but the fields of the primes
-	stepTable                 // powers are filled; w.x.table
-	stepWindow                // window i is done; w.x.acc and the rest
-	stepHalves                // mp and mq stand
-	stepRecombine             // s stands
-	stepVerify                // v.acc = s^e stands
+	stepLoad      step = iota // all operands are loaded but the fields of the primes
+	stepTable                 // w.x.table is filled
+	stepWindow                // window i is done; its result is w.x.acc
+	stepHalves                // mp and mq are computed
+	stepRecombine             // s is computed
+	stepVerify                // v.acc = s^e is computed
 )
 
-// NewWorkspace makes a workspace for keys of size bytes: 256, 384 or 512.
+// NewWorkspace makes a workspace for keys of size bytes: 256, 384 or 512. For other sizes the
+// error wraps [ErrKeySize], and without the kernels it is [ErrUnsupported].
 func NewWorkspace(size int) (*Workspace, error) {
 	if !usable() {
 		return nil, ErrUnsupported
@@ -61,26 +62,26 @@ func NewWorkspace(size int) (*Workspace, error) {
 	return w, nil
 }
 
-// divide takes what w needs from a.
+// divide takes the parts of w from a.
 func (w *Workspace) divide(a *arena, part, full layout) {
 	d, dd := part.d, full.d
-	scratch := a.take(max(scratchFor(d), scratchFor(dd)), placeScratch)
+	scratch := a.take(max(scratchFor(d), scratchFor(dd)), alignScratch)
 	for _, f := range []struct {
 		field *field
 		layout
 	}{{&w.p, part}, {&w.q, part}, {&w.n, full}} {
-		*f.field = field{layout: f.layout, mod: a.take(f.size(), f.placeMod()), scratch: scratch}
+		*f.field = field{layout: f.layout, mod: a.take(f.size(), f.alignMod()), scratch: scratch}
 	}
-	w.x.acc, w.x.base = a.take(d, placeAcc), a.take(d, placeFactor)
+	w.x.acc, w.x.base = a.take(d, alignAcc), a.take(d, alignFactor)
 	w.x.table, w.x.idx = a.take(d*tableSize, 0), a.take(1, 0)
-	w.v.acc, w.v.sm, w.v.tmp = a.take(dd, placeAcc), a.take(dd, placeFactor), a.take(dd, 0)
-	w.one, w.m, w.s = a.take(dd, placeFactor), a.take(dd, 0), a.take(dd, placeFactor)
+	w.v.acc, w.v.sm, w.v.tmp = a.take(dd, alignAcc), a.take(dd, alignFactor), a.take(dd, 0)
+	w.one, w.m, w.s = a.take(dd, alignFactor), a.take(dd, 0), a.take(dd, alignFactor)
 	for _, v := range []*[]vec{&w.mp, &w.mq, &w.qd, &w.qinv, &w.h, &w.t} {
 		*v = a.take(d, 0)
 	}
 }
 
-// Size returns the bytes of the moduli that the workspace is for.
+// Size returns the number of bytes of the moduli that the workspace is for.
 func (w *Workspace) Size() int { return w.size }
 
 // wipe empties the workspace.
@@ -90,15 +91,16 @@ func (w *Workspace) wipe() {
 	clear(w.e[:])
 }
 
-// deadKeys holds the dead key of each size. It is only read, so all workspaces share it; to make one takes longer than a
-// signature.
+// deadKeys makes the dead key of each size once. It is only read, so all workspaces share it;
+// making one takes longer than a signature.
 var deadKeys = map[int]func() *Key{
 	256: sync.OnceValue(func() *Key { return deadKey(256) }),
 	384: sync.OnceValue(func() *Key { return deadKey(384) }),
 	512: sync.OnceValue(func() *Key { return deadKey(512) }),
 }
 
-// deadKey returns what lanes without a request compute with: the moduli 2^bits-1, all exponents and messages 0.
+// deadKey returns the key for lanes without a request: the moduli 2^bits-1, and all exponents and
+// messages 0.
 func deadKey(size int) *Key {
 	full, part := layoutFor(digitsFor(size*8)), layoutFor(digitsFor(size*4))
 	ones := make([]uint64, size/8)

@@ -11,8 +11,9 @@ import (
 	_ "golang.org/x/crypto/ripemd160" //lint:ignore SA1019 crypto/rsa takes it
 )
 
-// TestHashes has PSS with the hash functions that package crypto names and the standard library doesn't have: crypto/rsa
-// takes them from whoever registers them, so the lanes have to.
+// TestHashes uses PSS with the hash functions that package crypto names and the standard library
+// does not have. crypto/rsa takes them from the packages that register them, so the lanes must
+// too.
 func TestHashes(t *testing.T) {
 	for bits, key := range keys() {
 		signer := wrap(t, key)

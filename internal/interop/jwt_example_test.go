@@ -12,8 +12,9 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// rsaMethod is one of jwt's RSA methods, signing with any crypto.Signer: their own Sign takes an *rsa.PrivateKey only.
-// It is not for ES256 and its like, whose tokens have another encoding of signatures than a crypto.Signer gives.
+// rsaMethod is one of jwt's RSA methods, and signs with any crypto.Signer: the method's own Sign
+// takes only an *rsa.PrivateKey. It is not for ES256 and its like, whose tokens encode signatures
+// differently from a crypto.Signer.
 type rsaMethod struct {
 	jwt.SigningMethod                   // jwt.SigningMethodRS256, say: its name, and how to verify
 	opts              crypto.SignerOpts // for RS256: crypto.SHA256
@@ -29,7 +30,8 @@ func (m rsaMethod) Sign(text string, key any) ([]byte, error) {
 	return signer.Sign(rand.Reader, h.Sum(nil), m.opts)
 }
 
-// Many goroutines issue tokens; what they ask for at one time is signed together. Who verifies needs no adapter.
+// Many goroutines issue tokens; tokens that are requested at one time are signed together.
+// Verifying needs no adapter.
 func Example_jwt() {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// TestOpenSSL has the openssl command verify signatures of every size, scheme and kind of salt.
+// TestOpenSSL verifies signatures of every size, scheme and kind of salt with the openssl command.
 func TestOpenSSL(t *testing.T) {
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
@@ -61,7 +61,7 @@ func TestOpenSSL(t *testing.T) {
 					if out, err := exec.Command(openssl, args...).CombinedOutput(); err != nil {
 						t.Errorf("%d bits, %s, %v: %v\n%s", bits, name, args, err, out)
 					}
-					// It would be no proof if openssl took anything.
+					// This would prove nothing if openssl accepted anything.
 					sig[len(sig)/2] ^= 1
 					write("signature", sig)
 					refuses(t, openssl, args)
@@ -86,7 +86,7 @@ func TestOpenSSL(t *testing.T) {
 	}
 }
 
-// refuses checks that openssl says of a signature that it is wrong, and not only that something is.
+// refuses checks that openssl calls a signature wrong, and does not fail for another reason.
 func refuses(t *testing.T, openssl string, args []string) {
 	t.Helper()
 	out, err := exec.Command(openssl, args...).CombinedOutput()

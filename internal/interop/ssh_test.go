@@ -11,7 +11,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// A handshake in which both sides sign: the server with its host key, the client to authenticate itself.
+// A handshake in which both sides sign: the server with its host key, the client to authenticate
+// itself.
 func TestSSH(t *testing.T) {
 	for _, algorithm := range []string{ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512} {
 		t.Run(algorithm, func(t *testing.T) {

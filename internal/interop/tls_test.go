@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// TestTLS has a server and a client that both sign, in either version, with certificates whose keys have signed
-// themselves: each of the signatures goes through the lanes, which the examples don't show.
+// TestTLS connects a server and a client that both sign, in either version, with certificates that
+// their keys have signed. Each of the signatures goes through the lanes, which the examples do not
+// show.
 func TestTLS(t *testing.T) {
 	for bits, key := range keys() {
 		for _, algorithm := range []x509.SignatureAlgorithm{x509.SHA256WithRSA, x509.SHA512WithRSA, x509.SHA384WithRSAPSS} {

@@ -6,24 +6,25 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// Everything is made of blocks of ten digits by ten: twenty accumulators, one for each column, in registers, as many digits
-// of one factor as there is room for in registers too, and the digits of the other loaded one at a time. So a block of 200
-// multiply-adds costs few loads, and each accumulator is touched every four or five cycles, which is what its latency allows.
+// Everything is made of blocks of ten digits by ten. Twenty accumulators, one for each column, are
+// in registers, and so are as many digits of one factor as there is room for; the digits of the
+// other are loaded one at a time. So a block of 200 multiply-adds needs few loads, and each
+// accumulator is used every four or five cycles, which is what its latency allows.
 const block = 10
 
-// Registers of a block; the last three are for the side.
+// The registers of a block. The last three belong to the side.
 var (
 	win  = zregs[:2*block] // the columns
-	regA = zregs[20:27]    // the factor that stays
-	tmp0 = zregs[27]       // the factor that passes by
+	regA = zregs[20:27]    // the factor that stays in registers
+	tmp0 = zregs[27]       // a digit of the other factor
 	tmp1 = zregs[28]
 )
 
 // mulBlock adds the product of ten digits at a and ten at b to the columns from i on.
 func mulBlock(s *columns, i int, a, b words) { mulColumns(s, i, a, b, func(int, Register) {}) }
 
-// mulColumns is mulBlock and calls upper for each of the ten upper columns before anything is added to it: r has what is there.
-// tmp1 is free.
+// mulColumns is mulBlock, and it calls upper for each of the ten upper columns before anything is
+// added to it, with the column in r. upper may use tmp1.
 func mulColumns(s *columns, i int, a, b words, upper func(c int, r Register)) {
 	for c := range block {
 		s.get(i+c, win[c])
@@ -63,7 +64,7 @@ func mulTwice(s *columns, i int, a, b words) {
 	}
 }
 
-// operands loads of ten digits those that regA has room for, and leaves the others in memory.
+// operands loads as many of ten digits as regA has room for, and leaves the others in memory.
 func operands(a words) (x [block]Op) {
 	for j := range x {
 		x[j] = a.at(j)
@@ -75,8 +76,8 @@ func operands(a words) (x [block]Op) {
 	return x
 }
 
-// mulRow adds the product of ten digits and one to the eleven columns of w. All low halves come before all high halves so
-// that no accumulator waits for itself.
+// mulRow adds the product of ten digits and one digit to the eleven columns of w. All low halves
+// come before all high halves, so that no accumulator waits for itself.
 func mulRow(a [block]Op, b Register, w []VecPhysical) {
 	for j := range block {
 		low(a[j], b, w[j])
@@ -89,8 +90,8 @@ func mulRow(a [block]Op, b Register, w []VecPhysical) {
 // sqrBlock adds the square of the ten digits at a to the columns from i on.
 func sqrBlock(s *columns, i int, a words) { sqrColumns(s, i, a, func(int, Register) {}) }
 
-// sqrColumns is sqrBlock and calls upper for the ten upper columns while they are zero: what is added to r there counts twice.
-// tmp1 is free.
+// sqrColumns is sqrBlock, and it calls upper for the ten upper columns while they are zero: a
+// number that upper adds to r counts twice. upper may use tmp1.
 func sqrColumns(s *columns, i int, a words, upper func(c int, r Register)) {
 	x := operands(a)
 	digit := func(r int) Register {
@@ -130,8 +131,8 @@ func sqrColumns(s *columns, i int, a words, upper func(c int, r Register)) {
 	}
 }
 
-// mulBlocks adds the products of n blocks at a and n at ptrB to columns of which the first is at ptrT. It moves ptrB by n
-// blocks and ptrT by as many.
+// mulBlocks adds the products of n blocks at a and n blocks at ptrB to columns of which the first
+// is at ptrT. It advances ptrB and ptrT by n blocks.
 func mulBlocks(label string, n int, a Register) {
 	loop(label+"rows", n, count1, func() {
 		MOVQ(a, ptrA)

@@ -6,7 +6,8 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// differenceDigit queues a digit of x-y, into the first of the sideRegs, for registers with the carry and digitMask.
+// differenceDigit queues a digit of x-y, with the result in the first of the sideRegs. carry and
+// mask are the registers for the carry and digitMask.
 func differenceDigit(x, y Mem, carry, mask Register) {
 	r := sideRegs[0]
 	side.add(
@@ -18,8 +19,9 @@ func differenceDigit(x, y Mem, carry, mask Register) {
 	)
 }
 
-// difference queues dst = x-y for ten digits each, modulo B = 2^520. The word after its ten digits will be all ones where x is less than y, else
-// zero: x-y is what is there, less B times one or zero.
+// difference queues dst = x-y for ten digits each, modulo B = 2^520. The word after the ten digits
+// becomes all ones if x is less than y, and zero otherwise: x-y is the ten digits, less B times
+// one or zero.
 func difference(x, y, dst words) {
 	carry, mask := sideRegs[1], sideRegs[2]
 	side.add(func() { zero(carry) }, func() { digitMask(mask) })
@@ -30,14 +32,15 @@ func difference(x, y, dst words) {
 	side.add(func() { store(carry, dst.at(block)) })
 }
 
-// negate subtracts x where the mask is set from r.
+// negate subtracts x from r in the lanes where the mask is set.
 func negate(x, mask Mem, r Register) {
 	load(x, tmp1)
 	VPANDQ(mask, tmp1, tmp1)
 	VPSUBQ(tmp1, r, r)
 }
 
-// sqrDifference adds the square of a difference to the columns from i on: for x - c·B that is x² - 2·c·x·B + c·B².
+// sqrDifference adds the square of a difference to the columns from i on. For x - c·B it is x² -
+// 2·c·x·B + c·B².
 func sqrDifference(s *columns, i int, x words) {
 	mask := x.at(block)
 	sqrColumns(s, i, x, func(c int, r Register) {
@@ -51,8 +54,8 @@ func sqrDifference(s *columns, i int, x words) {
 	s.put(i+2*block, tmp0)
 }
 
-// mulDifference adds the product of differences to the columns from i on: for x - c·B and y - d·B that is
-// x·y - (c·y + d·x)·B + c·d·B².
+// mulDifference adds the product of two differences to the columns from i on. For x - c·B and y -
+// d·B it is x·y - (c·y + d·x)·B + c·d·B².
 func mulDifference(s *columns, i int, x, y words) {
 	c, d := x.at(block), y.at(block)
 	mulColumns(s, i, x, y, func(j int, r Register) {

@@ -5,22 +5,22 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// four is a multiplication of four blocks: two halves of two, a0 + a1·B² for B = 2^520. It takes three products of halves
-// instead of four (Karatsuba's trick):
+// four is a multiplication of four blocks: two halves of two blocks each, a0 + a1·B² for B =
+// 2^520. It computes three products of halves instead of four (Karatsuba's trick):
 //
 //	a0·b1 + a1·b0 = a0·b0 + a1·b1 - (a0-a1)·(b0-b1)
 //
-// and makes use of that once more in folding. What it takes besides multiply-adds goes to the side.
+// It uses the trick once more in folding. The additions and subtractions go to the side.
 type four struct {
 	t        *columns // the product
-	e        *columns // product of differences
+	e        *columns // the product of differences
 	x, y     words    // differences, and
-	xm, ym   words    // all ones where they are below zero
+	xm, ym   words    // all ones where a difference is below zero
 	q, carry words    // digits to fold
 	f, fm    words    // difference of digits to fold, and all ones where it is below zero
 	z        *columns // products of digits to fold
-	h        words    // what corrects products of differences
-	more     *columns // what is folded last
+	h        words    // corrections of products of differences
+	more     *columns // the products that are added last in folding
 	folded   words
 	isSquare bool
 
@@ -46,7 +46,7 @@ func newFour() *four {
 	return p
 }
 
-// lookups has nothing unused: there is no windowKernel for four blocks.
+// lookups returns no unused words: there is no windowKernel for four blocks.
 func (p *four) lookups() (masks, entry, unused words) { return p.masks, p.entry, words{} }
 
 func (p *four) reduce(dst func(Register), l *lookup) {
@@ -63,7 +63,8 @@ func squareHalf(s *columns, a words) {
 	sqrBlock(s, 2*block, a.from(block))
 }
 
-// square puts the squares of the halves and of their difference into the columns t and e, and the difference into x.
+// square puts the squares of the halves and of their difference into the columns t and e, and the
+// difference into x.
 func (p *four) square(a Register, l *lookup) {
 	p.isSquare = true
 	LEAQ(p.t.at(0), ptrT)
@@ -73,8 +74,9 @@ func (p *four) square(a Register, l *lookup) {
 	MOVQ(a, ptrX)
 	zero(tmp0)
 	store(tmp0, p.x.at(20))
-	// The difference is made on the side, ten digits in each round. The third finds it made and makes something that
-	// nobody wants. The carries wait in memory: that of round i is 30 words after its digits.
+	// The difference is computed on the side, ten digits in each round. The third round finds it
+	// complete and computes ten digits that nothing uses. The carries wait in memory: that of
+	// round i is 30 words after its digits.
 	loop("halves", 3, count1, func() {
 		dst := words{ptrD, 0}
 		carry, mask := sideRegs[1], sideRegs[2]
@@ -98,7 +100,8 @@ func (p *four) square(a Register, l *lookup) {
 	p.t.fill(0, 4*half)
 }
 
-// product puts the products of the halves and of their differences into the columns t and e, and the differences into x and y.
+// product puts the products of the halves and of their differences into the columns t and e, and
+// the differences into x and y.
 func (p *four) product(a Register, b func(Register)) {
 	// The differences.
 	carryX, carryY, mask := sideRegs[1], win[0], sideRegs[2]

@@ -5,7 +5,8 @@ import (
 	. "github.com/mmcloughlin/avo/operand"
 )
 
-// correction queues dst = um&y + vm&x: for x - u·B and y - v·B, whose product is x·y - (u·y + v·x)·B + u·v·B².
+// correction queues dst = um&y + vm&x. It is for x - u·B and y - v·B, whose product is x·y - (u·y
+// + v·x)·B + u·v·B².
 func correction(x, um, y, vm, dst Mem) {
 	r, s := sideRegs[0], sideRegs[1]
 	side.add(
@@ -18,7 +19,8 @@ func correction(x, um, y, vm, dst Mem) {
 	)
 }
 
-// gather queues what puts the columns c of the three products together. w is t, or a place in it.
+// gather queues the code that combines the columns c of the three products. w is t, or words
+// inside it.
 func (p *four) gather(c int, w words) {
 	at := func(x words, c int) Mem { return w.from(x.i - p.t.i).at(c) }
 	r, s := sideRegs[0], sideRegs[1]
@@ -100,7 +102,7 @@ func (p *four) fold(l *lookup) {
 	} else {
 		p.addBoth(3*half, p.xm.at(0), p.ym.at(0))
 	}
-	// From here on e and h are those of the differences of q and m.
+	// From here on e and h belong to the differences of q and m.
 	LEAQ(g.at(0), ptrX)
 	LEAQ(gm.at(0), ptrD)
 	LEAQ(p.e.at(0), ptrT)
@@ -123,7 +125,8 @@ func (p *four) fold(l *lookup) {
 	p.addBoth(7*block, p.fm.at(0), gm.at(1))
 }
 
-// gatherFold queues what adds columns c of what fold made to the columns t, but for the lowest ten.
+// gatherFold queues the code that adds the columns c of the results of fold to the columns t,
+// except the lowest ten.
 func (p *four) gatherFold(c int, w words) {
 	at := func(x words, c int) Mem { return w.from(x.i - p.t.i).at(c) }
 	for k := 3; k < 8; k++ {

@@ -19,12 +19,12 @@ var (
 	regTable   = R10
 )
 
-// Registers of the loops. regDst is loaded when the loops that count in it are over.
+// The registers of the loops. regDst is loaded after the loops that count in it.
 var (
 	ptrA   = R11
 	nextA  = RDX
-	ptrB   = R9  // regEntry, which products have no use for
-	nextB  = R10 // and regTable
+	ptrB   = R9  // regEntry, which products do not use
+	nextB  = R10 // regTable, likewise
 	ptrT   = R12
 	ptrX   = R13
 	ptrD   = R14
@@ -32,33 +32,35 @@ var (
 	count2 = RAX
 )
 
-// bias is how many words regScratch points behind the first, so that short displacements, of -128 to 127 words, reach more.
+// bias is the number of words by which regScratch points behind the first, so that short
+// displacements, of -128 to 127 words, reach more.
 const bias = 128
 
-// allocator divides scratch. The places are chosen so that a block doesn't load what agrees in the lowest twelve bits of
-// its address, which is to say modulo 64 words, with what it has just stored: the CPU takes the one for the other and
-// waits. For the same reason package ifma has places for what it passes.
+// allocator divides scratch. Addresses are chosen so that a block does not load from an address
+// that agrees in the lowest twelve bits, that is modulo 64 words, with one that it has just stored
+// to: the CPU takes the one for the other and waits. For the same reason package ifma aligns the
+// operands.
 type allocator struct {
 	end   int
 	taken map[int]bool
 }
 
-// at takes n words from the given one on.
-func (a *allocator) at(place, n int) words {
+// at takes n words from word first on.
+func (a *allocator) at(first, n int) words {
 	if a.taken == nil {
 		a.taken = make(map[int]bool)
 	}
-	for i := place; i < place+n; i++ {
+	for i := first; i < first+n; i++ {
 		if a.taken[i] {
 			panic(fmt.Sprint("scratch: word ", i, " is taken twice"))
 		}
 		a.taken[i] = true
 	}
-	a.end = max(a.end, place+n)
-	return words{regScratch, place - bias}
+	a.end = max(a.end, first+n)
+	return words{regScratch, first - bias}
 }
 
-// check compares with what package ifma provides.
+// check compares the number of words taken with the number that package ifma provides.
 func (a *allocator) check(d int) {
 	if a.end != scratchFor(d) {
 		panic(fmt.Sprint("scratch: ", a.end, " words"))
@@ -79,8 +81,8 @@ func scratchFor(d int) int {
 type multiplication interface {
 	square(a Register, l *lookup)          // the product, for b = a
 	product(a Register, b func(Register))  // the product; b loads the address of b
-	reduce(dst func(Register), l *lookup)  // the rest; dst loads where to
-	lookups() (masks, entry, unused words) // parts of scratch for a lookup; unused is for what windowKernel looks up in vain
+	reduce(dst func(Register), l *lookup)  // the rest; dst loads the address of the result
+	lookups() (masks, entry, unused words) // scratch for a lookup; unused is for the digits that nobody wants
 }
 
 func newMultiplication(d int) multiplication {
@@ -94,7 +96,7 @@ func param(name string) func(Register) {
 	return func(r Register) { Load(Param(name), r) }
 }
 
-// begin begins a kernel and loads what it is called with.
+// begin begins a kernel and loads its arguments.
 func begin(name, signature string, doc ...string) {
 	TEXT(name, NOSPLIT, signature)
 	Doc(doc...)
@@ -131,8 +133,9 @@ func sqrKernel(d int) {
 	leave()
 }
 
-// windowKernel generates five squarings for d digits and a multiplication by an entry of a table, which is looked up
-// among the squarings, a fifth of its digits in each. All six end in the same code, to keep it small.
+// windowKernel generates five squarings for d digits and a multiplication by an entry of a table.
+// The entry is looked up among the squarings, a fifth of its digits in each. All six operations
+// end in the same code, to keep it small.
 func windowKernel(d int) {
 	begin(fmt.Sprintf("window%d", d), "func(dst, a, mod, scratch, table, idx *[8]uint64)",
 		fmt.Sprintf("window%d squares a modulo n five times over, for %d digits, and multiplies it by entry idx[l] of the", d, d),
@@ -145,7 +148,7 @@ func windowKernel(d int) {
 	JMP(LabelRef("reduce"))
 	Label("product")
 	m.product(regX, func(r Register) { LEAQ(entry.at(0), r) })
-	// There is nothing left to look up, but the code is the same.
+	// Nothing is left to look up, but the code is the same, so it looks up digits into unused.
 	LEAQ(unused.at(0), regEntry)
 	param("table")(regTable)
 	Label("reduce")
@@ -157,8 +160,8 @@ func windowKernel(d int) {
 	leave()
 }
 
-// squaresKernel generates a window without the multiplication: that of four blocks is so large that together they are slower
-// than apart.
+// squaresKernel generates a window without the multiplication. For four blocks that is so large
+// that the two together are slower than apart.
 func squaresKernel(d int) {
 	begin(fmt.Sprintf("squares%d", d), "func(dst, a, mod, scratch, table, idx *[8]uint64)",
 		fmt.Sprintf("squares%d squares a modulo n five times over, for %d digits, and copies entry idx[l] of the table in each", d, d),
@@ -176,10 +179,10 @@ func squaresKernel(d int) {
 	leave()
 }
 
-// entryOf40 is known to package ifma, too.
+// entryOf40 is the first word of the entry in scratch. Package ifma has the same constant.
 const entryOf40 = 500
 
-// beginLookup prepares the lookup of what a kernel is called with.
+// beginLookup prepares the lookup that the kernel's arguments ask for.
 func beginLookup(m multiplication) (l *lookup, entry, unused words) {
 	l = &lookup{}
 	l.masks, entry, unused = m.lookups()

@@ -6,11 +6,12 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// loopMul generates the multiplication for any number of digits that is a multiple of ten, with classical Montgomery
-// steps only: a row for each digit of b, in which the accumulators move down one place.
+// loopMul generates the multiplication for any number of digits that is a multiple of ten, with
+// classical Montgomery steps only: a row for each digit of b, in which the accumulators move down
+// by one digit.
 //
-// An accumulator gets four numbers below 2^52 in each row and a carry, so after the 80 rows of the widest modulus it is
-// still below 2^61.
+// In each row an accumulator gets four numbers below 2^52 and a carry, so after the 80 rows of the
+// widest modulus it is still below 2^61.
 func loopMul() {
 	TEXT("mulLoop", NOSPLIT, "func(dst, a, b, mod, scratch *[8]uint64, d int)")
 	Doc("mulLoop sets dst = a·b/R mod n for d digits, d a multiple of ten. scratch is d+1 words.")
@@ -57,8 +58,9 @@ func loopMul() {
 	MOVQ(acc, R14)
 	MOVQ(d, RAX)
 	Label("block")
-	// Entered with the high halves of digit j due at place j (it moves down), and the low halves of digit j+1. The
-	// digits above the highest are zero: a and n are not read there, see the last block below.
+	// At this point the high halves of digit j are due at word j (it moves down), and the low
+	// halves of digit j+1. The digits above the highest are zero: a and n are not read there, see
+	// the last block below.
 	for j := range 10 {
 		r := ZReg(j)
 		if j > 0 {

@@ -7,19 +7,20 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// pairs is a multiplication of two or three blocks. It takes a product of blocks for each block, and one of differences for
-// each pair (Karatsuba's trick):
+// pairs is a multiplication of two or three blocks. It computes a product of blocks for each
+// block, and one of differences for each pair (Karatsuba's trick):
 //
 //	a[i]·b[j] + a[j]·b[i] = a[i]·b[i] + a[j]·b[j] - (a[i]-a[j])·(b[i]-b[j])
 //
-// In powers of B = 2^520, with z the sum of a[i]·b[i]·B^i, and e that of the products of differences times B^(i+j-1), the product is
-// z·(1 + B + ... + B^(n-1)) - e·B. Both gather in columns as the blocks come.
+// In powers of B = 2^520, let z be the sum of a[i]·b[i]·B^i, and e the sum of the products of
+// differences times B^(i+j-1). Then the product is z·(1 + B + ... + B^(n-1)) - e·B. Both sums grow
+// in columns, block by block.
 type pairs struct {
 	n         int
 	t         *columns // the product; z lies in its upper part
 	z, e      *columns
-	x, y      words    // differences, 11 words each, see difference
-	f         *columns // what is folded
+	x, y      words    // differences, 11 words each; see the function difference
+	f         *columns // the products of folding
 	q, folded words
 
 	masks, entry, unused words
@@ -28,7 +29,7 @@ type pairs struct {
 func newPairs(n int) *pairs {
 	var a allocator
 	p := &pairs{n: n}
-	sums := func(place, n int) *columns { return newColumns(a.at(place, n), n) }
+	sums := func(first, n int) *columns { return newColumns(a.at(first, n), n) }
 	p.t = sums(0, 2*n*block)
 	p.z = newColumns(p.t.from((n-1)*block), (n+1)*block)
 	switch n {
@@ -43,7 +44,7 @@ func newPairs(n int) *pairs {
 		p.x, p.y = a.at(105, 33), a.at(169, 33)
 		p.folded, p.masks = a.at(208, 10), a.at(218, tableSize)
 		p.f = sums(256, 60)
-		p.q = p.f.words // nothing is folded to its first ten
+		p.q = p.f.words // folding adds nothing to its first ten
 		p.entry, p.unused = a.at(372, 30), a.at(402, 6)
 	}
 	a.check(n * block)
@@ -72,7 +73,8 @@ func (p *pairs) product(a Register, b func(Register)) {
 	}, func(s *columns, x, y words) { mulDifference(s, 0, x, y) })
 }
 
-// run queues the differences, makes the blocks, of so many multiply-adds each, and carries through the first digits to fold.
+// run queues the differences, computes the blocks, of madds multiply-adds each, and carries
+// through the first digits to fold.
 func (p *pairs) run(madds int, differences func(i, j, k int), diagonal func(i int), pair func(e *columns, x, y words)) {
 	clear(p.z.set)
 	k := 0
@@ -91,7 +93,7 @@ func (p *pairs) run(madds int, differences func(i, j, k int), diagonal func(i in
 		}
 	}
 	side.drain()
-	// Each pair adds to the columns that those before have left, and one more.
+	// Each pair adds to the columns that the pairs before it have filled, and to one more.
 	p.e.clear(0, block+1)
 	p.e.fill(0, len(p.e.set))
 	if k == 1 {
@@ -107,8 +109,9 @@ func (p *pairs) run(madds int, differences func(i, j, k int), diagonal func(i in
 	})
 }
 
-// gather queues what makes columns c of t from those of z and e: of all its blocks but the lowest, which is folded by then, and
-// the highest, which is that of z. w is t, or a place in it.
+// gather queues the code that computes columns c of t from those of z and e. It does so for all
+// blocks of t but the lowest, which is folded by then, and the highest, which is that of z. w is
+// t, or words inside it.
 func (p *pairs) gather(c int, w words) {
 	r, s, t := sideRegs[0], sideRegs[1], sideRegs[2]
 	get := func(k int, r Register) { side.add(func() { load(w.at((p.n-1+k)*block+c), r) }) }
@@ -141,14 +144,14 @@ func (p *pairs) gather(c int, w words) {
 	put(4, r)
 }
 
-// reduce folds the digits but for the last ten, ten at a time.
+// reduce folds all digits but the last ten, ten at a time.
 func (p *pairs) reduce(dst func(Register), l *lookup) {
 	d := p.n * block
 	p.t.fill(0, 2*d)
 	p.f.clear(block+1, 2*block)
 	p.f.clear((p.n+2)*block, 2*d)
 	p.f.fill(block, 2*d)
-	// What is folded doesn't go to t, for that is not there yet.
+	// The products of folding do not go to t, because t is not complete yet.
 	each := block / p.n
 	for c := range block - p.n*each {
 		p.gather(c, p.t.words)
@@ -179,15 +182,16 @@ func (p *pairs) reduce(dst func(Register), l *lookup) {
 	last(p.t, d, regDst, regMod, p.folded, l)
 }
 
-// fold folds the digits at q, to columns at ptrT of which so many are there. each is called for each block and moves ptrA by columns.
-func (p *pairs) fold(label string, i, there, columns int, l *lookup, each func()) {
+// fold folds the digits at q into the columns at ptrT, of which the first written hold something.
+// It calls each before each block, and advances ptrA by the given number of columns after it.
+func (p *pairs) fold(label string, i, written, columns int, l *lookup, each func()) {
 	LEAQ(p.f.at(block*i), ptrT)
 	LEAQ(words{regMod, offFoldTen(p.n * block)}.at(0), ptrX)
 	loop(label, p.n, count1, func() {
 		each()
 		l.one()
 		side.spread(200)
-		mulBlock(newColumns(words{ptrT, 0}, 2*block).fill(0, there), 0, words{ptrX, 0}, p.q)
+		mulBlock(newColumns(words{ptrT, 0}, 2*block).fill(0, written), 0, words{ptrX, 0}, p.q)
 		side.drain()
 		l.advance()
 		advance(ptrT, block)

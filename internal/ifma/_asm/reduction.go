@@ -6,15 +6,16 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// Words of a modulus; see layout in package ifma.
+// The words of a modulus; see layout in package ifma.
 const offK, offN = 0, 1
 
 func offFold(d int) int       { return 1 + d }
 func offFoldTen(d int) int    { return 1 + 2*d }
 func offFoldTwenty(d int) int { return 1 + 3*d }
 
-// normalize carries through the n columns of t from i on, which are complete, and writes the digits to q. carry is what comes
-// into the lowest, if anything; what goes out of the highest is left in tmp1.
+// normalize carries through the n columns of t from i on, which are complete, and writes the
+// digits to q. carry is the carry into the lowest column, or nil. The carry out of the highest is
+// left in tmp1.
 func normalize(t *columns, i, n int, q words, carry *Mem) {
 	mask := regA[0]
 	digitMask(mask)
@@ -33,11 +34,13 @@ func normalize(t *columns, i, n int, q words, carry *Mem) {
 	}
 }
 
-// last divides what is left of t by 2^520, modulo mod: folds nine digits one after another (each is complete when its turn
-// comes, and its digit times 2^-52 mod n is added from the next column on), and removes the tenth the classical way. It
-// leaves the result, carried through, at dst. folded is ten words. A digit is looked up in each block.
+// last divides the rest of t by 2^520, modulo mod. It folds nine digits one after another: each is
+// complete when its turn comes, and its product with 2^-52 mod n is added from the next column on.
+// It removes the tenth the classical way. It leaves the result, carried through, at dst. folded is
+// ten words. l looks up a digit in each block.
 //
-// A column waits for the one before it: the order here is for that chain, of one multiply-add and one addition a column.
+// A column waits for the one before it. The order of the code follows that chain, of one
+// multiply-add and one addition a column.
 func last(t *columns, d int, dst, mod Register, folded words, l *lookup) {
 	i := d - block
 	w := append([]VecPhysical(nil), win...)
@@ -71,7 +74,7 @@ func last(t *columns, d int, dst, mod Register, folded words, l *lookup) {
 	low(n.at(0), tmp0, w[9])
 	VPSRAQ(Imm(digitBits), w[9], tmp1)
 	finish(w[10:11], n.at(1), folded.at(9), words{dst, 0}.at(0), false)
-	// Now column 1 of what is left is in w[0].
+	// Now column 1 of the rest is in w[0].
 	w = append(append([]VecPhysical(nil), w[11:20]...), w[0:11]...)
 	t.get(i+20, w[9])
 	side.drain()
@@ -82,7 +85,7 @@ func last(t *columns, d int, dst, mod Register, folded words, l *lookup) {
 		for c, r := range w[block : 2*block-1] {
 			t.get(i+2*block+1+c, r)
 		}
-		// Of the last block, this is a column too many: it gets what is not used.
+		// In the last block this is a column too many. It gets a value that is not used.
 		zero(w[2*block-1])
 		if i+3*block < len(t.set) {
 			t.get(i+3*block, w[2*block-1])
@@ -121,8 +124,9 @@ func last(t *columns, d int, dst, mod Register, folded words, l *lookup) {
 	finish(w[:block-1], n.at(d-block+2), folded.at(9), words{dst, d - block + 1}.at(0), true)
 }
 
-// finish completes columns by the last, classical step: adds to column c the low half of x·n[c] and the high half of
-// x·n[c-1], carries, and stores the digit. x is loaded into tmp0; the carry stays in tmp1.
+// finish completes columns with the last, classical step. It adds to column c the low half of
+// x·n[c] and the high half of x·n[c-1], carries, and stores the digit. x is loaded into tmp0, and
+// the carry stays in tmp1.
 func finish(cols []VecPhysical, n, x, dst Mem, top bool) {
 	mask := regA[0]
 	digitMask(mask)

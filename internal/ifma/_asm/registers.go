@@ -8,9 +8,10 @@ import (
 
 var kregs = []Register{K1, K2, K3, K4, K5, K6, K7}
 
-// leave ends a kernel. It clears all that the kernel may have left in vectors and masks, for what is in a register between
-// two kernels is saved to memory that nobody wipes when the goroutine is preempted or the thread is switched. VZEROALL
-// reaches the first sixteen and also does what VZEROUPPER is for. All of it takes a few cycles in more than a thousand.
+// leave ends a kernel. It clears all vector and mask registers that the kernel may have used: when
+// the goroutine is preempted or the thread is switched, the contents of registers are saved to
+// memory that nobody wipes. VZEROALL clears the first sixteen and does the work of VZEROUPPER too.
+// All of it takes a few cycles in more than a thousand.
 func leave() {
 	if len(side.queue) > 0 {
 		panic("something is left on the side")
@@ -25,7 +26,7 @@ func leave() {
 	RET()
 }
 
-// registersKernel generates what the tests look at the registers with.
+// registersKernel generates the function with which tests read the registers.
 func registersKernel() {
 	TEXT("registers", NOSPLIT, "func(z *[8]uint64, k *uint64)")
 	Doc("registers copies the 32 vector registers to z and the mask registers 1 to 7 to k. It is for tests.")

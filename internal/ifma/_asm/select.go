@@ -9,12 +9,14 @@ import (
 // tableSize is the number of entries to choose from.
 const tableSize = 32
 
-// A lookup reads every entry of the table, whole, and keeps one in each lane by logic between registers, so that
-// neither address nor time depends on the indices. (A masked load would do with less, but the CPU may leave
-// out what is masked: from a page that isn't mapped yet such loads were measured to take a hundred times as long.) The
-// masks, one word for each entry, are made once for all digits.
+// A lookup reads every entry of the table, whole, and keeps one in each lane by logic between
+// registers, so that neither address nor time depends on the indices. (A masked load would need
+// fewer instructions, but the CPU may leave out the lanes that are masked: from a page that is not
+// mapped yet such loads were measured to take a hundred times as long.) The masks, one word for
+// each entry, are made once for all digits.
 
-// oneHot sets lane l of word j at masks to all ones if lane l of the word at idx is j, and to zero otherwise.
+// oneHot sets lane l of word j at masks to all ones if lane l of the word at idx is j, and to zero
+// otherwise.
 func oneHot(masks words, idx Register) {
 	load(Mem{Base: idx}, Z0)
 	zero(Z1)
@@ -27,7 +29,8 @@ func oneHot(masks words, idx Register) {
 	}
 }
 
-// keep adds to r, which has nothing in the lanes of mask yet, what entry has there: r |= mask & entry.
+// keep adds to r, which is still zero in the lanes of mask, the same lanes of entry: r |= mask &
+// entry.
 func keep(entry Mem, mask, r Register) { VPTERNLOGQ(Imm(0xf8), entry, mask, r) }
 
 // selectKernel generates the lookup alone.
@@ -94,7 +97,7 @@ func (l *lookup) queue(r, mask []VecPhysical) {
 	}
 }
 
-// advance moves on to the digits after those that were queued.
+// advance moves on to the digits after the queued ones.
 func (l *lookup) advance() {
 	if l != nil {
 		advance(regEntry, l.n)

@@ -6,9 +6,10 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// The multiply-adds occupy two of a CPU's pipes and leave others idle, but only what stands among them gets there: as much
-// in one lump costs its full time. So whatever else there is to do is queued here, instruction by instruction, and each
-// multiply-add takes some of it along.
+// The multiply-adds occupy two of a CPU's pipes and leave others idle, but other instructions only
+// get there if they stand among the multiply-adds: in one lump they cost their full time. So all
+// other code is queued here, instruction by instruction, and each multiply-add takes some of it
+// along.
 type sideline struct {
 	queue []func()
 	rate  float64 // instructions for each multiply-add
@@ -17,13 +18,13 @@ type sideline struct {
 
 var side sideline
 
-// sideRegs are the registers for what is queued. Blocks leave them alone.
+// sideRegs are the registers for queued code. Blocks do not use them.
 var sideRegs = zregs[29:32]
 
 // add queues instructions.
 func (s *sideline) add(f ...func()) { s.queue = append(s.queue, f...) }
 
-// spread plans to take all that is queued along with so many multiply-adds.
+// spread plans to emit the whole queue along with the next n multiply-adds.
 func (s *sideline) spread(n int) { s.rate, s.due = float64(len(s.queue))/float64(n), 0 }
 
 // tick is called after each multiply-add.
@@ -33,7 +34,7 @@ func (s *sideline) tick() {
 	}
 }
 
-// drain writes what is still queued.
+// drain emits the rest of the queue.
 func (s *sideline) drain() {
 	for len(s.queue) > 0 {
 		s.next()

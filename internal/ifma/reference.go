@@ -2,29 +2,30 @@ package ifma
 
 import "math/bits"
 
-// The twins: what each kernel computes, one lane after another, as plainly as it can be said. A kernel and its twin
-// agree in every bit, for every input. Tests compare them; see allowTwin for why nothing else uses these.
+// The reference implementation: it computes the same as each kernel, one lane after another, in
+// the plainest Go. A kernel and its reference agree in every bit, for every input. Tests compare
+// them. Nothing else uses the reference; allowReference says why.
 
-// mulTwin sets dst = a·b/R mod n, below 5n when a and b are.
-func mulTwin(y layout, dst, a, b, mod []vec) {
+// mulReference sets dst = a·b/R mod n. The result is below 5n if a and b are.
+func mulReference(y layout, dst, a, b, mod []vec) {
 	t := make([]uint64, 2*y.d+1)
 	for l := range lanes {
 		clear(t)
 		for i := range y.d {
 			addMul(t[i:], b[i][l], a, l)
 		}
-		y.reduceTwin(t, mod, l)
+		y.reduceReference(t, mod, l)
 		for i := range y.d {
 			dst[i][l] = t[i]
 		}
 	}
 }
 
-// sqrTwin sets dst = a^(2^n)/R^(2^n-1) mod n.
-func sqrTwin(y layout, dst, a, mod []vec, n int) {
+// sqrReference sets dst = a^(2^n)/R^(2^n-1) mod n.
+func sqrReference(y layout, dst, a, mod []vec, n int) {
 	copy(dst[:y.d], a)
 	for range n {
-		mulTwin(y, dst, dst, dst, mod)
+		mulReference(y, dst, dst, dst, mod)
 	}
 }
 
@@ -49,8 +50,8 @@ func addMul(t []uint64, x uint64, a []vec, l int) {
 	}
 }
 
-// reduceTwin divides t by R modulo lane l of mod, one digit after another.
-func (y layout) reduceTwin(t []uint64, mod []vec, l int) {
+// reduceReference divides t by R modulo lane l of mod, one digit after another.
+func (y layout) reduceReference(t []uint64, mod []vec, l int) {
 	left := y.d
 	if y.folds() {
 		fold := func(n, by int) {
@@ -83,9 +84,9 @@ func (y layout) reduceTwin(t []uint64, mod []vec, l int) {
 	}
 }
 
-// selectTwin copies entry idx[l] of a table of 32 numbers of d digits into each lane l of dst. Digit i of entry j is
-// at table[tableSize*i+j].
-func selectTwin(dst, table []vec, idx *vec) {
+// selectReference copies entry idx[l] of a table of 32 numbers of d digits into each lane l of dst.
+// Digit i of entry j is at table[tableSize*i+j].
+func selectReference(dst, table []vec, idx *vec) {
 	for i := range dst {
 		for l := range lanes {
 			dst[i][l] = table[tableSize*i+int(idx[l])][l]
@@ -93,10 +94,11 @@ func selectTwin(dst, table []vec, idx *vec) {
 	}
 }
 
-// windowTwin squares a five times and multiplies it by entry idx[l] of the table in each lane l.
-func windowTwin(y layout, dst, a, mod, table []vec, idx *vec) {
+// windowReference squares a five times and multiplies it by entry idx[l] of the table in each lane
+// l.
+func windowReference(y layout, dst, a, mod, table []vec, idx *vec) {
 	entry := make([]vec, y.d)
-	selectTwin(entry, table, idx)
-	sqrTwin(y, dst, a, mod, windowBits)
-	mulTwin(y, dst, dst, entry, mod)
+	selectReference(entry, table, idx)
+	sqrReference(y, dst, a, mod, windowBits)
+	mulReference(y, dst, dst, entry, mod)
 }
