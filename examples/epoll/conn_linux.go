@@ -45,6 +45,9 @@ func (c *conn) echo(buf []byte) error {
 // step lets the connection go on as far as it can, then has epoll watch for the event it needs
 // next.
 func (c *conn) step() {
+	// Held output goes out first: Write sends it only when there is more than HighWater. An error
+	// comes back from the next Read or Write.
+	c.socket.Flush()
 	err := c.echo(c.loop.buf[:])
 	c.count()
 	if err != nil && !asynctls.Wants(err) {

@@ -18,19 +18,26 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // limit ends a test that hangs.
 const limit = time.Minute
 
-// start serves until stop is called. stop returns the server's log.
+// start serves until stop is called. The system sends little of a connection's output at a time, so
+// that the server has to hold some. stop returns the server's log.
 func start(t *testing.T, cert tls.Certificate) (addr string, client *tls.Config, stop func() string) {
 	t.Helper()
 	var logged strings.Builder
 	log.SetOutput(&logged)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listen := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, 4096) })
+	}}
+	listener, err := listen.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +170,10 @@ func TestSlowReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	const size = 32 << 20 // more than sockets hold
+	if err := conn.NetConn().(*net.TCPConn).SetReadBuffer(64 << 10); err != nil {
+		t.Fatal(err)
+	}
+	const size = 2 << 20 // more than sockets hold
 	sent := make(chan error, 1)
 	go func() {
 		_, err := conn.Write(bytes.Repeat([]byte("x"), size))
@@ -177,6 +187,31 @@ func TestSlowReader(t *testing.T) {
 	}
 	if err := <-sent; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestHeldOutput has a client take its time with less than the server may hold for it. The server
+// wants nothing but input then, and has to send the rest all the same, without spinning.
+func TestHeldOutput(t *testing.T) {
+	addr, client, stop := start(t, newCert(t))
+	conn, err := dial(addr, client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.NetConn().(*net.TCPConn).SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	data := bytes.Repeat([]byte("x"), 60_000)
+	if _, err := conn.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(50 * time.Millisecond) // a loop that spins does so here
+	if n, err := io.ReadFull(conn, data); err != nil {
+		t.Errorf("after %d bytes: %v", n, err)
+	}
+	if _, _, turns := handshakes(t, stop()); turns > 1000 {
+		t.Errorf("the loop turned %d times", turns)
 	}
 }
 
