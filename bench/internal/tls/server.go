@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/tlsserver"
 	"asynccrypto/bench/internal/harness"
 	"asynccrypto/engine"
 	"asynccrypto/engine/multibuffer"
@@ -26,7 +27,7 @@ const roleServer = "tls-server"
 const (
 	kindGoroutine = "goroutine" // a goroutine for each connection
 	kindHTTP      = "net/http"
-	kindLoop      = "loop" // asynctls.Server
+	kindLoop      = "loop" // tlsserver.Server
 )
 
 // spec is a server to start.
@@ -66,7 +67,7 @@ type server struct {
 	handshakes, resumed, failed atomic.Uint64
 
 	e    *engine.Engine
-	loop *asynctls.Server
+	loop *tlsserver.Server
 	addr string
 }
 
@@ -154,7 +155,7 @@ func (s *server) serve(spec *spec) error {
 		h := &http.Server{Handler: http.HandlerFunc(answer), TLSConfig: config, ErrorLog: log.New(failures{s}, "", 0)}
 		go h.ServeTLS(ln, "", "")
 	case kindLoop:
-		s.loop = &asynctls.Server{TLS: config, Handler: echoHandler{}, Loops: 1}
+		s.loop = &tlsserver.Server{TLS: config, Handler: echoHandler{}, Loops: 1}
 		go s.loop.Serve(ln)
 	default:
 		return fmt.Errorf("no such kind of server: %s", spec.Kind)
@@ -221,9 +222,9 @@ func (f failures) Write(p []byte) (int, error) {
 
 type echoHandler struct{}
 
-func (echoHandler) Open(*asynctls.ServerConn) error             { return nil }
-func (echoHandler) Data(c *asynctls.ServerConn, p []byte) error { _, err := c.Write(p); return err }
-func (echoHandler) Closed(*asynctls.ServerConn, error)          {}
+func (echoHandler) Open(*tlsserver.Conn) error             { return nil }
+func (echoHandler) Data(c *tlsserver.Conn, p []byte) error { _, err := c.Write(p); return err }
+func (echoHandler) Closed(*tlsserver.Conn, error)          {}
 
 // bounded is a key that only as many goroutines as it has slots may use at a time.
 type bounded struct {
