@@ -72,8 +72,9 @@ func (c *conn) step() {
 		events = unix.EPOLLOUT
 	case asynctls.ErrWantAsync, asynctls.ErrWantAsyncJob:
 		// An engine computes, or as many handshakes are under way as may be. The callback ends
-		// both. Until then nothing is read, so the socket is not watched: level-triggered epoll
-		// would report its input over and over.
+		// both. Until then the socket is not watched for input. If it were, the Conn would take
+		// up to HighWater; but more than that, or the end of the stream, level-triggered epoll
+		// would report over and over.
 	}
 	if c.socket.Buffered() > 0 { // also beside another want
 		events |= unix.EPOLLOUT
