@@ -83,11 +83,11 @@ func (c *conn) step() {
 }
 
 // hangUp is for a connection that is broken both ways, which epoll always reports, whatever it
-// watches for. A connection that waits for an engine would not find out by itself, and be
+// watches for. A connection that reads nothing just now would not find out by itself, and be
 // reported over and over.
 func (c *conn) hangUp() {
-	if c.events == 0 {
-		c.tls.Abort() // its handshake is cancelled, and the engine drops its result
+	if c.events&unix.EPOLLIN == 0 {
+		c.tls.Abort() // a handshake is cancelled, and the engine drops its result
 		c.loop.remove(c)
 		return
 	}
