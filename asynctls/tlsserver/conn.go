@@ -165,7 +165,8 @@ func (c *Conn) Abort() { c.end(nil) }
 
 // Pause stops reading, and with it the notice of the end of the stream, until [Conn.Resume]. It
 // is for a Handler that passes its input on to something slower. Data is not called before
-// Resume; input stays in the socket, and then with the peer. Writing goes on.
+// Resume; input stays in the socket, and then with the peer. Writing goes on. A reset by the peer
+// ends the connection all the same, and input that has not been read is lost.
 func (c *Conn) Pause() { c.paused = true }
 
 // Resume undoes [Conn.Pause]. Data is called later, not by Resume.
