@@ -89,12 +89,8 @@ func (d *dialer) ready(ev reactor.Events) {
 // failed, the next address is tried.
 func (d *dialer) established() bool {
 	fd := int(d.sock.FD())
-	code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
-	switch {
-	case err != nil:
-	case code != 0:
-		err = syscall.Errno(code)
-	default:
+	err := socketError(fd)
+	if err == nil {
 		var peer unix.Sockaddr
 		if peer, err = unix.Getpeername(fd); err == unix.ENOTCONN {
 			return false // not yet
@@ -116,6 +112,16 @@ func (d *dialer) established() bool {
 	d.sock, d.watch = nil, nil
 	d.connected(sock, watch)
 	return true
+}
+
+// socketError returns the error that has ended a connection, or the attempt to make one. The system
+// reports an error once.
+func socketError(fd int) error {
+	code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && code != 0 {
+		err = syscall.Errno(code)
+	}
+	return err
 }
 
 func sameTCP(a, b unix.Sockaddr) bool {

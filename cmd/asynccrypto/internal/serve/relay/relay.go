@@ -31,8 +31,9 @@ type relay struct {
 	pumpPosted  bool // a pump is posted to the loop
 	clientEOF   bool // the client sends no more
 	passedEOF   bool // and the backend has been told
-	backendEOF  bool // the backend sends no more, and the client has been told, or will not be
-	backendGone bool // the backend has broken off: it takes no more, and its bytes so far may not be all
+	backendEOF  bool // the backend sends no more
+	toldEOF     bool // and the client has been told, so that it knows that it has all
+	backendGone bool // the backend has broken off: it takes no more
 	closed      bool
 }
 
@@ -68,6 +69,11 @@ func (r *relay) event(ev reactor.Events) {
 	}
 	if ev&reactor.Writable != 0 {
 		r.toBackend()
+	}
+	if ev&reactor.HangUp != 0 && r.backendEOF && !r.closed { // pump reads no more, and would not notice a reset
+		if err := socketError(int(r.sock.FD())); err != nil {
+			r.stopWriting(err)
+		}
 	}
 	r.pump()
 }
@@ -110,6 +116,7 @@ func (r *relay) toBackend() {
 func (r *relay) stopWriting(err error) {
 	r.breakBackend(err)
 	r.c.Resume() // to see the client's end; its bytes are discarded
+	r.finish()
 	r.postPump()
 }
 
@@ -178,24 +185,28 @@ func (r *relay) backendEnded(err error) {
 	if err != io.EOF {
 		r.breakBackend(err)
 	}
-	if !r.backendGone && r.c.CloseWrite() != nil {
-		r.c.Abort()
-		return
+	if !r.backendGone {
+		if r.c.CloseWrite() != nil {
+			r.c.Abort()
+			return
+		}
+		r.toldEOF = true
 	}
 	r.finish()
 }
 
 // finish ends the connection once the client has taken everything, and both directions have ended
-// or the backend has broken off.
+// or the backend has broken off. If it broke off before its stream had ended, the bytes so far may
+// not be all, and the client's connection breaks too.
 func (r *relay) finish() {
 	switch {
 	case r.closed || !r.backendEOF || !r.backendGone && !r.passedEOF:
 	case r.c.Buffered() > 0:
 		r.c.AwaitSent(0)
-	case r.backendGone:
-		r.c.Abort()
-	default:
+	case r.toldEOF:
 		r.c.Close()
+	default:
+		r.c.Abort()
 	}
 }
 
