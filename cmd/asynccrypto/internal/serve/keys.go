@@ -42,7 +42,7 @@ func (k *keys) open() error {
 		return err
 	}
 	if k.kind != nil {
-		if k.engine, err = k.kind.Open(engines.Options{Workers: k.o.workers, Nice: k.o.nice}); err != nil {
+		if err := k.openEngine(); err != nil {
 			return err
 		}
 	}
@@ -51,6 +51,24 @@ func (k *keys) open() error {
 		return err
 	}
 	k.log.Printf("%s", k.describe(cert.Leaf.PublicKey))
+	return nil
+}
+
+// openEngine opens the engine. Some sandboxes forbid any change of priority. That must not keep a
+// server from starting if only the default asks for it.
+func (k *keys) openEngine() (err error) {
+	if k.engine, err = k.kind.Open(engines.Options{Workers: k.o.workers, Nice: k.o.nice}); err == nil || k.o.nice == 0 {
+		return err
+	}
+	if k.o.niceGiven {
+		return fmt.Errorf("-nice %d: %w; give -nice 0 where the system forbids another priority", k.o.nice, err)
+	}
+	first := err
+	if k.engine, err = k.kind.Open(engines.Options{Workers: k.o.workers}); err != nil {
+		return err
+	}
+	k.o.nice = 0
+	k.log.Printf("warning: the workers have the same priority as the rest: %v", first)
 	return nil
 }
 

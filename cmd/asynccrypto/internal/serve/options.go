@@ -22,6 +22,7 @@ type options struct {
 	engine        string
 	workers       int
 	nice          int // -1: not given
+	niceGiven     bool
 	metrics       string
 	idle, grace   time.Duration
 	root, proxy   string
@@ -108,7 +109,7 @@ func (o *options) check(f *cli.Flags) error {
 	cores := runtime.GOMAXPROCS(0)
 	o.workers, o.loops = cmp.Or(o.workers, cores), cmp.Or(o.loops, cores)
 	o.maxHandshakes = cmp.Or(o.maxHandshakes, 1000)
-	if o.nice < 0 {
+	if o.niceGiven = o.nice >= 0; !o.niceGiven {
 		o.nice = 0
 		if runtime.GOOS == "linux" {
 			o.nice = 10

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime"
 	"syscall"
 
@@ -36,6 +37,8 @@ var Command = &cli.Command{
 			if err := o.check(f); err != nil {
 				return err
 			}
+			// When the reader of the log has ended, the next line would otherwise end the server.
+			signal.Ignore(syscall.SIGPIPE)
 			signals, stop := cli.Signals(2)
 			defer stop()
 			return serveUntil(o, std, signals)
@@ -60,6 +63,7 @@ SIGINT ends the command at once. SIGHUP reads -cert and -key again.
 
 The log goes to stderr. Each handshake, connection and backend that fails is a line with its peer and
 its cause. For each cause five lines are written in ten seconds, and then how many more there were.
+If the reader of the log ends, the lines are lost and the server goes on.
 `,
 	Example: `
 $ asynccrypto serve -cert cert.pem -key key.pem -proxy localhost:8080 &
