@@ -115,7 +115,7 @@ func (o *offer) setRoots(c *tls.Config) (err error) {
 	if o.insecure {
 		return cli.Usagef("-ca and -insecure exclude each other")
 	}
-	c.RootCAs, err = pemfile.ReadPool("ca", o.ca)
+	c.RootCAs, _, err = pemfile.ReadPool("ca", o.ca)
 	return err
 }
 

@@ -172,10 +172,11 @@ func tlsConfig(o *options, keys *keys) (*tls.Config, error) {
 		return nil, err
 	}
 	if o.clientCA != "" {
-		pool, err := pemfile.ReadPool("client-ca", o.clientCA)
+		pool, n, err := pemfile.ReadPool("client-ca", o.clientCA)
 		if err != nil {
 			return nil, err
 		}
+		keys.log.Printf("client-ca %s: %s", o.clientCA, measure.Count(n, "CA"))
 		c.ClientCAs, c.ClientAuth = pool, tls.RequireAndVerifyClientCert
 	}
 	return asynctls.Config(c), nil
