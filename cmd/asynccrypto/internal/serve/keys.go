@@ -2,6 +2,7 @@ package serve
 
 import (
 	"crypto"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -85,9 +86,18 @@ func (k *keys) close() {
 	}
 }
 
-// use makes new handshakes use cert. Handshakes in progress go on with the certificate before it,
-// whose key the engine forgets when the last of them has ended.
+// use makes new handshakes use cert, if a trial handshake shows that clients can. Handshakes in
+// progress go on with the certificate before it, whose key the engine forgets when the last of them
+// has ended.
 func (k *keys) use(cert *tls.Certificate) error {
+	refused, err := try(cert, k.o.tls)
+	if err != nil {
+		return cli.Usagef("cert %s: no client can use it: %w; make another key with: "+
+			"openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048", k.o.cert, err)
+	}
+	if refused != nil {
+		k.log.Printf("warning: clients of Go refuse it: %v", refused)
+	}
 	if k.engine != nil {
 		signer, err := k.engine.Signer(cert.PrivateKey.(crypto.Signer))
 		if err != nil {
@@ -127,6 +137,10 @@ func (k *keys) load() (*tls.Certificate, error) {
 		k.log.Printf("warning: it has expired, and clients will refuse it")
 	} else if now.Before(leaf.NotBefore) {
 		k.log.Printf("warning: it is not valid before %s", leaf.NotBefore.Format(time.DateTime))
+	}
+	if key, ok := leaf.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < 2048 {
+		k.log.Printf("warning: %s is too short to be safe, and many clients refuse it; make a key of 2,048 bits or more",
+			pemfile.KeyName(key))
 	}
 	return cert, nil
 }
