@@ -6,24 +6,35 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	"asynccrypto/asynctls"
 	"asynccrypto/cmd/asynccrypto/internal/cli"
 	"asynccrypto/cmd/asynccrypto/internal/engines"
 	"asynccrypto/cmd/asynccrypto/internal/pemfile"
 	"asynccrypto/cmd/asynccrypto/internal/serve/eventlog"
+	"asynccrypto/cmd/asynccrypto/internal/tlsname"
 	"asynccrypto/engine"
 	"asynccrypto/internal/measure"
 )
 
-// keys holds the certificate that is served, and the engine that signs with its key.
+// keys holds what the files of -cert, -key, -client-ca and -ticket-keys give, and the engine that
+// signs with the private keys.
 type keys struct {
 	o       *options
 	log     *eventlog.Log
 	kind    *engines.Kind  // nil for none
 	engine  *engine.Engine // nil for none
-	current atomic.Pointer[tls.Certificate]
+	current atomic.Pointer[generation]
+	made    []*tls.Certificate // the throw-away certificate, once it is made
+}
+
+// generation is the content of the files at a time. It is not changed: a new one takes its place.
+type generation struct {
+	config *tls.Config         // of new handshakes
+	leaves []*x509.Certificate // one for each -cert
 }
 
 func newKeys(o *options, log *eventlog.Log) (*keys, error) {
@@ -36,9 +47,27 @@ func newKeys(o *options, log *eventlog.Log) (*keys, error) {
 	return k, err
 }
 
-// open loads or makes the certificate, and opens the engine. Call close when done.
+// config returns the server's configuration, which gives each handshake the current one.
+func (k *keys) config() (*tls.Config, error) {
+	c, err := k.baseConfig()
+	if err == nil {
+		c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return k.current.Load().config, nil }
+	}
+	return c, err
+}
+
+// baseConfig returns the part of a configuration that does not depend on files.
+func (k *keys) baseConfig() (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: k.o.alpn}
+	if k.o.proxy == "" {
+		c.NextProtos = []string{"h2", "http/1.1"} // those of net/http
+	}
+	return c, tlsname.SetVersion(c, k.o.tls)
+}
+
+// open loads or makes the certificates, and opens the engine. Call close when done.
 func (k *keys) open() error {
-	cert, err := k.first()
+	certs, err := k.load()
 	if err != nil {
 		return err
 	}
@@ -47,11 +76,11 @@ func (k *keys) open() error {
 			return err
 		}
 	}
-	if err := k.use(cert); err != nil {
+	if err := k.use(certs); err != nil {
 		k.close()
 		return err
 	}
-	k.log.Printf("%s", k.describe(cert.Leaf.PublicKey))
+	k.log.Printf("%s", k.describe(certs[0].Leaf.PublicKey))
 	return nil
 }
 
@@ -73,66 +102,117 @@ func (k *keys) openEngine() (err error) {
 	return nil
 }
 
-func (k *keys) first() (*tls.Certificate, error) {
-	if k.o.cert == "" {
-		return throwAway(k.log)
-	}
-	return k.load()
-}
-
 func (k *keys) close() {
 	if k.engine != nil {
 		k.engine.Close()
 	}
 }
 
-// use makes new handshakes use cert, if a trial handshake shows that clients can. Handshakes in
-// progress go on with the certificate before it, whose key the engine forgets when the last of them
-// has ended.
-func (k *keys) use(cert *tls.Certificate) error {
-	refused, err := try(cert, k.o.tls)
+// use makes new handshakes use the certificates, and what the other files hold. Handshakes in
+// progress go on with those before them, whose keys the engine forgets when the last of these
+// handshakes has ended.
+func (k *keys) use(certs []*tls.Certificate) error {
+	c, err := k.baseConfig()
 	if err != nil {
-		return cli.Usagef("cert %s: no client can use it: %w; make another key with: "+
-			"openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048", k.o.cert, err)
+		return err
 	}
-	if refused != nil {
-		k.log.Printf("warning: clients of Go refuse it: %v", refused)
-	}
-	if k.engine != nil {
-		signer, err := k.engine.Signer(cert.PrivateKey.(crypto.Signer))
-		if err != nil {
-			return cli.Usagef("key of the certificate: %w", err)
+	next := &generation{}
+	for _, cert := range certs {
+		served := *cert
+		if k.engine != nil {
+			if served.PrivateKey, err = k.engine.Signer(cert.PrivateKey.(crypto.Signer)); err != nil {
+				return cli.Usagef("key of the certificate: %w", err)
+			}
 		}
-		cert.PrivateKey = signer
+		c.Certificates = append(c.Certificates, served)
+		next.leaves = append(next.leaves, cert.Leaf)
 	}
-	k.current.Store(cert)
+	if k.o.clientCA != "" {
+		pool, n, err := pemfile.ReadPool("client-ca", k.o.clientCA)
+		if err != nil {
+			return err
+		}
+		k.log.Printf("client-ca %s: %s", k.o.clientCA, measure.Count(n, "CA"))
+		c.ClientCAs, c.ClientAuth = pool, tls.RequireAndVerifyClientCert
+	}
+	next.config = asynctls.Config(c)
+	if k.o.ticketKeys != "" {
+		ticketKeys, err := readTicketKeys(k.o.ticketKeys)
+		if err != nil {
+			return cli.Usagef("-ticket-keys %s: %w", k.o.ticketKeys, err)
+		}
+		next.config.SetSessionTicketKeys(ticketKeys)
+		clear(ticketKeys)
+	}
+	k.current.Store(next)
 	return nil
 }
 
-// reload reads the files again. If they can't be used, the certificate stays as it was.
-func (k *keys) reload() {
-	if k.o.cert == "" {
-		k.log.Printf("hangup: there is no -cert to read again")
+// files returns the names of the files that reload reads.
+func (k *keys) files() []string {
+	var names []string
+	for _, name := range append(append([]string{k.o.clientCA, k.o.ticketKeys}, k.o.certs...), k.o.keys...) {
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// reload reads the files again. If one of them can't be used, all stay as they were. The parameter
+// why is for the log.
+func (k *keys) reload(why string) {
+	if len(k.files()) == 0 {
+		k.log.Printf("%s: there is no file to read again", why)
 		return
 	}
-	cert, err := k.load()
+	certs, err := k.load()
 	if err == nil {
-		err = k.use(cert)
+		err = k.use(certs)
 	}
 	if err != nil {
-		k.log.Printf("hangup: the certificate stays as it was: %v", err)
+		k.log.Printf("%s: the certificate stays as it was: %v", why, err)
 	}
 }
 
-// load reads the certificate and its key. Errors are usage errors.
-func (k *keys) load() (*tls.Certificate, error) {
-	cert, err := pemfile.ReadCertificate(k.o.cert, k.o.key)
-	if err != nil {
-		return nil, err
+// load reads the certificates and their keys, or makes a certificate if there is no file. It tries
+// each of the files' certificates. Errors are usage errors.
+func (k *keys) load() ([]*tls.Certificate, error) {
+	if k.o.certs == nil && k.made == nil {
+		cert, err := throwAway(k.log)
+		if err != nil {
+			return nil, err
+		}
+		k.made = []*tls.Certificate{cert}
 	}
-	leaf := cert.Leaf
-	k.log.Printf("certificate %s: %s, %s, until %s", k.o.cert, describeSubject(leaf), pemfile.KeyName(leaf.PublicKey),
-		leaf.NotAfter.Format(time.DateOnly))
+	if k.o.certs == nil {
+		return k.made, nil
+	}
+	var certs []*tls.Certificate
+	for i, file := range k.o.certs {
+		cert, err := pemfile.ReadCertificate(file, k.o.keyFile(i))
+		if err != nil {
+			return nil, err
+		}
+		refused, err := try(cert, k.o.tls)
+		if err != nil {
+			return nil, cli.Usagef("cert %s: no client can use it: %w; make another key with: "+
+				"openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048", file, err)
+		}
+		k.logCertificate(file, cert.Leaf, refused)
+		certs = append(certs, cert)
+	}
+	return certs, nil
+}
+
+// logCertificate logs a certificate, and reasons for which clients may refuse it.
+func (k *keys) logCertificate(file string, leaf *x509.Certificate, refused error) {
+	names := ""
+	if len(k.o.certs) > 1 {
+		names = ", for " + strings.Join(leaf.DNSNames, " ")
+	}
+	k.log.Printf("certificate %s: %s, %s, until %s%s", file, describeSubject(leaf), pemfile.KeyName(leaf.PublicKey),
+		leaf.NotAfter.Format(time.DateOnly), names)
 	if now := time.Now(); now.After(leaf.NotAfter) {
 		k.log.Printf("warning: it has expired, and clients will refuse it")
 	} else if now.Before(leaf.NotBefore) {
@@ -142,7 +222,9 @@ func (k *keys) load() (*tls.Certificate, error) {
 		k.log.Printf("warning: %s is too short to be safe, and many clients refuse it; make a key of 2,048 bits or more",
 			pemfile.KeyName(key))
 	}
-	return cert, nil
+	if refused != nil {
+		k.log.Printf("warning: clients of Go refuse it: %v", refused)
+	}
 }
 
 func describeSubject(cert *x509.Certificate) string {

@@ -7,16 +7,18 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
+	"asynccrypto/cmd/asynccrypto/internal/tlsname"
 )
 
 // options are those of the command. check fills in the defaults that depend on the machine.
 type options struct {
 	addr          string
-	cert, key     string
+	certs, keys   []string // keys[i] belongs to certs[i]; no keys, or as many
 	clientCA      string
 	tls           string
 	engine        string
@@ -26,19 +28,28 @@ type options struct {
 	metrics       string
 	idle, grace   time.Duration
 	root, proxy   string
+	alpn          []string
+	ticketKeys    string
+	watch         time.Duration
+	maxConns      int
 	loops         int
 	maxHandshakes int
 	dialTimeout   time.Duration
 }
 
 func newOptions(f *cli.Flags) *options {
-	o := &options{addr: ":8443", nice: -1, idle: 5 * time.Minute, grace: 30 * time.Second, dialTimeout: 5 * time.Second}
+	o := &options{addr: ":8443", nice: -1, idle: 5 * time.Minute, grace: 30 * time.Second, dialTimeout: 5 * time.Second,
+		watch: 10 * time.Second}
 	f.String(&o.root, "root", "DIR", "serve the files in this directory")
 	f.String(&o.proxy, "proxy", "ADDR", "pass connections on to a plain backend at HOST:PORT or unix:PATH")
 	f.String(&o.addr, "addr", "HOST:PORT", "where to listen; without HOST on all addresses, with port 0 on any free port")
-	f.String(&o.cert, "cert", "FILE.pem", "the certificate, with its issuers after it (default a throw-away certificate, made in memory)")
-	f.String(&o.key, "key", "FILE.pem", "its private key, not encrypted (default in the certificate's file)")
+	f.Strings(&o.certs, "cert", "FILE.pem", "the certificate, with its issuers after it (default a throw-away certificate, made in memory); "+
+		"of several, the client's server name and algorithms choose, and the first is for all others")
+	f.Strings(&o.keys, "key", "FILE.pem", "the private key of the -cert in the same place, not encrypted (default in the certificate's file)")
 	f.String(&o.clientCA, "client-ca", "FILE.pem", "admit only clients whose certificate one of these has issued")
+	f.String(&o.ticketKeys, "ticket-keys", "FILE", "the keys of session tickets, 64 hexadecimal digits a line, for several servers "+
+		"that resume each other's sessions: the first is for new tickets (default a key in memory, a new one each day)")
+	f.Duration(&o.watch, "watch", "look this often whether the files of these four options have changed, and read them again")
 	f.String(&o.tls, "tls", "1.2|1.3", "only this version (default both)")
 	f.String(&o.engine, "engine", "NAME", "multibuffer, workers or none (default as for speed); with none, crypto/tls signs by itself")
 	f.Int(&o.workers, "workers", 1, 4096, "operations, or batches of eight, that the engine computes at once (default one for each core)")
@@ -46,8 +57,11 @@ func newOptions(f *cli.Flags) *options {
 		"(default 10)", o.setNice)
 	f.String(&o.metrics, "metrics", "ADDR", "serve figures for Prometheus, by plain HTTP at http://ADDR/metrics")
 	f.Duration(&o.idle, "idle", "close a connection after this long without a byte")
+	f.Int(&o.maxConns, "max-conns", 1, 10_000_000, "connections at a time; further ones wait to be accepted (default no limit)")
 	f.Duration(&o.grace, "grace", "how long connections may take to end once the command is told to stop")
 	f.Section("With -proxy")
+	f.Func("alpn", "LIST", "application protocols of the backend, such as h2,http/1.1 or h2 alone (gRPC); the backend speaks "+
+		"them without TLS", o.setALPN)
 	f.Int(&o.loops, "loops", 1, 4096, "event loops, each with its share of the connections (default one for each core)")
 	f.Int(&o.maxHandshakes, "max-handshakes", 1, 1_000_000, "handshakes in progress at a time; further ones wait (default 1000)")
 	f.Duration(&o.dialTimeout, "dial-timeout", "how long a connection to the backend may take to be established")
@@ -68,7 +82,7 @@ func (o *options) setNice(text string) error {
 
 // check refuses options that make no sense, alone or together, and fills in the rest.
 func (o *options) check(f *cli.Flags) error {
-	for _, name := range []string{"loops", "max-handshakes", "dial-timeout"} {
+	for _, name := range []string{"alpn", "loops", "max-handshakes", "dial-timeout"} {
 		if f.Given(name) && o.proxy == "" {
 			return cli.Usagef("-%s is for -proxy; without it net/http serves, with a goroutine for each connection", name)
 		}
@@ -82,14 +96,19 @@ func (o *options) check(f *cli.Flags) error {
 		return cli.Usagef("-root and -proxy exclude each other")
 	}
 	for _, s := range []struct{ name, value string }{
-		{"root", o.root}, {"proxy", o.proxy}, {"cert", o.cert}, {"key", o.key}, {"client-ca", o.clientCA}, {"metrics", o.metrics},
+		{"root", o.root}, {"proxy", o.proxy}, {"client-ca", o.clientCA}, {"ticket-keys", o.ticketKeys}, {"metrics", o.metrics},
+		{"cert", shortest(o.certs)}, {"key", shortest(o.keys)},
 	} {
 		if f.Given(s.name) && s.value == "" {
 			return cli.Usagef("-%s is empty", s.name)
 		}
 	}
-	if o.key != "" && o.cert == "" {
+	switch {
+	case o.keys != nil && o.certs == nil:
 		return cli.Usagef("-key without a certificate; give one with -cert FILE.pem")
+	case o.keys != nil && len(o.keys) != len(o.certs):
+		return cli.Usagef("-cert is given %d times and -key %d times; give a -key for each -cert, or none where the key is in the "+
+			"certificate's file", len(o.certs), len(o.keys))
 	}
 	if o.root != "" {
 		if info, err := os.Stat(o.root); err != nil {
@@ -116,6 +135,27 @@ func (o *options) check(f *cli.Flags) error {
 		}
 	}
 	return nil
+}
+
+// shortest returns the shortest of the texts, to find an empty one.
+func shortest(texts []string) string {
+	if texts == nil {
+		return ""
+	}
+	return slices.MinFunc(texts, func(a, b string) int { return len(a) - len(b) })
+}
+
+func (o *options) setALPN(text string) (err error) {
+	o.alpn, err = tlsname.ParseALPN(text)
+	return err
+}
+
+// keyFile returns the file of the key that belongs to certificate i.
+func (o *options) keyFile(i int) string {
+	if o.keys == nil {
+		return o.certs[i]
+	}
+	return o.keys[i]
 }
 
 func checkAddress(option, text string) error {

@@ -50,6 +50,7 @@ func newProxy(o *options, config *tls.Config, log *eventlog.Log) (service, error
 		},
 		Loops:         o.loops,
 		MaxHandshakes: (o.maxHandshakes + o.loops - 1) / o.loops,
+		MaxConns:      o.maxConns,
 		HighWater:     relay.HighWater,
 		IdleTimeout:   o.idle,
 		Failed: func(client net.Addr, err error) {

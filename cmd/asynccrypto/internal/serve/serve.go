@@ -11,11 +11,8 @@ import (
 	"runtime"
 	"syscall"
 
-	"asynccrypto/asynctls"
 	"asynccrypto/cmd/asynccrypto/internal/cli"
-	"asynccrypto/cmd/asynccrypto/internal/pemfile"
 	"asynccrypto/cmd/asynccrypto/internal/serve/eventlog"
-	"asynccrypto/cmd/asynccrypto/internal/tlsname"
 	"asynccrypto/internal/measure"
 )
 
@@ -59,7 +56,9 @@ override. Fewer workers, such as -workers 1, leave more for everything else.
 
 SIGTERM or SIGINT stops accepting, lets connections end by themselves for the time of -grace, and
 then closes the rest. The exit status is 0 if all had ended, and otherwise 1. A second SIGTERM or
-SIGINT ends the command at once. SIGHUP reads -cert and -key again.
+SIGINT ends the command at once. SIGHUP reads the files of -cert, -key, -client-ca and -ticket-keys
+again, and so does the server by itself when they have changed. A certificate is tried in a handshake
+in memory before it is used. If one of the files can't be used, all stay as they were.
 
 The log goes to stderr. Each handshake, connection and backend that fails is a line with its peer and
 its cause. For each cause five lines are written in ten seconds, and then how many more there were.
@@ -86,7 +85,9 @@ func serveUntil(o *options, std cli.Stdio, signals <-chan os.Signal) error {
 	if err != nil {
 		return err
 	}
-	config, err := tlsConfig(o, keys)
+	changed, stopWatching := watchFiles(keys.files(), o.watch)
+	defer stopWatching()
+	config, err := keys.config()
 	if err != nil {
 		return err
 	}
@@ -121,7 +122,9 @@ func serveUntil(o *options, std cli.Stdio, signals <-chan os.Signal) error {
 			if sig != syscall.SIGHUP {
 				return drain(o, s, log, sig, signals)
 			}
-			keys.reload()
+			keys.reload("hangup")
+		case <-changed:
+			keys.reload("files changed")
 		}
 	}
 }
@@ -160,26 +163,6 @@ func newService(o *options, config *tls.Config, keys *keys, log *eventlog.Log) (
 		return newProxy(o, config, log)
 	}
 	return newHTTPService(o, config, keys, log)
-}
-
-// tlsConfig returns the server's configuration, with keys that sign in jobs.
-func tlsConfig(o *options, keys *keys) (*tls.Config, error) {
-	c := &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return keys.current.Load(), nil },
-	}
-	if err := tlsname.SetVersion(c, o.tls); err != nil {
-		return nil, err
-	}
-	if o.clientCA != "" {
-		pool, n, err := pemfile.ReadPool("client-ca", o.clientCA)
-		if err != nil {
-			return nil, err
-		}
-		keys.log.Printf("client-ca %s: %s", o.clientCA, measure.Count(n, "CA"))
-		c.ClientCAs, c.ClientAuth = pool, tls.RequireAndVerifyClientCert
-	}
-	return asynctls.Config(c), nil
 }
 
 // spareProcessors sets GOMAXPROCS so that an event loop, or net/http, finds a free P even while
