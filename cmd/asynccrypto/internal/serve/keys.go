@@ -194,19 +194,22 @@ func (k *keys) load() ([]*tls.Certificate, error) {
 		if err != nil {
 			return nil, err
 		}
+		k.logCertificate(file, cert.Leaf)
 		refused, err := try(cert, k.o.tls)
 		if err != nil {
 			return nil, cli.Usagef("cert %s: no client can use it: %w; make another key with: "+
 				"openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048", file, err)
 		}
-		k.logCertificate(file, cert.Leaf, refused)
+		if refused != nil {
+			k.log.Printf("warning: clients of Go refuse it: %v", refused)
+		}
 		certs = append(certs, cert)
 	}
 	return certs, nil
 }
 
 // logCertificate logs a certificate, and reasons for which clients may refuse it.
-func (k *keys) logCertificate(file string, leaf *x509.Certificate, refused error) {
+func (k *keys) logCertificate(file string, leaf *x509.Certificate) {
 	names := ""
 	if len(k.o.certs) > 1 {
 		names = ", for " + strings.Join(leaf.DNSNames, " ")
@@ -221,9 +224,6 @@ func (k *keys) logCertificate(file string, leaf *x509.Certificate, refused error
 	if key, ok := leaf.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < 2048 {
 		k.log.Printf("warning: %s is too short to be safe, and many clients refuse it; make a key of 2,048 bits or more",
 			pemfile.KeyName(key))
-	}
-	if refused != nil {
-		k.log.Printf("warning: clients of Go refuse it: %v", refused)
 	}
 }
 
