@@ -42,9 +42,10 @@ type Conn struct {
 	state state
 	flow  flow
 	// The following are independent of the state and of each other.
-	queued     bool // a function that goes on with the handshake, or with reading, is queued
-	paused     bool // by Pause
-	handshaken bool // the handshake has succeeded, so that Open was called and Closed is owed
+	queued       bool // a function that goes on with the handshake, or with reading, is queued
+	paused       bool // by Pause
+	awaitsHeader bool // a header of the PROXY protocol comes before the handshake
+	handshaken   bool // the handshake has succeeded, so that Open was called and Closed is owed
 }
 
 // state is where a connection is in its life.
@@ -67,7 +68,7 @@ type Conn struct {
 type state uint8
 
 const (
-	fresh       state = iota // nothing has been received; there is no asynctls.Conn
+	fresh       state = iota // nothing has been received but a PROXY header; there is no asynctls.Conn
 	handshaking              // the handshake has begun
 	open                     // the Handler is given data
 	halfClosed               // as open, but the peer sends no more
@@ -197,10 +198,11 @@ func (c *Conn) ConnectionState() (state tls.ConnectionState) {
 	return state
 }
 
-// LocalAddr returns the socket's own address.
+// LocalAddr returns the socket's own address, or the one that the PROXY protocol's header names.
 func (c *Conn) LocalAddr() net.Addr { return c.sock.LocalAddr() }
 
-// RemoteAddr returns the peer's address.
+// RemoteAddr returns the peer's address, or that of the client that the PROXY protocol's header
+// names.
 func (c *Conn) RemoteAddr() net.Addr { return c.sock.RemoteAddr() }
 
 // Buffered returns the number of bytes that were written and are not sent yet.

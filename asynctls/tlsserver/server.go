@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"runtime"
 	"sync"
 	"time"
@@ -52,6 +53,15 @@ type Server struct {
 	HighWater int
 	// Context, if not nil, gives its values, but not its end, to the contexts of handshakes.
 	Context context.Context
+	// ProxyProtocolFrom, if not nil, reports whether connections from this address come through
+	// a proxy that says whose they are, by the PROXY protocol, version 1 or 2. Their header is
+	// required then: what it names is what RemoteAddr and LocalAddr return, also those of
+	// ClientHelloInfo.Conn, and what Failed is given. A header that names nothing, such as that
+	// of the proxy's own checks (LOCAL), leaves the socket's addresses. From other addresses a
+	// header is no handshake, so that no client can choose its address. The time for the header
+	// is part of HandshakeTimeout. remote is the zero AddrPort for a socket that is not TCP's.
+	// The function is called on the connection's loop, and must not block.
+	ProxyProtocolFrom func(remote netip.AddrPort) bool
 	// Failed, if not nil, is called once for each handshake that fails or is not done in time,
 	// but not when Shutdown or Close ends it. It is called on the connection's loop, and must
 	// not block. The errors contain no secret.

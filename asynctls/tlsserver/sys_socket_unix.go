@@ -19,3 +19,16 @@ func socketError(fd async.FD) error {
 	}
 	return err
 }
+
+// peek reads input that stays in the socket. At the end of the stream it returns 0.
+func peek(fd async.FD, p []byte) (int, error) {
+	for {
+		n, _, err := unix.Recvfrom(int(fd), p, unix.MSG_PEEK)
+		if err != unix.EINTR {
+			return max(n, 0), err
+		}
+	}
+}
+
+// wouldBlock reports whether the error says that there is no input.
+func wouldBlock(err error) bool { return err == unix.EAGAIN }
