@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
@@ -29,12 +31,15 @@ type options struct {
 	idle, grace   time.Duration
 	root, proxy   string
 	alpn          []string
-	ticketKeys    string
-	watch         time.Duration
-	maxConns      int
-	loops         int
-	maxHandshakes int
-	dialTimeout   time.Duration
+	proxyProtocol int // 1, 2, or 0 for none
+	// proxyProtocolFrom is that of tlsserver.Server, or nil.
+	proxyProtocolFrom func(remote netip.AddrPort) bool
+	ticketKeys        string
+	watch             time.Duration
+	maxConns          int
+	loops             int
+	maxHandshakes     int
+	dialTimeout       time.Duration
 }
 
 func newOptions(f *cli.Flags) *options {
@@ -62,6 +67,10 @@ func newOptions(f *cli.Flags) *options {
 	f.Section("With -proxy")
 	f.Func("alpn", "LIST", "application protocols of the backend, such as h2,http/1.1 or h2 alone (gRPC); the backend speaks "+
 		"them without TLS", o.setALPN)
+	f.Int(&o.proxyProtocol, "proxy-protocol", 1, 2, "begin each connection to the backend with a header of this version of the PROXY "+
+		"protocol, which names the client; version 2 also says its server name and protocol")
+	f.Func("proxy-protocol-from", "LIST", "expect such a header, of either version, from balancers at these addresses, such as "+
+		"10.0.0.0/8,2001:db8::/32 or unix; connections from there without one are refused, and one from elsewhere is", o.setProxyProtocolFrom)
 	f.Int(&o.loops, "loops", 1, 4096, "event loops, each with its share of the connections (default one for each core)")
 	f.Int(&o.maxHandshakes, "max-handshakes", 1, 1_000_000, "handshakes in progress at a time; further ones wait (default 1000)")
 	f.Duration(&o.dialTimeout, "dial-timeout", "how long a connection to the backend may take to be established")
@@ -82,7 +91,7 @@ func (o *options) setNice(text string) error {
 
 // check refuses options that make no sense, alone or together, and fills in the rest.
 func (o *options) check(f *cli.Flags) error {
-	for _, name := range []string{"alpn", "loops", "max-handshakes", "dial-timeout"} {
+	for _, name := range []string{"alpn", "proxy-protocol", "proxy-protocol-from", "loops", "max-handshakes", "dial-timeout"} {
 		if f.Given(name) && o.proxy == "" {
 			return cli.Usagef("-%s is for -proxy; without it net/http serves, with a goroutine for each connection", name)
 		}
@@ -148,6 +157,34 @@ func shortest(texts []string) string {
 func (o *options) setALPN(text string) (err error) {
 	o.alpn, err = tlsname.ParseALPN(text)
 	return err
+}
+
+// setProxyProtocolFrom parses prefixes, addresses, and unix for the peers of a unix socket.
+func (o *options) setProxyProtocolFrom(text string) error {
+	var prefixes []netip.Prefix
+	unix := false
+	for item := range strings.SplitSeq(text, ",") {
+		if item == "unix" {
+			unix = true
+			continue
+		}
+		prefix, err := netip.ParsePrefix(item)
+		if ip, noPrefix := netip.ParseAddr(item); noPrefix == nil {
+			prefix, err = netip.PrefixFrom(ip, ip.BitLen()), nil
+		}
+		if err != nil || prefix.Addr().Is4In6() || prefix.Addr().Zone() != "" {
+			return fmt.Errorf("%q is not an address, nor a prefix such as 10.0.0.0/8, nor unix", item)
+		}
+		prefixes = append(prefixes, prefix)
+	}
+	o.proxyProtocolFrom = func(remote netip.AddrPort) bool {
+		if !remote.IsValid() {
+			return unix
+		}
+		ip := remote.Addr().Unmap().WithZone("")
+		return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(ip) })
+	}
+	return nil
 }
 
 // keyFile returns the file of the key that belongs to certificate i.

@@ -37,8 +37,9 @@ func newProxy(o *options, config *tls.Config, log *eventlog.Log) (service, error
 	p.server = tlsserver.Server{
 		TLS: config,
 		Handler: &relay.Handler{
-			Backend:     b,
-			DialTimeout: o.dialTimeout,
+			Backend:       b,
+			DialTimeout:   o.dialTimeout,
+			ProxyProtocol: o.proxyProtocol,
 			BackendFailed: func(client net.Addr, err error) {
 				log.Failed("backend "+o.proxy, "for "+peerName(client), errorCause(err))
 			},
@@ -48,11 +49,12 @@ func newProxy(o *options, config *tls.Config, log *eventlog.Log) (service, error
 				}
 			},
 		},
-		Loops:         o.loops,
-		MaxHandshakes: (o.maxHandshakes + o.loops - 1) / o.loops,
-		MaxConns:      o.maxConns,
-		HighWater:     relay.HighWater,
-		IdleTimeout:   o.idle,
+		Loops:             o.loops,
+		MaxHandshakes:     (o.maxHandshakes + o.loops - 1) / o.loops,
+		MaxConns:          o.maxConns,
+		HighWater:         relay.HighWater,
+		IdleTimeout:       o.idle,
+		ProxyProtocolFrom: o.proxyProtocolFrom,
 		Failed: func(client net.Addr, err error) {
 			log.Failed("handshake failed", peerName(client), handshakeCause(errorCause(err)))
 		},

@@ -4,7 +4,6 @@ package relay
 
 import (
 	"io"
-	"net"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -22,11 +21,11 @@ import (
 // breaks is broken on the other side too: a backend sees a reset, and a client sees no
 // close_notify, so that neither takes a part of the data for the whole.
 type relay struct {
-	c             *tlsserver.Conn
-	backendFailed func(client net.Addr, err error)
-	dialer        dialer
-	sock          *asynctls.Socket // the backend's; nil before it is connected, and after the end
-	watch         *reactor.Socket
+	c      *tlsserver.Conn
+	h      *Handler
+	dialer dialer
+	sock   *asynctls.Socket // the backend's; nil before it is connected, and after the end
+	watch  *reactor.Socket
 
 	pumpPosted  bool // a pump is posted to the loop
 	clientEOF   bool // the client sends no more
@@ -45,20 +44,26 @@ var buffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 
 // newRelay returns the relay of c. Call dial on its dialer next. The client is not read from
 // until the backend is connected.
-func newRelay(c *tlsserver.Conn, b *Backend, backendFailed func(client net.Addr, err error)) *relay {
-	r := &relay{c: c, backendFailed: backendFailed}
-	r.dialer = dialer{loop: c.Loop(), backend: b, connected: r.connected, event: r.event, failed: r.dialFailed}
+func newRelay(c *tlsserver.Conn, h *Handler) *relay {
+	r := &relay{c: c, h: h}
+	r.dialer = dialer{loop: c.Loop(), backend: h.Backend, connected: r.connected, event: r.event, failed: r.dialFailed}
 	c.Pause()
 	return r
 }
 
 func (r *relay) connected(sock *asynctls.Socket, watch *reactor.Socket) {
 	r.sock, r.watch = sock, watch
+	if r.h.ProxyProtocol != 0 {
+		if _, err := sock.Write(proxyHeader(r.c, r.h.ProxyProtocol)); err != nil {
+			r.stopWriting(err)
+			return
+		}
+	}
 	r.c.Resume()
 }
 
 func (r *relay) dialFailed(err error) {
-	r.backendFailed(r.c.RemoteAddr(), err)
+	r.h.BackendFailed(r.c.RemoteAddr(), err)
 	r.c.Abort()
 }
 
@@ -135,7 +140,7 @@ func (r *relay) clientTook() {
 func (r *relay) breakBackend(err error) {
 	if !r.backendGone {
 		r.backendGone = true
-		r.backendFailed(r.c.RemoteAddr(), err)
+		r.h.BackendFailed(r.c.RemoteAddr(), err)
 	}
 }
 
