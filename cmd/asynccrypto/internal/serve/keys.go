@@ -67,7 +67,7 @@ func (k *keys) baseConfig() (*tls.Config, error) {
 
 // open loads or makes the certificates, and opens the engine. Call close when done.
 func (k *keys) open() error {
-	certs, err := k.load()
+	content, err := k.load()
 	if err != nil {
 		return err
 	}
@@ -76,11 +76,11 @@ func (k *keys) open() error {
 			return err
 		}
 	}
-	if err := k.use(certs); err != nil {
+	if err := k.use(content); err != nil {
 		k.close()
 		return err
 	}
-	k.log.Printf("%s", k.describe(certs[0].Leaf.PublicKey))
+	k.log.Printf("%s", k.describe(content.certs[0].Leaf.PublicKey))
 	return nil
 }
 
@@ -108,16 +108,15 @@ func (k *keys) close() {
 	}
 }
 
-// use makes new handshakes use the certificates, and what the other files hold. Handshakes in
-// progress go on with those before them, whose keys the engine forgets when the last of these
-// handshakes has ended.
-func (k *keys) use(certs []*tls.Certificate) error {
+// use makes new handshakes use the content of the files. Handshakes in progress go on with the
+// certificates before, whose keys the engine forgets when the last of these handshakes has ended.
+func (k *keys) use(content *content) error {
 	c, err := k.baseConfig()
 	if err != nil {
 		return err
 	}
 	next := &generation{}
-	for _, cert := range certs {
+	for _, cert := range content.certs {
 		served := *cert
 		if k.engine != nil {
 			if served.PrivateKey, err = k.engine.Signer(cert.PrivateKey.(crypto.Signer)); err != nil {
@@ -127,22 +126,13 @@ func (k *keys) use(certs []*tls.Certificate) error {
 		c.Certificates = append(c.Certificates, served)
 		next.leaves = append(next.leaves, cert.Leaf)
 	}
-	if k.o.clientCA != "" {
-		pool, n, err := pemfile.ReadPool("client-ca", k.o.clientCA)
-		if err != nil {
-			return err
-		}
-		k.log.Printf("client-ca %s: %s", k.o.clientCA, measure.Count(n, "CA"))
-		c.ClientCAs, c.ClientAuth = pool, tls.RequireAndVerifyClientCert
+	if content.clientCAs != nil {
+		c.ClientCAs, c.ClientAuth = content.clientCAs, tls.RequireAndVerifyClientCert
 	}
 	next.config = asynctls.Config(c)
-	if k.o.ticketKeys != "" {
-		ticketKeys, err := readTicketKeys(k.o.ticketKeys)
-		if err != nil {
-			return cli.Usagef("-ticket-keys %s: %w", k.o.ticketKeys, err)
-		}
-		next.config.SetSessionTicketKeys(ticketKeys)
-		clear(ticketKeys)
+	if content.ticketKeys != nil {
+		next.config.SetSessionTicketKeys(content.ticketKeys)
+		clear(content.ticketKeys)
 	}
 	k.current.Store(next)
 	return nil
@@ -166,50 +156,79 @@ func (k *keys) reload(why string) {
 		k.log.Printf("%s: there is no file to read again", why)
 		return
 	}
-	certs, err := k.load()
+	content, err := k.load()
 	if err == nil {
-		err = k.use(certs)
+		err = k.use(content)
 	}
 	if err != nil {
 		k.log.Printf("%s: the certificate stays as it was: %v", why, err)
 	}
 }
 
-// load reads the certificates and their keys, or makes a certificate if there is no file. It tries
-// each of the files' certificates. Errors are usage errors.
-func (k *keys) load() ([]*tls.Certificate, error) {
+// content is what the files hold.
+type content struct {
+	certs      []*tls.Certificate
+	clientCAs  *x509.CertPool // nil without -client-ca
+	ticketKeys [][32]byte     // nil without -ticket-keys
+}
+
+// load reads the files, and logs what they hold once all are read. Errors are usage errors.
+func (k *keys) load() (*content, error) {
+	got := &content{}
+	cas, err := 0, error(nil)
+	if k.o.clientCA != "" {
+		if got.clientCAs, cas, err = pemfile.ReadPool("client-ca", k.o.clientCA); err != nil {
+			return nil, err
+		}
+	}
+	if k.o.ticketKeys != "" {
+		if got.ticketKeys, err = readTicketKeys(k.o.ticketKeys); err != nil {
+			return nil, cli.Usagef("-ticket-keys %s: %w", k.o.ticketKeys, err)
+		}
+	}
+	var refusals []error
+	if got.certs, refusals, err = k.loadCertificates(); err != nil {
+		return nil, err
+	}
+	for i, file := range k.o.certs {
+		k.logCertificate(file, got.certs[i].Leaf, refusals[i])
+	}
+	if got.clientCAs != nil {
+		k.log.Printf("client-ca %s: %s", k.o.clientCA, measure.Count(cas, "CA"))
+	}
+	return got, nil
+}
+
+// loadCertificates reads the certificates and their keys, and tries each of them. refusals are the
+// errors of clients in these trials. If there is no file it makes a certificate, once.
+func (k *keys) loadCertificates() (certs []*tls.Certificate, refusals []error, err error) {
 	if k.o.certs == nil && k.made == nil {
 		cert, err := throwAway(k.log)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		k.made = []*tls.Certificate{cert}
 	}
 	if k.o.certs == nil {
-		return k.made, nil
+		return k.made, nil, nil
 	}
-	var certs []*tls.Certificate
 	for i, file := range k.o.certs {
 		cert, err := pemfile.ReadCertificate(file, k.o.keyFile(i))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		k.logCertificate(file, cert.Leaf)
 		refused, err := try(cert, k.o.tls)
 		if err != nil {
-			return nil, cli.Usagef("cert %s: no client can use it: %w; make another key with: "+
+			return nil, nil, cli.Usagef("cert %s: no client can use it: %w; make another key with: "+
 				"openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048", file, err)
 		}
-		if refused != nil {
-			k.log.Printf("warning: clients of Go refuse it: %v", refused)
-		}
-		certs = append(certs, cert)
+		certs, refusals = append(certs, cert), append(refusals, refused)
 	}
-	return certs, nil
+	return certs, refusals, nil
 }
 
 // logCertificate logs a certificate, and reasons for which clients may refuse it.
-func (k *keys) logCertificate(file string, leaf *x509.Certificate) {
+func (k *keys) logCertificate(file string, leaf *x509.Certificate, refused error) {
 	names := ""
 	if len(k.o.certs) > 1 {
 		names = ", for " + strings.Join(leaf.DNSNames, " ")
@@ -224,6 +243,9 @@ func (k *keys) logCertificate(file string, leaf *x509.Certificate) {
 	if key, ok := leaf.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < 2048 {
 		k.log.Printf("warning: %s is too short to be safe, and many clients refuse it; make a key of 2,048 bits or more",
 			pemfile.KeyName(key))
+	}
+	if refused != nil {
+		k.log.Printf("warning: clients of Go refuse it: %v", refused)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 // options are those of the command. check fills in the defaults that depend on the machine.
 type options struct {
 	addr          string
+	addrGiven     bool
 	certs, keys   []string // keys[i] belongs to certs[i]; no keys, or as many
 	clientCA      string
 	tls           string
@@ -47,7 +48,7 @@ func newOptions(f *cli.Flags) *options {
 		watch: 10 * time.Second}
 	f.String(&o.root, "root", "DIR", "serve the files in this directory")
 	f.String(&o.proxy, "proxy", "ADDR", "pass connections on to a plain backend at HOST:PORT or unix:PATH")
-	f.String(&o.addr, "addr", "HOST:PORT", "where to listen; without HOST on all addresses, with port 0 on any free port")
+	f.String(&o.addr, "addr", "ADDR", "where to listen: HOST:PORT, without HOST on all addresses, with port 0 on any free port; or unix:PATH")
 	f.Strings(&o.certs, "cert", "FILE.pem", "the certificate, with its issuers after it (default a throw-away certificate, made in memory); "+
 		"of several, the client's server name and algorithms choose, and the first is for all others")
 	f.Strings(&o.keys, "key", "FILE.pem", "the private key of the -cert in the same place, not encrypted (default in the certificate's file)")
@@ -60,7 +61,8 @@ func newOptions(f *cli.Flags) *options {
 	f.Int(&o.workers, "workers", 1, 4096, "operations, or batches of eight, that the engine computes at once (default one for each core)")
 	f.Func("nice", "N", "how much lower the priority of the workers' threads is, on Linux; 0 is the same priority as the rest "+
 		"(default 10)", o.setNice)
-	f.String(&o.metrics, "metrics", "ADDR", "serve figures for Prometheus, by plain HTTP at http://ADDR/metrics")
+	f.String(&o.metrics, "metrics", "ADDR", "serve figures for Prometheus, by plain HTTP at http://ADDR/metrics, and whether the "+
+		"server accepts connections at http://ADDR/healthz")
 	f.Duration(&o.idle, "idle", "close a connection after this long without a byte")
 	f.Int(&o.maxConns, "max-conns", 1, 10_000_000, "connections at a time; further ones wait to be accepted (default no limit)")
 	f.Duration(&o.grace, "grace", "how long connections may take to end once the command is told to stop")
@@ -126,7 +128,10 @@ func (o *options) check(f *cli.Flags) error {
 			return cli.Usagef("-root %s: not a directory", o.root)
 		}
 	}
-	if err := checkAddress("addr", o.addr); err != nil {
+	o.addrGiven = f.Given("addr")
+	if path, unix := strings.CutPrefix(o.addr, "unix:"); unix && (path == "" || len(path) > 100) {
+		return cli.Usagef("-addr %q: give unix:PATH, with a path of 1 to 100 bytes", o.addr)
+	} else if err := checkAddress("addr", o.addr); err != nil && !unix {
 		return err
 	}
 	if o.metrics != "" {

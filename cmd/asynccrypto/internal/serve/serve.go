@@ -60,6 +60,10 @@ SIGINT ends the command at once. SIGHUP reads the files of -cert, -key, -client-
 again, and so does the server by itself when they have changed. A certificate is tried in a handshake
 in memory before it is used. If one of the files can't be used, all stay as they were.
 
+A service manager (systemd) may hand over sockets (LISTEN_FDS), which take the place of -addr. It is
+told when the server is ready, reads its files again, and stops (NOTIFY_SOCKET; Type=notify-reload).
+/healthz beside the metrics answers 200, and 503 once the server has been told to stop.
+
 The log goes to stderr. Each handshake, connection and backend that fails is a line with its peer and
 its cause. For each cause five lines are written in ten seconds, and then how many more there were.
 If the reader of the log ends, the lines are lost and the server goes on.
@@ -100,29 +104,40 @@ func serveUntil(o *options, std cli.Stdio, signals <-chan os.Signal) error {
 		return err
 	}
 	defer keys.close()
-	ln, err := listen("addr", o.addr)
+	listeners, err := listenAll(o)
 	if err != nil {
 		return err
 	}
-	defer ln.Close()
-	stopMetrics, err := serveMetrics(o, keys, s, log)
+	for _, ln := range listeners {
+		defer ln.Close()
+	}
+	health := &health{}
+	stopMetrics, err := serveMetrics(o, keys, s, health, log)
 	if err != nil {
 		return err
 	}
 	defer stopMetrics()
 	log.Printf("%s", s.describe())
-	log.Printf("listening on %s (%s)", ln.Addr(), browserAddress(ln.Addr()))
-	served := make(chan error, 1)
-	go func() { served <- s.serve(ln) }()
+	served := make(chan error, len(listeners))
+	for _, ln := range listeners {
+		log.Printf("listening on %s", describeAddress(ln.Addr()))
+		go func() { served <- s.serve(ln) }()
+	}
+	manager := &serviceManager{log: log}
+	manager.notify("READY=1")
 	for {
 		select {
 		case err := <-served:
 			return err
 		case sig := <-signals:
 			if sig != syscall.SIGHUP {
+				manager.notify("STOPPING=1")
+				health.stopping.Store(true)
 				return drain(o, s, log, sig, signals)
 			}
+			manager.reloading()
 			keys.reload("hangup")
+			manager.notify("READY=1")
 		case <-changed:
 			keys.reload("files changed")
 		}
