@@ -58,6 +58,8 @@ func newHTTPService(o *options, config *tls.Config, keys *keys, log *eventlog.Lo
 	return s, nil
 }
 
+func (s *httpService) background(context.Context) {}
+
 func (s *httpService) describe() string { return s.what }
 
 func (s *httpService) connState(c net.Conn, state http.ConnState) {

@@ -41,11 +41,12 @@ type options struct {
 	loops             int
 	maxHandshakes     int
 	dialTimeout       time.Duration
+	lookup            time.Duration
 }
 
 func newOptions(f *cli.Flags) *options {
 	o := &options{addr: ":8443", nice: -1, idle: 5 * time.Minute, grace: 30 * time.Second, dialTimeout: 5 * time.Second,
-		watch: 10 * time.Second}
+		watch: 10 * time.Second, lookup: 30 * time.Second}
 	f.String(&o.root, "root", "DIR", "serve the files in this directory")
 	f.String(&o.proxy, "proxy", "ADDR", "pass connections on to a plain backend at HOST:PORT or unix:PATH")
 	f.String(&o.addr, "addr", "ADDR", "where to listen: HOST:PORT, without HOST on all addresses, with port 0 on any free port; or unix:PATH")
@@ -75,6 +76,7 @@ func newOptions(f *cli.Flags) *options {
 		"10.0.0.0/8,2001:db8::/32 or unix; connections from there without one are refused, and one from elsewhere is", o.setProxyProtocolFrom)
 	f.Int(&o.loops, "loops", 1, 4096, "event loops, each with its share of the connections (default one for each core)")
 	f.Int(&o.maxHandshakes, "max-handshakes", 1, 1_000_000, "handshakes in progress at a time; further ones wait (default 1000)")
+	f.Duration(&o.lookup, "lookup", "look the backend's name up this often, for new connections; if that fails its addresses stay")
 	f.Duration(&o.dialTimeout, "dial-timeout", "how long a connection to the backend may take to be established")
 	return o
 }
@@ -93,7 +95,7 @@ func (o *options) setNice(text string) error {
 
 // check refuses options that make no sense, alone or together, and fills in the rest.
 func (o *options) check(f *cli.Flags) error {
-	for _, name := range []string{"alpn", "proxy-protocol", "proxy-protocol-from", "loops", "max-handshakes", "dial-timeout"} {
+	for _, name := range []string{"alpn", "proxy-protocol", "proxy-protocol-from", "loops", "max-handshakes", "lookup", "dial-timeout"} {
 		if f.Given(name) && o.proxy == "" {
 			return cli.Usagef("-%s is for -proxy; without it net/http serves, with a goroutine for each connection", name)
 		}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"sync"
 	"syscall"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
@@ -47,7 +48,7 @@ A TIME is such as 90s, 5m or 1m30s; a number alone is seconds.
 With -root, names that begin with a dot are hidden, except .well-known, and so are files outside DIR
 that a symbolic link points to. With -proxy, bytes are passed on unchanged. When one side ends its
 direction, the other side sees that end, and the opposite direction goes on. If the backend can't be
-reached, the client's connection is closed. The backend's name is looked up once.
+reached, the client's connection is closed. The backend's name is looked up again every -lookup.
 
 Defaults protect open connections from a flood of handshakes: a bounded number of signing workers,
 at low priority, and GOMAXPROCS = workers + loops + 1 with -proxy, workers + 1 without, so that Go
@@ -118,6 +119,11 @@ func serveUntil(o *options, std cli.Stdio, signals <-chan os.Signal) error {
 	}
 	defer stopMetrics()
 	log.Printf("%s", s.describe())
+	ctx, cancel := context.WithCancel(context.Background())
+	var background sync.WaitGroup
+	background.Go(func() { s.background(ctx) })
+	defer background.Wait()
+	defer cancel()
 	served := make(chan error, len(listeners))
 	for _, ln := range listeners {
 		log.Printf("listening on %s", describeAddress(ln.Addr()))

@@ -14,7 +14,7 @@ import (
 // connection belong to its event loop; there is no goroutine for either of them. Set the server's
 // HighWater to [HighWater].
 type Handler struct {
-	Backend *Backend // after LookUp
+	Backend *Backend // after a first LookUp; it may be looked up again at any time
 	// DialTimeout is for a connection to the backend.
 	DialTimeout time.Duration
 	// ProxyProtocol is 1 or 2 to begin each connection to the backend with a header of that version
