@@ -43,9 +43,13 @@ func newHTTPService(o *options, config *tls.Config, keys *keys, log *eventlog.Lo
 		}
 		what = fmt.Sprintf("the files in %s; names that begin with a dot are hidden, except .well-known", o.root)
 	}
+	handler = getOnly(handler)
+	if o.access {
+		handler = withAccess(log, handler)
+	}
 	s.what = fmt.Sprintf("serving %s; HTTP/2 and HTTP/1.1, GOMAXPROCS %d", what, runtime.GOMAXPROCS(0))
 	s.server = http.Server{
-		Handler:           withDeadlines(o.idle, getOnly(handler)),
+		Handler:           withDeadlines(o.idle, handler),
 		TLSConfig:         config,
 		ReadHeaderTimeout: 10 * time.Second, // of handshakes too
 		IdleTimeout:       o.idle,
@@ -168,4 +172,34 @@ type deadlineWriter struct {
 func (w *deadlineWriter) Write(p []byte) (int, error) {
 	w.c.SetWriteDeadline(time.Now().Add(w.d))
 	return w.ResponseWriter.Write(p)
+}
+
+// withAccess logs each request once it has been answered.
+func withAccess(log *eventlog.Log, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start, counted := time.Now(), &countingWriter{ResponseWriter: w, status: http.StatusOK}
+		// Deferred, because a handler that gives up a client panics with http.ErrAbortHandler.
+		defer func() {
+			log.Access(r.RemoteAddr, r.Method, r.URL.RequestURI(), r.Proto, counted.status, counted.size, time.Since(start))
+		}()
+		h.ServeHTTP(counted, r)
+	})
+}
+
+// countingWriter notes what is answered.
+type countingWriter struct {
+	http.ResponseWriter
+	status int
+	size   int64 // of the body
+}
+
+func (w *countingWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *countingWriter) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p)
+	w.size += int64(n)
+	return n, err
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
+	"asynccrypto/cmd/asynccrypto/internal/serve/eventlog"
 	"asynccrypto/cmd/asynccrypto/internal/tlsname"
 )
 
@@ -29,6 +30,8 @@ type options struct {
 	nice          int // -1: not given
 	niceGiven     bool
 	metrics       string
+	logFormat     string
+	access        bool
 	idle, grace   time.Duration
 	root, proxy   string
 	alpn          []string
@@ -46,7 +49,7 @@ type options struct {
 
 func newOptions(f *cli.Flags) *options {
 	o := &options{addr: ":8443", nice: -1, idle: 5 * time.Minute, grace: 30 * time.Second, dialTimeout: 5 * time.Second,
-		watch: 10 * time.Second, lookup: 30 * time.Second}
+		watch: 10 * time.Second, lookup: 30 * time.Second, logFormat: "text"}
 	f.String(&o.root, "root", "DIR", "serve the files in this directory")
 	f.String(&o.proxy, "proxy", "ADDR", "pass connections on to a plain backend at HOST:PORT or unix:PATH")
 	f.String(&o.addr, "addr", "ADDR", "where to listen: HOST:PORT, without HOST on all addresses, with port 0 on any free port; or unix:PATH")
@@ -64,6 +67,8 @@ func newOptions(f *cli.Flags) *options {
 		"(default 10)", o.setNice)
 	f.String(&o.metrics, "metrics", "ADDR", "serve figures for Prometheus, by plain HTTP at http://ADDR/metrics, and whether the "+
 		"server accepts connections at http://ADDR/healthz")
+	f.String(&o.logFormat, "log", "text|json", "the lines of the log: text, or JSON objects as those of Go's log/slog")
+	f.Bool(&o.access, "access", "log each request; not with -proxy, which knows of no requests")
 	f.Duration(&o.idle, "idle", "close a connection after this long without a byte")
 	f.Int(&o.maxConns, "max-conns", 1, 10_000_000, "connections at a time; further ones wait to be accepted (default no limit)")
 	f.Duration(&o.grace, "grace", "how long connections may take to end once the command is told to stop")
@@ -104,6 +109,12 @@ func (o *options) check(f *cli.Flags) error {
 		if f.Given(name) && o.engine == "none" {
 			return cli.Usagef("-%s is for an engine, and -engine none was given", name)
 		}
+	}
+	if !slices.Contains(eventlog.Formats, o.logFormat) {
+		return cli.Usagef("-log %q: must be %s", o.logFormat, strings.Join(eventlog.Formats, " or "))
+	}
+	if o.access && o.proxy != "" {
+		return cli.Usagef("-access is for HTTP; -proxy passes on bytes and knows of no requests")
 	}
 	if f.Given("root") && f.Given("proxy") {
 		return cli.Usagef("-root and -proxy exclude each other")

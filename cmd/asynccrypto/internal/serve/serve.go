@@ -84,7 +84,7 @@ $ kill %1
 
 // serveUntil serves until a signal, and a second one if the first leaves connections to wait for.
 func serveUntil(o *options, std cli.Stdio, signals <-chan os.Signal) error {
-	log := eventlog.New(std.Err)
+	log := eventlog.New(std.Err, o.logFormat)
 	defer log.Close()
 	keys, err := newKeys(o, log)
 	if err != nil {

@@ -66,7 +66,7 @@ func startServe(t *testing.T, args ...string) *served {
 			t.Errorf("%v\n%s", err, s.log)
 		}
 	})
-	s.addr = s.logged(`listening on (\S+)`)[1]
+	s.addr = s.logged(`listening on ([^ "\n]+)`)[1]
 	return s
 }
 
