@@ -24,7 +24,7 @@ import (
 type httpService struct {
 	server http.Server
 	what   string
-	max    int // connections at a time, or 0
+	places chan struct{} // holds one for each connection; nil without -max-conns
 	conns  atomic.Int64
 	// handshaking holds the connections whose handshake is not known to be done. net/http tells
 	// when a request comes and, over HTTP/2, at once.
@@ -33,7 +33,10 @@ type httpService struct {
 }
 
 func newHTTPService(o *options, config *tls.Config, keys *keys, log *eventlog.Log) (*httpService, error) {
-	s := &httpService{max: o.maxConns}
+	s := &httpService{}
+	if o.maxConns > 0 {
+		s.places = make(chan struct{}, o.maxConns)
+	}
 	handler := page(keys)
 	what := "a page about the connection, there being no -root DIR and no -proxy ADDR"
 	if o.root != "" {
@@ -117,8 +120,8 @@ func (s *httpService) handshakeFailed(cause string) {
 }
 
 func (s *httpService) serve(ln net.Listener) error {
-	if s.max > 0 {
-		ln = &limited{Listener: ln, places: make(chan struct{}, s.max), closed: make(chan struct{})}
+	if s.places != nil {
+		ln = &limited{Listener: ln, places: s.places, closed: make(chan struct{})}
 	}
 	if err := s.server.ServeTLS(ln, "", ""); !errors.Is(err, http.ErrServerClosed) {
 		return err

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -243,6 +244,13 @@ func (k *keys) logCertificate(file string, leaf *x509.Certificate, refused error
 	if key, ok := leaf.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < 2048 {
 		k.log.Printf("warning: %s is too short to be safe, and many clients refuse it; make a key of 2,048 bits or more",
 			pemfile.KeyName(key))
+	}
+	if len(leaf.DNSNames)+len(leaf.IPAddresses) == 0 {
+		k.log.Printf("warning: it names no host (subjectAltName), and most clients will refuse it")
+	}
+	if len(leaf.ExtKeyUsage)+len(leaf.UnknownExtKeyUsage) > 0 && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageServerAuth) &&
+		!slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageAny) {
+		k.log.Printf("warning: it is not for servers (extended key usage), and most clients will refuse it")
 	}
 	if refused != nil {
 		k.log.Printf("warning: clients of Go refuse it: %v", refused)

@@ -5,8 +5,9 @@ import (
 	"sync"
 )
 
-// limited is a listener with at most a number of connections at a time. Accept waits for a place
-// first, so further connections stay in the system's queue.
+// limited is a listener whose connections, with those of the other listeners, are at most as many as
+// there are places. A connection for which there is none waits, and those after it stay in the
+// system's queue.
 type limited struct {
 	net.Listener
 	places chan struct{} // holds one for each connection
@@ -15,17 +16,18 @@ type limited struct {
 }
 
 func (l *limited) Accept() (net.Conn, error) {
-	select {
-	case l.places <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
+	// The place comes after the connection, or a listener that gets none would keep one.
 	c, err := l.Listener.Accept()
 	if err != nil {
-		<-l.places
 		return nil, err
 	}
-	return &placed{Conn: c, l: l}, nil
+	select {
+	case l.places <- struct{}{}:
+		return &placed{Conn: c, l: l}, nil
+	case <-l.closed:
+		c.Close()
+		return nil, net.ErrClosed
+	}
 }
 
 func (l *limited) Close() error {

@@ -70,7 +70,7 @@ func newOptions(f *cli.Flags) *options {
 	f.String(&o.logFormat, "log", "text|json", "the lines of the log: text, or JSON objects as those of Go's log/slog")
 	f.Bool(&o.access, "access", "log each request; not with -proxy, which knows of no requests")
 	f.Duration(&o.idle, "idle", "close a connection after this long without a byte")
-	f.Int(&o.maxConns, "max-conns", 1, 10_000_000, "connections at a time; further ones wait to be accepted (default no limit)")
+	f.Int(&o.maxConns, "max-conns", 1, 10_000_000, "accept at most this many connections at a time; further ones wait (default no limit)")
 	f.Duration(&o.grace, "grace", "how long connections may take to end once the command is told to stop")
 	f.Section("With -proxy")
 	f.Func("alpn", "LIST", "application protocols of the backend, such as h2,http/1.1 or h2 alone (gRPC); the backend speaks "+
@@ -78,7 +78,7 @@ func newOptions(f *cli.Flags) *options {
 	f.Int(&o.proxyProtocol, "proxy-protocol", 1, 2, "begin each connection to the backend with a header of this version of the PROXY "+
 		"protocol, which names the client; version 2 also says its server name and protocol")
 	f.Func("proxy-protocol-from", "LIST", "expect such a header, of either version, from balancers at these addresses, such as "+
-		"10.0.0.0/8,2001:db8::/32 or unix; connections from there without one are refused, and one from elsewhere is", o.setProxyProtocolFrom)
+		"10.0.0.0/8,2001:db8::/32 or unix; a connection from there must begin with one, and any other with none", o.setProxyProtocolFrom)
 	f.Int(&o.loops, "loops", 1, 4096, "event loops, each with its share of the connections (default one for each core)")
 	f.Int(&o.maxHandshakes, "max-handshakes", 1, 1_000_000, "handshakes in progress at a time; further ones wait (default 1000)")
 	f.Duration(&o.lookup, "lookup", "look the backend's name up this often, for new connections; if that fails its addresses stay")

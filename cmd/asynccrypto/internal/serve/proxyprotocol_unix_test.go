@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"testing"
 
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
@@ -71,8 +72,30 @@ func TestServeProxyProtocol(t *testing.T) {
 			s.logged(`connection failed: ` + want.Source.String() + `: connection reset by peer`)
 		}
 	}
+	// From a unix socket, in one piece with the ClientHello or not.
+	path := filepath.Join(t.TempDir(), "socket")
+	s, config := proxied(t, backend, "-proxy-protocol", "1", "-proxy-protocol-from", "unix", "-addr", "unix:"+path)
+	for _, header := range []string{string(proxyproto.Append2(nil, given, proxyproto.TLS{})), "PROXY UNKNOWN\r\n"} {
+		raw, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer raw.Close()
+		for i := range header {
+			io.WriteString(raw, header[i:i+1])
+		}
+		config.ServerName = "localhost"
+		io.WriteString(tls.Client(raw, config), "hello")
+		want := given
+		if header[0] == 'P' {
+			want = proxyproto.Header{} // a unix socket has no addresses to tell
+		}
+		if got := <-headers; got != want {
+			t.Errorf("from a unix socket: %v, not %v", got, want)
+		}
+	}
 	// A balancer without a header is refused, and so is a header from elsewhere.
-	s, config := proxied(t, backend, "-proxy-protocol-from", "127.0.0.0/8")
+	s, config = proxied(t, backend, "-proxy-protocol-from", "127.0.0.0/8")
 	if _, err := tls.Dial("tcp", s.addr, config); err == nil {
 		t.Error("a balancer without a header was taken")
 	}

@@ -11,8 +11,8 @@ import (
 // try makes a handshake in memory with the certificate, and with a client that trusts any. It
 // returns the server's error if there is no such client: for keys that TLS has no signature for, or
 // that are too short for one. refused is the error of a client that does not take the certificate,
-// which others may take. The version is
-// -tls. The key is the file's own, not yet the engine's, so that the engine's figures begin at 0.
+// which others may take. The version is that of -tls. The key is the file's own, not yet
+// the engine's, so that the engine's figures begin at 0.
 func try(cert *tls.Certificate, version string) (refused, err error) {
 	pool, err := async.NewPool(2, 0)
 	if err != nil {

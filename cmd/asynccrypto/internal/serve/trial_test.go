@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
+	"asynccrypto/cmd/asynccrypto/internal/serve/eventlog"
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
 
@@ -115,6 +116,38 @@ func TestServeUnusableCertificates(t *testing.T) {
 					t.Errorf("%s: status %d: %s", name, status, &stderr)
 				}
 			}
+		}
+	}
+}
+
+// A certificate that clients will refuse for other reasons is used, with a warning.
+func TestCertificateWarnings(t *testing.T) {
+	now := time.Now()
+	good := x509.Certificate{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), DNSNames: []string{"localhost"},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	for want, change := range map[string]func(*x509.Certificate){
+		"":                       func(*x509.Certificate) {},
+		"it has expired":         func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Minute) },
+		"it is not valid before": func(c *x509.Certificate) { c.NotBefore = now.Add(time.Minute) },
+		"it names no host":       func(c *x509.Certificate) { c.DNSNames = nil },
+		"it is not for servers":  func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} },
+		"RSA-1024 is too short": func(c *x509.Certificate) {
+			c.PublicKey = &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 1023), E: 65537}
+		},
+		"clients of Go refuse it: why": nil,
+	} {
+		leaf, refused := good, error(nil)
+		if change != nil {
+			change(&leaf)
+		} else {
+			refused = errors.New("why")
+		}
+		b := new(tlstest.Log)
+		log := eventlog.New(b, "text")
+		(&keys{o: &options{}, log: log}).logCertificate("a.pem", &leaf, refused)
+		log.Close()
+		if got := strings.Count(b.String(), "warning: "); got != min(1, len(want)) || !strings.Contains(b.String(), want) {
+			t.Errorf("%s: %s", want, b)
 		}
 	}
 }
