@@ -23,7 +23,7 @@ func (c *Conn) handle(ev reactor.Events) {
 		if !c.awaitsWake {
 			c.queueStep()
 		} else if c.sock.Buffered() > 0 {
-			_ = c.sock.Flush() // the handshake comes upon the error
+			_ = c.sock.Flush() // the handshake's next write returns the error
 		}
 	case open, halfClosed:
 		if ev&reactor.Writable != 0 && !c.flush() {
