@@ -6,8 +6,9 @@ import (
 	"asynccrypto/internal/gid"
 )
 
-// Func is a job's body. Its argument is the job's own handle. It leaves its results where the
-// caller can see them. Its error becomes that of the Start or Resume during which it returns.
+// Func is the function that a job runs. Its argument is the job's own handle. It stores its
+// results in variables that the caller can read. The Start or Resume during which it returns
+// returns its error.
 type Func func(Job) error
 
 // Job is the handle of a started job (ASYNC_JOB). Copy it freely; the zero Job is no job. A handle
@@ -18,10 +19,10 @@ type Job struct {
 	gen uint64
 }
 
-// Resume lets a paused job go on until it pauses again or ends (ASYNC_start_job with a job). Any
-// goroutine may call it, not only the one that did last time. The function, its argument and the
-// WaitCtx are those of Start. With [Failed] the error is [ErrStale], [ErrBusy], [ErrCanceled] or a
-// [*PanicError]; with [Finished] it is the function's own.
+// Resume continues a paused job until it pauses again or ends (ASYNC_start_job with a job). Any
+// goroutine may call it, not only the one that started or last resumed the job. The function, its
+// argument and the WaitCtx remain those of Start. With [Failed] the error is [ErrStale],
+// [ErrBusy], [ErrCanceled] or a [*PanicError]; with [Finished] it is the function's own.
 func (j Job) Resume() (Outcome, error) {
 	c := j.c
 	if c == nil {
@@ -112,12 +113,12 @@ func (j Job) pauseRarely() error {
 
 // Cancel ends a job. A paused job is resumed on the caller's goroutine and runs to its end before
 // Cancel returns. Its Pause returns [ErrCanceled], and if it pauses once more it is unwound.
-// Either way its deferred functions run and its place in the pool is free again. In a running job
-// the next Pause returns ErrCanceled, and Cancel returns nil at once.
+// Either way its deferred functions run and its place in the pool is free again. If the job is
+// running, Cancel returns nil at once, and the job's next Pause returns ErrCanceled.
 //
-// Any goroutine may call Cancel. But as with Resume the job owns its WaitCtx meanwhile, so nobody
-// else may be using that. The error is [ErrStale] if the job is over, or a [*PanicError] if it
-// panicked on its way out.
+// Any goroutine may call Cancel. During Cancel, as during Resume, the job owns its WaitCtx, so no
+// other goroutine may use the WaitCtx then. The error is [ErrStale] if the job is over, or a
+// [*PanicError] if it panicked on its way out.
 func (j Job) Cancel() error {
 	if j.c == nil {
 		return ErrStale
@@ -162,7 +163,8 @@ func (j Job) BlockPause() {
 	}
 }
 
-// UnblockPause undoes one BlockPause (ASYNC_unblock_pause). Without one it does nothing.
+// UnblockPause undoes one BlockPause (ASYNC_unblock_pause). If pausing is not blocked it does
+// nothing.
 func (j Job) UnblockPause() {
 	if j.inside() && j.c.blocked > 0 {
 		j.c.blocked--
@@ -174,9 +176,9 @@ func (j Job) inside() bool { return j.alive() && j.c.g.Load() == gid.Get() }
 
 func (j Job) alive() bool { return j.c != nil && j.c.word.Load()&^flagBits == j.gen }
 
-// WaitCtx returns the session that the job was started with (ASYNC_get_wait_ctx), or nil if that
-// was nil or the job is over. Only the owner of the session may use it: the running job or, while
-// the job is paused, the goroutine that last started or resumed it.
+// WaitCtx returns the session that the job was started with (ASYNC_get_wait_ctx), or nil if the
+// job has no session or is over. Only the owner of the session may use it: the running job or,
+// while the job is paused, the goroutine that last started or resumed it.
 func (j Job) WaitCtx() *WaitCtx {
 	if !j.alive() {
 		return nil

@@ -12,9 +12,9 @@ import (
 	"asynccrypto/internal/list"
 )
 
-// Pool is a bounded set of coroutines on which jobs run: ASYNC_init_thread's pool of a thread, as
-// a value. Any goroutine may use it, several may at once, and a job may be resumed by a goroutine
-// other than the one that started it.
+// Pool is a bounded set of coroutines that run jobs: a value in place of the pool that
+// ASYNC_init_thread makes for a thread. Several goroutines may use a Pool at once, and a job may
+// be resumed by a goroutine other than the one that started it.
 //
 // A coroutine is tied to the thread-lock state in which it was made. A Pool is used either only by
 // goroutines that are not locked to a thread, or only by one that is (runtime.LockOSThread), at
@@ -25,8 +25,9 @@ import (
 // close it there.
 //
 // Keep the Pool as long as its jobs, and call Close when done. The garbage collector closes a Pool
-// that is dropped, unless it was used under runtime.LockOSThread or in a bubble. A job that is
-// paused and dropped keeps its goroutine until then, and for ever if it refers to its own Pool.
+// that is dropped, unless it was used under runtime.LockOSThread or in a bubble. A paused job that
+// is never resumed keeps its goroutine until the Pool is closed, and for ever if the job refers to
+// its own Pool and nobody closes that.
 type Pool struct {
 	_ noCopy // a copy would be closed with the original
 	p *pool
@@ -57,9 +58,9 @@ const (
 )
 
 // NewPool returns a pool of at most max coroutines, or without a limit if max is 0. The first
-// Start makes init of them at once (ASYNC_init_thread). It is an error if either is negative, max
-// exceeds 2^32-1, or init exceeds max; as in OpenSSL, the last makes (0, n) an error too.
-// Coroutines are reused and kept until Close. Each costs about 3 KB.
+// Start makes init of them at once (ASYNC_init_thread). NewPool returns an error if max or init is
+// negative, if max exceeds 2^32-1, or if init exceeds max. As in OpenSSL, init must therefore be 0
+// if max is 0. Coroutines are reused and kept until Close. Each costs about 3 KB.
 func NewPool(max, init int) (*Pool, error) {
 	if max < 0 || init < 0 || init > max || uint64(max) > idleIndex {
 		return nil, errors.New("async: NewPool(max, init) needs 0 <= init <= max < 1<<32; max 0 is no limit")
@@ -149,11 +150,11 @@ func (p *pool) grow() *coro {
 	return all[old]
 }
 
-// Close closes the pool. It cancels the paused jobs on the caller's goroutine, see [Job.Cancel],
-// the newest first, counted from their first pauses, and ends the coroutines. In a running job the
-// next Pause returns [ErrCanceled]. The functions waiting in [Pool.Notify] are called. Called
-// again, Close does nothing. The error joins the [PanicError]s of jobs that panicked while they
-// were cancelled.
+// Close closes the pool. It cancels the paused jobs on the caller's goroutine (see [Job.Cancel]),
+// in the reverse order of their first pauses, and ends the coroutines. The next Pause of a running
+// job returns [ErrCanceled]. Close calls the functions that wait in [Pool.Notify]. Called again,
+// Close does nothing. The error joins the [PanicError]s of jobs that panicked while they were
+// cancelled.
 func (pool *Pool) Close() error {
 	if pool.p == nil {
 		return nil

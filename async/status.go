@@ -38,8 +38,8 @@ func (s Status) String() string {
 	return "Status(" + strconv.Itoa(int(s)) + ")"
 }
 
-// Outcome is how a stretch of a job ended. [Pool.Start] and [Job.Resume] return it (the results of
-// ASYNC_start_job, with OpenSSL's numbers).
+// Outcome is the result of [Pool.Start] and [Job.Resume]: how the job stopped, or why it did not
+// run (the results of ASYNC_start_job, with OpenSSL's numbers).
 type Outcome int8
 
 const (

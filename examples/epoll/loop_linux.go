@@ -256,7 +256,7 @@ func (l *loop) tick() {
 	}
 }
 
-// hangUpAll says close_notify on every connection, as far as the sockets take it at once.
+// hangUpAll sends close_notify on every connection whose socket takes it at once.
 func (l *loop) hangUpAll() {
 	for _, c := range l.conns {
 		c.tls.Close()

@@ -23,7 +23,7 @@ import (
 // Command signs files.
 var Command = &cli.Command{
 	Name:  "sign",
-	Short: "Sign files as jobs, thousands at once, however large they are",
+	Short: "Sign files of any size, thousands at once",
 	Usage: "-key KEY.pem [options] FILE...",
 	Setup: func(f *cli.Flags) cli.Run {
 		o := options{hash: "sha256"}
