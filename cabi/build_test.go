@@ -2,6 +2,7 @@ package cabi
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,19 +13,39 @@ import (
 	"time"
 )
 
+// With CI=true in the environment the tests run everything, with all repetitions. By default they
+// take the samples that find most mistakes in a few seconds: see variant.built, each, inCIOnly
+// and CHECK_QUICK in test/check.h.
 var inCI = os.Getenv("CI") == "true"
 
-// without skips a test for want of something, save in CI, where all has to be.
-func without(t *testing.T, what string) {
+// inCIOnly skips a test that only CI has the time for.
+func inCIOnly(t *testing.T) {
 	t.Helper()
-	if inCI {
-		t.Fatal(what)
+	if !inCI {
+		t.Skip("runs with CI=true")
 	}
-	t.Skip(what)
 }
 
-// inputs reads the folders of what make reads, so that Go's cache of test results knows of every file's size and time: it
-// can't see what other programs read, and would tell of the library as it was.
+// repetitions returns all in CI, and few otherwise.
+func repetitions(few, all int) int {
+	if inCI {
+		return all
+	}
+	return few
+}
+
+// without skips a test because something is not installed. In CI the test fails: there everything
+// must be installed.
+func without(t *testing.T, reason string) {
+	t.Helper()
+	if inCI {
+		t.Fatal(reason)
+	}
+	t.Skip(reason)
+}
+
+// inputs reads the folders that make reads. Go's cache of test results cannot see which files
+// other programs read; this makes it notice every change of a file's size or time.
 var inputs = sync.OnceValue(func() error {
 	for _, dir := range []string{".", "src", "include/openssl", "man", "test"} {
 		if _, err := os.ReadDir(dir); err != nil {
@@ -34,6 +55,8 @@ var inputs = sync.OnceValue(func() error {
 	return nil
 })
 
+// need skips the test unless the programs are installed. Every test calls it first, if only by
+// way of plain.
 func need(t *testing.T, programs ...string) {
 	t.Helper()
 	if err := inputs(); err != nil {
@@ -49,20 +72,23 @@ func need(t *testing.T, programs ...string) {
 	}
 }
 
-// limit is how long any program may take: one that hangs has failed.
+// limit ends a program that hangs. No program takes nearly as long, on a busy machine either.
 const limit = 3 * time.Minute
 
-// command is a program with the limit, and more environment.
+// command returns a command that is killed after the limit, with env added to its environment.
 func command(t *testing.T, env []string, name string, args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), env...)
+	if !inCI {
+		cmd.Env = append(cmd.Env, "CHECK_QUICK=1")
+	}
 	cmd.WaitDelay = time.Second
 	return cmd
 }
 
-// run runs a program, which must succeed, and returns what it wrote to both outputs.
+// run runs a program, which must succeed, and returns its output and its errors.
 func run(t *testing.T, env []string, name string, args ...string) string {
 	t.Helper()
 	out, err := command(t, env, name, args...).CombinedOutput()
@@ -74,20 +100,28 @@ func run(t *testing.T, env []string, name string, args ...string) string {
 
 // variant is a way to build the library and its tests.
 type variant struct {
-	name  string
-	make  []string // variables
-	needs string
+	name   string
+	make   []string // variables
+	cc     string
+	tests  []string // nil for all
+	shares bool     // by default only libasync.so is built; the first variant's tests preload it
 }
 
 var variants = []variant{
-	{"gcc", nil, "gcc"},
-	{"clang", []string{"CC=clang"}, "clang"},
-	{"ucontext", []string{"CPPFLAGS=-DAC_UCONTEXT"}, "gcc"},
-	{"sanitizers", []string{"SAN=address,undefined", "CFLAGS=-O1 -g"}, "gcc"},
+	{name: "gcc", cc: "gcc"},
+	{name: "clang", cc: "clang", shares: true},
+	{name: "ucontext", make: []string{"CPPFLAGS=-DAC_UCONTEXT"}, cc: "gcc", shares: true},
+	{name: "sanitizers", make: []string{"SAN=address,undefined", "CFLAGS=-O1 -g"}, cc: "gcc"},
+}
+
+// args returns the arguments by which make builds the variant in dir.
+func (v variant) args(dir string) []string {
+	jobs := fmt.Sprint("-j", runtime.NumCPU())
+	return append([]string{"-s", jobs, "CC=" + v.cc, "WERROR=-Werror", "B=" + dir}, v.make...)
 }
 
 var (
-	tmp    string // of the whole run
+	tmp    string // removed at the end of the run
 	builds sync.Map
 )
 
@@ -103,67 +137,93 @@ func TestMain(m *testing.M) {
 
 type build struct {
 	once sync.Once
-	dir  string
 	out  []byte
 	err  error
 }
 
-// built returns the folder with a variant's library, and its tests in folder test. Each is made once.
+// built returns the folder with the variant's library, and its tests in folder test. All tests
+// share one build.
 func (v variant) built(t *testing.T) string {
 	t.Helper()
-	need(t, "make", v.needs)
-	if err := exec.Command(v.needs, "-fsyntax-only", "-include", "stdio.h", "-x", "c", os.DevNull).Run(); err != nil {
-		without(t, "the headers of the C library are not installed")
+	need(t, "make", v.cc)
+	if err := exec.Command(v.cc, "-fsyntax-only", "-include", "stdio.h", "-x", "c", os.DevNull).Run(); err != nil {
+		without(t, v.cc+" has no headers of the C library")
 	}
+	dir := filepath.Join(tmp, v.name)
 	a, _ := builds.LoadOrStore(v.name, new(build))
 	b := a.(*build)
 	b.once.Do(func() {
-		b.dir = filepath.Join(tmp, v.name)
-		var tests []string
-		sources, _ := filepath.Glob("test/*.c")
-		for _, s := range sources {
-			name := strings.TrimSuffix(filepath.Base(s), ".c")
-			if name != "engine" && !strings.HasPrefix(name, "with_") {
-				tests = append(tests, filepath.Join(b.dir, "test", name))
+		args := append(v.args(dir), filepath.Join(dir, "libasync.so"))
+		if inCI || !v.shares {
+			tests := v.tests
+			if tests == nil {
+				tests = cTests()
+			}
+			for _, name := range tests {
+				args = append(args, filepath.Join(dir, "test", name))
 			}
 		}
-		args := append([]string{"-s", "CC=" + v.needs, "WERROR=-Werror", "B=" + b.dir, "all"}, tests...)
-		b.out, b.err = exec.Command("make", append(args, v.make...)...).CombinedOutput()
+		if inCI || v.name == variants[0].name {
+			args = append(args, "all")
+		}
+		b.out, b.err = exec.Command("make", args...).CombinedOutput()
 	})
 	if b.err != nil {
 		t.Fatalf("make %v: %v\n%s", v.make, b.err, b.out)
 	}
-	return b.dir
+	return dir
 }
 
-// plain is the library as users have it.
+// cTests returns the names of the tests that need nothing but libasync.
+func cTests() (names []string) {
+	sources, _ := filepath.Glob("test/*.c")
+	for _, s := range sources {
+		name := strings.TrimSuffix(filepath.Base(s), ".c")
+		if name != "engine" && !strings.HasPrefix(name, "with_") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// plain returns the folder with the library as users build it.
 func plain(t *testing.T) string { return variants[0].built(t) }
 
-// each runs one of the tests in C, in every variant and under valgrind.
-func each(t *testing.T, name string, env ...string) {
+// each runs one of the C tests in every variant, and under valgrind.
+func each(t *testing.T, name string) {
+	t.Parallel()
 	for _, v := range variants {
 		t.Run(v.name, func(t *testing.T) {
-			run(t, env, filepath.Join(v.built(t), "test", name))
+			t.Parallel()
+			dir := v.built(t)
+			if v.shares && !inCI {
+				run(t, []string{"LD_PRELOAD=" + filepath.Join(dir, "libasync.so.1")}, filepath.Join(plain(t), "test", name))
+			} else {
+				run(t, nil, filepath.Join(dir, "test", name))
+			}
 		})
 	}
 	t.Run("valgrind", func(t *testing.T) {
+		t.Parallel()
 		need(t, "valgrind")
-		dir := plain(t)
 		leaks := "--leak-check=full"
 		switch name {
 		case "control":
-			t.Skip("valgrind rounds to nearest, always")
+			t.Skip("valgrind always rounds to nearest")
 		case "overflow":
 			t.Skip("valgrind reports the overflow itself, and ends the child")
 		case "forks", "forks_first":
-			leaks = "--leak-check=no" // what other threads had is leaked in a child
+			leaks = "--leak-check=no" // a child has lost what other threads had allocated
 		}
-		run(t, append(env, "CHECK_SLOW=1"), "valgrind", "-q", "--error-exitcode=9", leaks, "--errors-for-leak-kinds=definite",
-			filepath.Join(dir, "test", name))
+		if name != "frees" && name != "memory" { // they free the most
+			inCIOnly(t)
+		}
+		run(t, []string{"CHECK_SLOW=1"}, "valgrind", "-q", "--error-exitcode=9", leaks,
+			"--errors-for-leak-kinds=definite", filepath.Join(plain(t), "test", name))
 	})
 }
 
-// needHeaders needs OpenSSL's.
+// needHeaders skips the test unless OpenSSL's headers are installed.
 func needHeaders(t *testing.T) {
 	t.Helper()
 	need(t, "gcc", "openssl")
@@ -172,11 +232,13 @@ func needHeaders(t *testing.T) {
 	}
 }
 
-// compile compiles one of the programs in folder test that are not make's, and returns its path.
+// compile compiles one of the programs in folder test that make does not build, and returns its
+// path.
 func compile(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	needHeaders(t)
 	out := filepath.Join(t.TempDir(), name)
-	run(t, nil, "gcc", append([]string{"-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-pthread", "-o", out, "test/" + name + ".c"}, args...)...)
+	fixed := []string{"-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-pthread", "-o", out, "test/" + name + ".c"}
+	run(t, nil, "gcc", append(fixed, args...)...)
 	return out
 }

@@ -10,12 +10,14 @@ import (
 	"testing"
 )
 
-// The Makefile, as users and packagers meet it.
+// These tests use the Makefile as users and packagers do.
 
-// TestInstall: a program finds by pkg-config's file what was installed elsewhere, and a manual page for every function.
-// What OpenSSL has under the same prefix, by whatever suffix of its pages, stays.
+// TestInstall checks that a program finds the installed library by pkg-config's file, that every
+// function has a manual page, and that OpenSSL's files under the same prefix stay, whatever
+// suffix its pages have.
 func TestInstall(t *testing.T) {
-	plain(t)
+	t.Parallel()
+	dir := plain(t) // built for the default prefix
 	dest := t.TempDir()
 	root := filepath.Join(dest, "opt/async")
 	theirs := []string{"include/openssl/async.h"}
@@ -29,20 +31,19 @@ func TestInstall(t *testing.T) {
 		}
 	}
 	make := func(args ...string) *exec.Cmd {
-		return command(t, nil, "make", append([]string{"-s", "CC=gcc", "B=" + filepath.Join(tmp, "install")}, args...)...)
-	}
-	if out, err := make("all").CombinedOutput(); err != nil { // for another prefix
-		t.Fatalf("%v\n%s", err, out)
+		return command(t, nil, "make", append(variants[0].args(dir), args...)...)
 	}
 	if out, err := make("install", "PREFIX=/opt/async", "DESTDIR="+dest).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	inEnv := make("-n", "install")
 	inEnv.Env = append(inEnv.Env, "DESTDIR=/the/package", "PREFIX=/the/prefix")
-	if out, err := inEnv.CombinedOutput(); err != nil || !strings.Contains(string(out), " /the/package/the/prefix/lib/") || strings.Contains(string(out), "/usr/local") {
-		t.Errorf("it does not go where the environment says: %v\n%s", err, out)
+	out, err := inEnv.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), " /the/package/the/prefix/lib/") || strings.Contains(string(out), "/usr/local") {
+		t.Errorf("it ignores the environment's folders: %v\n%s", err, out)
 	}
-	if out, err := make("install", "PREFIX=here", "DESTDIR="+dest+"/").CombinedOutput(); err == nil || !strings.Contains(string(out), "here/lib: not an absolute path") {
+	out, err = make("install", "PREFIX=here", "DESTDIR="+dest+"/").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "here/lib: not an absolute path") {
 		t.Errorf("it takes a relative prefix: %v\n%s", err, out)
 	}
 	for _, name := range append(slices.Clone(public), "ASYNC_STATUS_EAGAIN") {
@@ -52,11 +53,15 @@ func TestInstall(t *testing.T) {
 			t.Errorf("no page for %s: %v", name, err)
 		}
 	}
-	pc, err := os.ReadFile(filepath.Join(root, "lib/pkgconfig/libasync.pc"))
-	if err != nil || !strings.Contains(string(pc), "prefix=/opt/async\n") || !strings.Contains(string(pc), " -I${includedir}/libasync\n") || strings.Contains(string(pc), "@") {
+	text, err := os.ReadFile(filepath.Join(root, "lib/pkgconfig/libasync.pc"))
+	pc := string(text)
+	if err != nil || !strings.Contains(pc, "prefix=/opt/async\n") || !strings.Contains(pc, " -I${includedir}/libasync\n") || strings.Contains(pc, "@") {
 		t.Errorf("%v: %s", err, pc)
 	}
-	for _, link := range [][]string{{"-L" + root + "/lib", "-lasync", "-Wl,-rpath," + root + "/lib"}, {root + "/lib/libasync.a", "-pthread", "-ldl"}} {
+	for _, link := range [][]string{
+		{"-L" + root + "/lib", "-lasync", "-Wl,-rpath," + root + "/lib"},
+		{root + "/lib/libasync.a", "-pthread", "-ldl"},
+	} {
 		program := filepath.Join(t.TempDir(), "functions")
 		run(t, nil, "gcc", append([]string{"-I" + root + "/include/libasync", "-o", program, "test/functions.c"}, link...)...)
 		run(t, nil, program)
@@ -79,8 +84,9 @@ func TestInstall(t *testing.T) {
 	}
 }
 
-// TestMakeHelp: all that make is asked for by name is in its help, and is no folder's name to it.
+// TestMakeHelp checks that make help lists every target that is not a file.
 func TestMakeHelp(t *testing.T) {
+	t.Parallel()
 	need(t, "make")
 	help := run(t, nil, "make", "-s", "help")
 	text, err := os.ReadFile("Makefile")
@@ -98,10 +104,11 @@ func TestMakeHelp(t *testing.T) {
 	}
 }
 
-// TestWarningsDontStop: a compiler that comes after this release, and warns of more, builds it all the same.
+// TestWarningsDontStop checks that a newer compiler, which warns of more, still builds the library.
 func TestWarningsDontStop(t *testing.T) {
+	t.Parallel()
 	need(t, "make", "gcc")
-	const warns = "CPPFLAGS=-Wstack-usage=1" // which no function satisfies
+	const warns = "CPPFLAGS=-Wstack-usage=1" // every function uses more
 	for werror, stops := range map[string]bool{"WERROR=": false, "WERROR=-Werror": true} {
 		dir := t.TempDir()
 		object := filepath.Join(dir, "shared", "errors.c.o")
@@ -112,17 +119,21 @@ func TestWarningsDontStop(t *testing.T) {
 	}
 }
 
-// TestPackagersFlags: with what distributions compile by, link-time optimisation included, there is a libasync.a of machine
-// code, whose functions are found, and the tests pass.
+// TestPackagersFlags builds with the flags of distributions, link-time optimisation included. The
+// tests must pass, and programs must find the functions in libasync.a, which holds machine code
+// all the same.
 func TestPackagersFlags(t *testing.T) {
+	t.Parallel()
+	inCIOnly(t)
 	need(t, "make", "nm")
 	const cflags = "CFLAGS=-O3 -g -flto -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection"
 	for _, cc := range []string{"gcc", "clang"} {
 		t.Run(cc, func(t *testing.T) {
+			t.Parallel()
 			if runtime.GOARCH != "amd64" {
 				t.Skip("-fcf-protection is for x86")
 			}
-			v := variant{"packager-" + cc, []string{cflags, "LDFLAGS=-Wl,-z,relro -Wl,--as-needed"}, cc}
+			v := variant{name: "packager-" + cc, make: []string{cflags, "LDFLAGS=-Wl,-z,relro -Wl,--as-needed"}, cc: cc}
 			dir := v.built(t)
 			for _, name := range []string{"breaks", "control", "functions", "threads", "unwind"} {
 				run(t, nil, filepath.Join(dir, "test", name))

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// public are the functions of <openssl/async.h>.
+// public lists the functions of <openssl/async.h>.
 var public = strings.Fields(`
 	ASYNC_WAIT_CTX_clear_fd ASYNC_WAIT_CTX_free ASYNC_WAIT_CTX_get_all_fds ASYNC_WAIT_CTX_get_callback
 	ASYNC_WAIT_CTX_get_changed_fds ASYNC_WAIT_CTX_get_fd ASYNC_WAIT_CTX_get_status ASYNC_WAIT_CTX_new
@@ -19,9 +19,11 @@ var public = strings.Fields(`
 	ASYNC_cleanup_thread ASYNC_get_current_job ASYNC_get_mem_functions ASYNC_get_wait_ctx ASYNC_init_thread
 	ASYNC_is_capable ASYNC_pause_job ASYNC_set_mem_functions ASYNC_start_job ASYNC_unblock_pause`)
 
-// TestExportedSymbols: exactly the public functions are exported, under libcrypto's versions, and nothing is needed but
-// the C library. libcrypto's functions are weak.
+// TestExportedSymbols checks that the library exports the public functions alone, with
+// libcrypto's symbol versions, and needs nothing but the C library: its references to libcrypto
+// are weak.
 func TestExportedSymbols(t *testing.T) {
+	t.Parallel()
 	need(t, "nm")
 	dir := plain(t)
 	var exported []string
@@ -64,8 +66,10 @@ func TestExportedSymbols(t *testing.T) {
 	}
 }
 
-// TestNothingFallsThrough: libcrypto has no function of the facility that is not here, under the same version.
+// TestNothingFallsThrough checks that the library has every ASYNC function that libcrypto has,
+// under the same version.
 func TestNothingFallsThrough(t *testing.T) {
+	t.Parallel()
 	need(t, "gcc", "nm")
 	functions := func(library string) (all []string) {
 		for line := range strings.Lines(run(t, nil, "nm", "-D", "--with-symbol-versions", library)) {
@@ -90,8 +94,10 @@ func TestNothingFallsThrough(t *testing.T) {
 	}
 }
 
-// TestLinkage: the SONAME, no executable stack, never unloaded, and what the assembly says of CET.
+// TestLinkage checks the SONAME, that the stack is not executable, that the library is never
+// unloaded, and that it claims indirect branch tracking but no shadow stacks.
 func TestLinkage(t *testing.T) {
+	t.Parallel()
 	need(t, "readelf")
 	dir := plain(t)
 	about := run(t, nil, "readelf", "-Wdln", filepath.Join(dir, "libasync.so"))
@@ -111,8 +117,10 @@ func TestLinkage(t *testing.T) {
 	}
 }
 
-// TestHeader: it is C89, C11 and C++, and needs no other of OpenSSL's; <windows.h> is asked for on Windows alone.
+// TestHeader checks that the header is C89, C11 and C++, needs no other header of OpenSSL's, and
+// needs <windows.h> on Windows alone.
 func TestHeader(t *testing.T) {
+	t.Parallel()
 	need(t, "gcc", "g++")
 	dir := t.TempDir()
 	use := `#include <openssl/async.h>
@@ -142,7 +150,8 @@ int g(void)
 		}
 		run(t, nil, args[0], append(args[1:], "-Wall", "-Wextra", "-Werror", "-Iinclude", "-fsyntax-only", file)...)
 	}
-	// As Windows has it: without <windows.h> no functions with fds, and with it a HANDLE.
+	// On Windows the functions with wait fds are there after <windows.h> only, and a wait fd is a
+	// HANDLE.
 	for source, wanted := range map[string]string{
 		"#define _WIN32\n": "ASYNC_JOB *ASYNC_get_current_job(void);",
 		"#define _WIN32\n#define _WINDEF_\ntypedef void *HANDLE;\n": "HANDLE *fd, size_t *numfds);",
@@ -157,8 +166,10 @@ int g(void)
 	}
 }
 
-// TestHeaderAgrees compares the header with OpenSSL's: the compiler takes both at once, and the numbers are the same.
+// TestHeaderAgrees compares the header with OpenSSL's: the compiler accepts both at once, and the
+// numbers are the same.
 func TestHeaderAgrees(t *testing.T) {
+	t.Parallel()
 	needHeaders(t)
 	ours, err := filepath.Abs("include/openssl/async.h")
 	if err != nil {
@@ -178,7 +189,7 @@ func TestHeaderAgrees(t *testing.T) {
 	macros := func(file string) string {
 		var all []string
 		for line := range strings.Lines(gcc("#include "+file+"\n", "-E", "-dM")) {
-			line = strings.NewReplacer("(", "", ")", "").Replace(line) // around a -1
+			line = strings.NewReplacer("(", "", ")", "").Replace(line) // ours has them around -1
 			if regexp.MustCompile(`^#define (ASYNC_(FINISH|[^F])|OSSL_\w*ASYNC)`).MatchString(line) {
 				all = append(all, line)
 			}
@@ -191,36 +202,44 @@ func TestHeaderAgrees(t *testing.T) {
 	}
 }
 
-// TestBesideLibcrypto: a program compiled with OpenSSL's own header, unchanged, linked, preloaded or statically: errors are
-// raised with libcrypto's reasons, and the default library context follows the jobs.
+// TestBesideLibcrypto runs a program that was compiled with OpenSSL's own header, with libasync
+// linked, linked statically and preloaded. Failures must be on libcrypto's error queue, and the
+// default library context must follow the jobs.
 func TestBesideLibcrypto(t *testing.T) {
+	t.Parallel()
 	dir := plain(t)
-	run(t, nil, compile(t, "with_libcrypto", "-lcrypto"), "theirs") // libcrypto itself: the test is right
+	run(t, nil, compile(t, "with_libcrypto", "-lcrypto"), "theirs") // it passes on libcrypto itself
 	run(t, nil, compile(t, "with_libcrypto", "-L"+dir, "-lasync", "-lcrypto", "-Wl,-rpath,"+dir))
 	run(t, nil, compile(t, "with_libcrypto", filepath.Join(dir, "libasync.a"), "-lcrypto"))
 	run(t, preload(dir), compile(t, "with_libcrypto", "-lcrypto"))
 	run(t, nil, compile(t, "with_opened", "-Iinclude", "-L"+dir, "-lasync", "-Wl,-rpath,"+dir), "libcrypto.so.3")
 }
 
-// TestForkInAConstructor: a fork does not wait for a look for libcrypto that waits for the forking thread.
+// TestForkInAConstructor forks in a thread that has the loader's lock, while another thread looks
+// for libcrypto and waits for that lock. They must not wait for each other.
 func TestForkInAConstructor(t *testing.T) {
+	t.Parallel()
 	dir := plain(t)
 	library := compile(t, "with_constructor", "-DLIBRARY", "-shared", "-fPIC", "-Iinclude")
 	run(t, nil, compile(t, "with_constructor", "-Iinclude", "-rdynamic", "-L"+dir, "-lasync", "-Wl,-rpath,"+dir), library)
 }
 
-// TestOurHeaderUnderLibssl: OpenSSL's other headers take ours in the place of their own.
+// TestOurHeaderUnderLibssl checks that OpenSSL's other headers accept ours in place of their own.
 func TestOurHeaderUnderLibssl(t *testing.T) {
+	t.Parallel()
 	compile(t, "with_tls", "-Iinclude", "-lssl", "-lcrypto")
 	compile(t, "with_libcrypto", "-Iinclude", "-lcrypto")
 }
 
+// preload returns the environment in which a program runs on libasync, and counts its jobs.
 func preload(dir string) []string {
 	return []string{"LD_PRELOAD=" + filepath.Join(dir, "libasync.so.1"), "ASYNC_STATS=1"}
 }
 
-// TestDifferential runs async's differential test against libasync: the three facilities agree, step by step.
+// TestDifferential runs the differential test of package async on libasync: the two must agree at
+// every step.
 func TestDifferential(t *testing.T) {
+	t.Parallel()
 	lib := filepath.Join(plain(t), "libasync.so")
 	out := run(t, nil, "go", "test", "-count=1", "-run=^(TestInterpreted|TestDirect)$", "-v", "../internal/difftest", "-lib", lib)
 	if strings.Count(out, "--- PASS") != 2 || !strings.Contains(out, lib) {

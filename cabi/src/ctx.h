@@ -6,7 +6,10 @@
 
 typedef void cleanup_fn(ASYNC_WAIT_CTX *, const void *key, OSSL_ASYNC_FD fd, void *data);
 
-/* A record stays after it was cleared until the next reset, so that the application is told. */
+/*
+ * A wait fd. Its record stays until the next reset after a clear, so that the application learns
+ * of the clear.
+ */
 struct record {
     const void *key;
     void *data;
@@ -16,9 +19,12 @@ struct record {
     unsigned char closing;        /* its cleanup has been called */
 };
 
-/* Oldest first: lookups want the newest and go from the end. The first needs no allocation. */
+/*
+ * The records, the oldest first; lookups search for the newest, from the end. The first record
+ * needs no allocation.
+ */
 struct fdlist {
-    uint32_t n, room; /* room for the further ones */
+    uint32_t n, room; /* room: of more, in records */
     uint32_t num_added, num_deleted;
     struct record *more, first;
 };
@@ -27,20 +33,21 @@ struct fdlist {
 
 struct ctx {
     /*
-     * The handle that is good now, 0 while there is none. A handle is the context's address plus 8 times its generation,
-     * which a free moves on, so that what an engine still holds of a freed session is told from the one that follows it.
+     * The current handle, 0 if the context is free. A handle is the context's address plus 8
+     * times a generation, which every free increments. So a handle that an engine still holds
+     * after the free differs from the next one.
      */
     _Atomic(uintptr_t) self;
-    _Atomic(ASYNC_callback_fn) callback; /* these three are what an engine's thread may read */
+    _Atomic(ASYNC_callback_fn) callback; /* an engine's thread may read these three */
     _Atomic(void *) arg;
     _Atomic(int) status;
     unsigned closing;
-    _Atomic(struct job *) jobs; /* begun on it and not over */
+    _Atomic(struct job *) jobs; /* started on this context and not finished */
     union {
         struct fdlist fds;
         struct {
             struct ctx *next;
-            uintptr_t handle; /* of its next use */
+            uintptr_t handle; /* the next one */
         } free;
     };
 } __attribute__((aligned(CTX_SIZE)));
@@ -52,7 +59,10 @@ static inline ASYNC_WAIT_CTX *ctx_handle(struct ctx *c)
     return (ASYNC_WAIT_CTX *)atomic_load_explicit(&c->self, memory_order_relaxed);
 }
 
-/* The context of a handle; NULL if it was freed. The memory under a handle is never unmapped. */
+/*
+ * Returns the context of a handle, or NULL if it was freed. Contexts are never unmapped, so an
+ * old handle can be read.
+ */
 static inline struct ctx *ctx_of(const ASYNC_WAIT_CTX *handle)
 {
     struct ctx *c = (struct ctx *)((uintptr_t)handle & -(uintptr_t)CTX_SIZE);
@@ -64,9 +74,10 @@ static inline struct ctx *ctx_of(const ASYNC_WAIT_CTX *handle)
 }
 
 /* ctx_memory.c */
-struct ctx *ac_ctx_take(struct thread *t);
+struct ctx *ac_ctx_take(struct thread *t);  /* one of the thread's own contexts, or NULL */
+struct ctx *ac_ctx_fetch(struct thread *t); /* one from the store or new memory, or NULL */
 void ac_ctx_put(struct thread *t, struct ctx *c);
-void ac_ctx_leave(struct thread *t); /* the thread ends */
+void ac_ctx_leave(struct thread *t); /* gives all of the thread's contexts to the store */
 
 /* fdlist.c */
 int ac_fds_add(struct fdlist *l, const void *key, OSSL_ASYNC_FD fd, void *data, cleanup_fn *cleanup);
@@ -77,7 +88,10 @@ void ac_fds_clean_up(struct fdlist *l, ASYNC_WAIT_CTX *handle);
 
 static inline struct record *fds_at(struct fdlist *l, uint32_t i) { return i == 0 ? &l->first : &l->more[i - 1]; }
 
-/* A paused job goes on, so the application has had its chance to look. */
+/*
+ * Called when a paused job resumes: by then the application has had its chance to read the
+ * changes.
+ */
 static inline void fds_reset(struct fdlist *l)
 {
     if ((l->num_added | l->num_deleted) != 0)

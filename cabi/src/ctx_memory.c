@@ -1,24 +1,25 @@
 /*
- * Where wait contexts come from and go to. Their memory is never unmapped and never becomes anything else, so that a
- * handle, however old, can be looked at. A freed context rests behind REST others, its thread's or the store's, before it
- * is used again, and then under another handle: the same number comes back after REST * CTX_SIZE / 8 others at the soonest.
+ * The memory of wait contexts. It is never unmapped and never used for anything else, so that
+ * even an old handle can be read. A freed context is reused, under another handle, after at least
+ * QUARANTINE others of its thread's or of the store's. So a handle's number returns after at
+ * least QUARANTINE * CTX_SIZE / 8 others.
  */
 #include "ctx.h"
 
 #include <sys/mman.h>
 
-#define REST 64
-#define BATCH 32        /* what a thread takes from the store */
-#define MOST 1024       /* what a thread keeps before it gives half of it back */
-#define CHUNK (1 << 20) /* what the store takes from the system */
+#define QUARANTINE 64
+#define BATCH 32        /* new contexts that a thread gets at once */
+#define MOST 1024       /* freed contexts of a thread; then half of them go to the store */
+#define CHUNK (1 << 20) /* bytes that are mapped at once */
 
-/* Behind the lock. */
+/* The store, which all threads share. The lock guards it. */
 static struct ctx *stored, **stored_end = &stored;
 static size_t num_stored;
 static char *chunk, *chunk_end;
 
-/* Gives the oldest n of a thread's to the store. */
-static void give_back(struct thread *t, size_t n)
+/* Gives the thread's oldest n free contexts to the store. */
+static COLD void give_back(struct thread *t, size_t n)
 {
     struct ctx **end = &t->free_ctx;
     size_t i;
@@ -39,7 +40,7 @@ static void give_back(struct thread *t, size_t n)
         t->free_ctx_end = &t->free_ctx;
 }
 
-/* The generation moves on here, so that the old handle fails from the moment of the free. */
+/* Appends a context to the thread's free ones. The handle is that of its next use. */
 static void push(struct thread *t, struct ctx *c, uintptr_t handle)
 {
     c->free.next = NULL;
@@ -61,7 +62,7 @@ static struct ctx *pop(struct thread *t)
     return c;
 }
 
-/* Mapped memory, never touched: the pages cost nothing until they are used. */
+/* Maps a chunk for the store. A page of it costs nothing until a context in it is used. */
 static int new_chunk(void)
 {
     chunk = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -73,14 +74,46 @@ static int new_chunk(void)
     return 1;
 }
 
-static COLD struct ctx *refill(struct thread *t)
+static inline struct ctx *fresh(struct thread *t)
+{
+    struct ctx *c = t->fresh++;
+
+    c->free.handle = (uintptr_t)c;
+    return c;
+}
+
+static inline struct ctx *begin(struct ctx *c)
+{
+    uintptr_t handle = c->free.handle;
+
+    c->closing = 0;
+    c->fds = (struct fdlist){ 0 };
+    atomic_store_explicit(&c->status, ASYNC_STATUS_UNSUPPORTED, memory_order_relaxed);
+    atomic_store_explicit(&c->callback, NULL, memory_order_relaxed);
+    atomic_store_explicit(&c->jobs, NULL, memory_order_relaxed);
+    atomic_store_explicit(&c->self, handle, memory_order_relaxed);
+    return c;
+}
+
+struct ctx *ac_ctx_take(struct thread *t)
+{
+    struct ctx *c;
+
+    if (t->num_free_ctx > QUARANTINE)
+        c = pop(t);
+    else if (t->fresh != t->fresh_end)
+        c = fresh(t);
+    else
+        return NULL;
+    return begin(c);
+}
+
+COLD struct ctx *ac_ctx_fetch(struct thread *t)
 {
     struct ctx *c = NULL;
 
-    if (!ac_register(t))
-        return NULL;
     ac_lock();
-    if (num_stored > REST) {
+    if (num_stored > QUARANTINE) {
         num_stored--;
         c = stored;
         if ((stored = c->free.next) == NULL)
@@ -91,33 +124,9 @@ static COLD struct ctx *refill(struct thread *t)
         t->fresh_end = (struct ctx *)(void *)chunk;
     }
     ac_unlock();
-    if (c == NULL && t->fresh != t->fresh_end) {
-        c = t->fresh++;
-        c->free.handle = (uintptr_t)c;
-    }
-    return c;
-}
-
-struct ctx *ac_ctx_take(struct thread *t)
-{
-    struct ctx *c;
-
-    if (t->num_free_ctx > REST) {
-        c = pop(t);
-    } else if (t->fresh != t->fresh_end) {
-        c = t->fresh++;
-        c->free.handle = (uintptr_t)c;
-    } else if ((c = refill(t)) == NULL) {
-        return NULL;
-    }
-    uintptr_t handle = c->free.handle;
-    c->closing = 0;
-    c->fds = (struct fdlist){ 0 };
-    atomic_store_explicit(&c->status, ASYNC_STATUS_UNSUPPORTED, memory_order_relaxed);
-    atomic_store_explicit(&c->callback, NULL, memory_order_relaxed);
-    atomic_store_explicit(&c->jobs, NULL, memory_order_relaxed);
-    atomic_store_explicit(&c->self, handle, memory_order_relaxed);
-    return c;
+    if (c != NULL)
+        return begin(c);
+    return t->fresh != t->fresh_end ? begin(fresh(t)) : NULL;
 }
 
 void ac_ctx_put(struct thread *t, struct ctx *c)
@@ -125,10 +134,9 @@ void ac_ctx_put(struct thread *t, struct ctx *c)
     uintptr_t handle = atomic_load_explicit(&c->self, memory_order_relaxed);
     uintptr_t next = (uintptr_t)c | ((handle + 8) & (CTX_SIZE - 1));
 
+    /* From here on the old handle fails. */
     atomic_store_explicit(&c->self, 0, memory_order_relaxed);
     push(t, c, next);
-    if (RARELY(!t->registered))
-        ac_register(t); /* should it fail, a few contexts are lost when the thread ends */
     if (RARELY(t->num_free_ctx > MOST))
         give_back(t, MOST / 2);
 }

@@ -1,4 +1,7 @@
-/* How a failure is told: by errno and, where libcrypto is in the process, by a reason on its error queue. */
+/*
+ * Reports a failure: by errno and, if libcrypto is in the process, by a reason on its error
+ * queue.
+ */
 #include "local.h"
 
 #include <errno.h>

@@ -1,4 +1,7 @@
-/* A session's wait fds, with their marks of what was added and deleted since a paused job was last resumed. */
+/*
+ * A session's wait fds. Marks show which were added and deleted since a paused job was last
+ * resumed.
+ */
 #include "ctx.h"
 
 #include <stdlib.h>
@@ -16,7 +19,10 @@ static int extend(struct fdlist *l)
     return 1;
 }
 
-/* An equal key is not looked for: the new record hides the older one until it is cleared. */
+/*
+ * Adds a record even if there is one with an equal key: the new one hides the older one until it
+ * is cleared.
+ */
 int ac_fds_add(struct fdlist *l, const void *key, OSSL_ASYNC_FD fd, void *data, cleanup_fn *cleanup)
 {
     if (l->n > l->room && !extend(l))
@@ -26,6 +32,7 @@ int ac_fds_add(struct fdlist *l, const void *key, OSSL_ASYNC_FD fd, void *data, 
     return 1;
 }
 
+/* Returns the index of the newest record with that key, plus one, or 0 if there is none. */
 static uint32_t find(struct fdlist *l, const void *key)
 {
     uint32_t i;
@@ -36,7 +43,7 @@ static uint32_t find(struct fdlist *l, const void *key)
         if (r->key == key && !r->deleted)
             break;
     }
-    return i; /* its index plus one, 0 for none */
+    return i;
 }
 
 struct record *ac_fds_find(struct fdlist *l, const void *key)
@@ -46,7 +53,7 @@ struct record *ac_fds_find(struct fdlist *l, const void *key)
     return i == 0 ? NULL : fds_at(l, i - 1);
 }
 
-/* Closes the gap at i; the caller keeps the counts. */
+/* Removes the record at i. The caller updates the counts of marks. */
 static void remove_at(struct fdlist *l, uint32_t i)
 {
     uint32_t last = --l->n;
@@ -60,7 +67,10 @@ static void remove_at(struct fdlist *l, uint32_t i)
     memmove(&l->more[i - 1], &l->more[i], (last - i) * sizeof(*l->more));
 }
 
-/* Gone at once if the application has not been told of it yet, else at the next reset. */
+/*
+ * Clears the newest record with that key. It goes at once if the application has not learnt of it
+ * yet (it was added since the last reset), else at the next reset.
+ */
 int ac_fds_clear(struct fdlist *l, const void *key)
 {
     uint32_t i = find(l, key);
@@ -76,7 +86,7 @@ int ac_fds_clear(struct fdlist *l, const void *key)
             return 1;
         }
     }
-    r->deleted = 1; /* also when its own cleanup clears it, which is going to remove it anyway */
+    r->deleted = 1; /* a record that its own cleanup clears is removed after that cleanup */
     l->num_deleted++;
     return 1;
 }
@@ -98,13 +108,13 @@ void ac_fds_reset_marks(struct fdlist *l)
     }
     l->n = kept;
     l->num_added = 0;
-    l->num_deleted = deleted; /* the one whose cleanup is running */
+    l->num_deleted = deleted; /* only a record whose cleanup is running is still there */
 }
 
 /*
- * Empties the list from the newest record on, calling the cleanups of those that are not deleted. A record stays on the
- * list during its call, so that a cleanup may look itself up, clear itself or others, and set new ones, which then
- * come next.
+ * Empties the list from the newest record on, and calls the cleanups of the records that are not
+ * deleted. A record stays on the list during its cleanup. So the cleanup may look it up, clear it
+ * or others, and add new ones, whose cleanups come next.
  */
 void ac_fds_clean_up(struct fdlist *l, ASYNC_WAIT_CTX *handle)
 {
@@ -115,7 +125,7 @@ void ac_fds_clean_up(struct fdlist *l, ASYNC_WAIT_CTX *handle)
         if (!r->deleted && r->cleanup != NULL) {
             r->closing = 1;
             r->cleanup(handle, r->key, r->fd, r->data);
-            for (i = l->n - 1; !fds_at(l, i)->closing; i--) /* it may have set some, and moved the list */
+            for (i = l->n - 1; !fds_at(l, i)->closing; i--) /* the cleanup may have added records */
                 continue;
             r = fds_at(l, i);
         }

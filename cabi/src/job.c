@@ -1,54 +1,18 @@
 /*
- * ASYNC_start_job and ASYNC_pause_job. A job has a stack of its own, on which its function runs until it pauses or
- * returns; whoever started or resumed it is, for that time, in ac_switch. That may be another job: jobs nest, and a pause
- * returns to whoever resumed last.
+ * ASYNC_start_job and ASYNC_pause_job. A job has a stack of its own, on which its function runs
+ * until it pauses or returns. Meanwhile the caller, which started or resumed the job, is in
+ * ac_switch. The caller may be another job: jobs nest, and a pause returns to the caller that
+ * resumed last.
  *
- * A job stays on its thread. Resuming it on another is refused, not because the switch could not, but because compiled
- * code may keep addresses of thread-local things (errno's, for one) across a call, which no library can mend.
+ * A job stays on its thread. Another thread's attempt to resume it is refused: compiled code may
+ * keep the address of a thread-local variable, such as errno, across a call, and no library can
+ * correct that.
  */
 #include "job.h"
-#include "switch.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static inline void enter(struct job *j)
-{
-#ifdef AC_ASAN
-    __sanitizer_start_switch_fiber(&j->caller_fake, j->stack.base, j->stack.size);
-#endif
-    ac_switch(&j->caller_sp, j->stack.sp);
-#ifdef AC_ASAN
-    __sanitizer_finish_switch_fiber(j->caller_fake, NULL, NULL);
-#endif
-}
-
-static inline void leave(struct job *j)
-{
-#ifdef AC_ASAN
-    __sanitizer_start_switch_fiber(&j->fake, j->caller_bottom, j->caller_size);
-#endif
-    ac_switch(&j->stack.sp, j->caller_sp);
-#ifdef AC_ASAN
-    __sanitizer_finish_switch_fiber(j->fake, &j->caller_bottom, &j->caller_size);
-#endif
-}
-
-/* The bottom of every job's stack. It stays there from one job to the next. */
-void ac_job_main(void *arg)
-{
-    struct job *j = arg;
-
-#ifdef AC_ASAN
-    __sanitizer_finish_switch_fiber(NULL, &j->caller_bottom, &j->caller_size);
-#endif
-    for (;;) {
-        j->ret = j->func(j->args);
-        j->finished = 1;
-        leave(j);
-    }
-}
 
 static inline int copy_args(struct job *j, const void *args, size_t size)
 {
@@ -73,7 +37,7 @@ static inline void push_idle(struct thread *t, struct job *j)
     t->active--;
 }
 
-/* Lets a job go on until it pauses or finishes. */
+/* Runs a job until it pauses or finishes. */
 static inline int run(struct thread *t, struct job *j, ASYNC_JOB **job, int *ret)
 {
     ac_set0_default_fn set0_default = atomic_load_explicit(&ac_set0_default, memory_order_relaxed);
@@ -82,11 +46,11 @@ static inline int run(struct thread *t, struct job *j, ASYNC_JOB **job, int *ret
     j->caller = t->current;
     t->current = j;
     if (set0_default != NULL) {
-        mine = set0_default(NULL); /* only asks */
+        mine = set0_default(NULL); /* only reads the context */
         if (j->libctx != NULL && j->libctx != mine)
             set0_default(j->libctx);
     }
-    enter(j);
+    job_enter(j);
     if (set0_default != NULL) {
         j->libctx = set0_default(NULL);
         if (RARELY(j->libctx != mine))
@@ -113,7 +77,7 @@ static inline int run(struct thread *t, struct job *j, ASYNC_JOB **job, int *ret
     return ASYNC_FINISH;
 }
 
-/* Says why a handle can't be resumed. It is set to NULL if it is of no further use; else the job lives. */
+/* Reports why a handle cannot be resumed. Sets the handle to NULL unless its job still lives. */
 static COLD int refuse(struct thread *t, ASYNC_JOB **job)
 {
     uintptr_t handle = (uintptr_t)*job;
@@ -163,6 +127,8 @@ EXPORT int ASYNC_start_job(ASYNC_JOB **job, ASYNC_WAIT_CTX *wctx, int *ret, int 
         return FAIL(ESTALE, AC_R_INVALID_ARGUMENT);
     j = t->idle;
     if (RARELY(j == NULL) || RARELY(t->active >= t->limit)) {
+        if (!ac_register(t))
+            return FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
         if ((j = ac_pool_take(t, &outcome)) == NULL)
             return outcome;
     } else {
@@ -176,7 +142,7 @@ EXPORT int ASYNC_start_job(ASYNC_JOB **job, ASYNC_WAIT_CTX *wctx, int *ret, int 
     COUNT(STARTS);
     j->func = func;
     j->finished = 0;
-    j->blocked = 0; /* what the last job left blocked ended with it */
+    j->blocked = 0; /* the last job on this stack may have ended blocked */
     j->libctx = NULL;
     job_join_ctx(j, c);
     return run(t, j, job, ret);
@@ -189,7 +155,7 @@ EXPORT int ASYNC_pause_job(void)
     if (j == NULL || j->blocked != 0)
         return 1;
     atomic_store_explicit(&j->paused, job_handle(j), memory_order_relaxed);
-    leave(j);
+    job_leave(j);
     return 1;
 }
 
@@ -200,7 +166,7 @@ EXPORT ASYNC_JOB *ASYNC_get_current_job(void)
     return j == NULL ? NULL : (ASYNC_JOB *)job_handle(j);
 }
 
-/* NULL also when the job is over, or its session was freed. */
+/* Returns NULL also if the job has finished, or if its session was freed. */
 EXPORT ASYNC_WAIT_CTX *ASYNC_get_wait_ctx(ASYNC_JOB *job)
 {
     struct job *j = job_at((uintptr_t)job);

@@ -6,22 +6,23 @@
 #include "local.h"
 #include "sanitize.h"
 #include "stack.h"
+#include "switch.h"
 
 struct job {
-    _Atomic(uintptr_t) handle; /* this use's; the next one has another */
-    _Atomic(uintptr_t) paused; /* the same while it waits to be resumed, else 0 */
+    _Atomic(uintptr_t) handle; /* changes when the job finishes or is dropped */
+    _Atomic(uintptr_t) paused; /* the handle while the job is paused, else 0 */
     _Atomic(struct thread *) owner;
     _Atomic(unsigned) dropped; /* by another thread, see ac_drop_jobs */
     unsigned blocked;
     struct stack stack;
-    void *caller_sp;     /* of who started or resumed it */
-    struct job *caller;  /* the job that did, if one did */
+    void *caller_sp;     /* the stack of the caller, which started or resumed it last */
+    struct job *caller;  /* the caller, if it is a job */
     int (*func)(void *);
-    void *args, *own_args; /* own_args: malloced */
+    void *args, *own_args; /* own_args: args that were too large for the stack, from malloc */
     int ret, finished;
     struct ctx *ctx;
     _Atomic(struct job *) next_on_ctx, *link_on_ctx;
-    void *libctx; /* what libcrypto's default context was when it was last switched away from */
+    void *libctx; /* libcrypto's default context when the job last paused */
     struct job *next, *next_all;
 #ifdef AC_ASAN
     void *fake, *caller_fake;
@@ -30,7 +31,47 @@ struct job {
 #endif
 };
 
-/* The arguments are copied to the top of the stack, unless they are large. libssl's take 72 bytes. */
+/* Runs a job until it pauses or its function returns. */
+static inline void job_enter(struct job *j)
+{
+#ifdef AC_ASAN
+    __sanitizer_start_switch_fiber(&j->caller_fake, j->stack.base, j->stack.size);
+#endif
+    ac_switch(&j->caller_sp, j->stack.sp);
+#ifdef AC_ASAN
+    __sanitizer_finish_switch_fiber(j->caller_fake, NULL, NULL);
+#endif
+}
+
+/*
+ * Called first on a new stack. It does what job_leave does after its switch, since no job_leave
+ * has left this stack.
+ */
+static inline void job_entered(struct job *j)
+{
+#ifdef AC_ASAN
+    __sanitizer_finish_switch_fiber(NULL, &j->caller_bottom, &j->caller_size);
+#else
+    (void)j;
+#endif
+}
+
+/* Returns to the job's caller, until the next job_enter. */
+static inline void job_leave(struct job *j)
+{
+#ifdef AC_ASAN
+    __sanitizer_start_switch_fiber(&j->fake, j->caller_bottom, j->caller_size);
+#endif
+    ac_switch(&j->stack.sp, j->caller_sp);
+#ifdef AC_ASAN
+    __sanitizer_finish_switch_fiber(j->fake, &j->caller_bottom, &j->caller_size);
+#endif
+}
+
+/*
+ * Bytes at the top of a stack for the copy of the job's arguments; larger ones are malloced.
+ * libssl's take 72.
+ */
 #define ARGS_ROOM 256
 
 static inline char *job_args_room(const struct job *j)
@@ -39,8 +80,9 @@ static inline char *job_args_room(const struct job *j)
 }
 
 /*
- * A handle is no address: its low bits are the job's place in a table, the others count the uses of that place. So a
- * finished job's handle is told from that of the job which follows it, and any number at all is looked up safely.
+ * A handle is not an address. Its low bits are the job's index in a table, the others count how
+ * often that entry was used. So a finished job's handle differs from that of the next job in the
+ * same entry, and any number can be probed up safely.
  */
 #if UINTPTR_MAX > 0xffffffff
 # define INDEX_BITS 24
@@ -53,7 +95,10 @@ static inline char *job_args_room(const struct job *j)
 
 extern _Atomic(struct job *) ac_chunks[1 << (INDEX_BITS - CHUNK_BITS)];
 
-/* The place that a handle names; whether it is the handle's job that has it, the caller must look. */
+/*
+ * Returns the table's entry for a handle, or NULL. The caller checks whether the entry's job
+ * still has that handle.
+ */
 static inline struct job *job_at(uintptr_t handle)
 {
     uintptr_t index = handle & INDEX_MASK;
@@ -71,12 +116,15 @@ static inline void job_next_handle(struct job *j)
 {
     uintptr_t next = job_handle(j) + INDEX_MASK + 1;
 
-    if (RARELY(next <= INDEX_MASK)) /* all uses have been counted; a handle is never 0 */
+    if (RARELY(next <= INDEX_MASK)) /* the count has wrapped; a handle is never 0 */
         next += INDEX_MASK + 1;
     atomic_store_explicit(&j->handle, next, memory_order_relaxed);
 }
 
-/* The jobs of a session, for its free to drop. A job is on the list from its start to its end, so that pauses cost nothing. */
+/*
+ * A session's jobs are on a list, so that freeing the session can drop them. A job is on it from
+ * its start to its end: pauses cost nothing.
+ */
 static inline void job_join_ctx(struct job *j, struct ctx *c)
 {
     struct job *next;
@@ -106,7 +154,8 @@ static inline void job_leave_ctx(struct job *j)
 }
 
 /* pool.c */
-struct job *ac_pool_take(struct thread *t, int *outcome); /* when no job is idle or there is a limit */
+void ac_pool_init(struct thread *t, size_t limit, size_t n);
+struct job *ac_pool_take(struct thread *t, int *outcome); /* if none is idle, or at the limit */
 void ac_drop_jobs(struct ctx *c);
 void ac_pool_free(struct thread *t);
 
@@ -114,6 +163,6 @@ void ac_pool_free(struct thread *t);
 struct job *ac_table_take(void);
 /* With the lock held: */
 void ac_table_put(struct job *j);
-void ac_table_disown(struct thread *t); /* all jobs but those of t are nobody's */
+void ac_table_disown(struct thread *t); /* all jobs but those of t lose their owner */
 
 #endif

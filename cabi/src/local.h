@@ -1,10 +1,12 @@
 /*
- * What the files of this library share. Nothing of it is seen from outside: the shared library exports the public
- * functions alone, and the static one is a single object with all else made local.
+ * The declarations that the files of this library share. Programs do not see them: the shared
+ * library exports the public functions alone, and in the static library, which is a single
+ * object, all other symbols are local. `make layers` shows which file depends on which.
  *
- * A thread's jobs belong to it. Its state lies in thread-local storage, at hand without a lock or a call; what threads
- * share (the tables of jobs and wait contexts, which are never unmapped) is behind one lock that no pause or resume takes,
- * and a start only when no job is idle.
+ * A job belongs to its thread. A thread's state is in thread-local storage, and so needs no lock.
+ * The tables of jobs and of wait contexts, which are never unmapped, are shared by all threads
+ * and guarded by one lock. Pausing and resuming never take it; starting a job does only when none
+ * is idle.
  */
 #ifndef AC_LOCAL_H
 #define AC_LOCAL_H
@@ -22,12 +24,12 @@ struct job;
 struct slab;
 
 struct thread {
-    struct job *current; /* the job that runs; the innermost, if they are nested */
-    struct job *idle;    /* last in, first out: the warmest stack comes next */
-    size_t active;       /* jobs begun and not over */
-    size_t limit;        /* of those; 0 until there is a pool */
+    struct job *current; /* the job that runs; of nested jobs, the innermost */
+    struct job *idle;    /* last in, first out: the stack that is most likely cached comes next */
+    size_t active;       /* jobs that were started and have not finished */
+    size_t limit;        /* the most that may be active; 0 until there is a pool */
     struct job *all;
-    struct job *retired, **retired_end; /* dropped jobs, the oldest first: pool.c says why they rest */
+    struct job *retired, **retired_end; /* dropped jobs, the oldest first; see pool.c */
     size_t num_retired;
     struct slab *slabs;
     struct ctx *free_ctx, **free_ctx_end; /* freed wait contexts, the oldest first */
@@ -35,25 +37,36 @@ struct thread {
     struct ctx *fresh, *fresh_end; /* never used ones */
     unsigned drops_seen;
     int registered;
-    int forking;   /* how many handlers of thread.c have been called */
-    int keeps_out; /* while it forks: libcrypto.c */
+    int forking;   /* calls of before_fork in thread.c, less those of the handlers after the fork */
+    int has_lookup_lock; /* while it forks, it has the lock of libcrypto.c */
 };
 
-/* Initial-exec: 128 bytes of static TLS, for which a library that is opened late has room, and no call. */
+/*
+ * The initial-exec model needs no call to find a variable. It takes 128 bytes of static
+ * thread-local storage; the loader keeps more than that for libraries that are opened late.
+ */
 extern _Thread_local struct thread ac_thread __attribute__((tls_model("initial-exec")));
 
-/* thread.c */
-int ac_register(struct thread *t); /* sees to it that what t owns goes when the thread does; 0 if that fails */
+/* lock.c */
 void ac_lock(void);
 void ac_unlock(void);
 
-/* errors.c: sets errno, and with libcrypto in the process raises the reason on its queue. Always 0. */
+/*
+ * thread.c: has t freed when its thread ends. Returns 0 if that cannot be arranged. Only exported
+ * functions call it, since thread.c depends on the files that own what it frees.
+ */
+int ac_register(struct thread *t);
+
+/*
+ * errors.c: sets errno and, if libcrypto is in the process, raises the reason on its error queue.
+ * Returns 0.
+ */
 int ac_fail(int err, int reason, const char *file, int line, const char *function);
 #define FAIL(err, reason) ac_fail(err, reason, __FILE__, __LINE__, __func__)
 #define AC_R_MALLOC_FAILURE (256 | 3 << 18) /* ERR_R_MALLOC_FAILURE */
 #define AC_R_INVALID_ARGUMENT (262 | 2 << 18) /* ERR_R_PASSED_INVALID_ARGUMENT */
 
-/* libcrypto.c: its functions, NULL while it is not in the process. */
+/* libcrypto.c: functions of libcrypto, NULL while it is not in the process. */
 typedef void *(*ac_set0_default_fn)(void *libctx);
 extern _Atomic(ac_set0_default_fn) ac_set0_default; /* OSSL_LIB_CTX_set0_default */
 struct ac_err {
@@ -71,10 +84,10 @@ void ac_find_in_child(void);
 enum { STARTS, PAUSES, FINISHES, NUM_COUNTS };
 extern int ac_counting;
 extern _Atomic(unsigned long) ac_counts[NUM_COUNTS];
-#define COUNT(what) \
+#define COUNT(counter) \
     do { \
         if (RARELY(ac_counting)) \
-            atomic_fetch_add_explicit(&ac_counts[what], 1, memory_order_relaxed); \
+            atomic_fetch_add_explicit(&ac_counts[counter], 1, memory_order_relaxed); \
     } while (0)
 
 #endif

@@ -1,4 +1,7 @@
-/* The size of stacks, and ASYNC_set_mem_functions, by which an application makes them itself. */
+/*
+ * The size of stacks, and ASYNC_set_mem_functions, with which an application makes the stacks
+ * itself.
+ */
 #ifndef _GNU_SOURCE
 # define _GNU_SOURCE
 #endif
@@ -11,13 +14,14 @@
 
 #define DEFAULT_SIZE (64 << 10)
 #define LEAST_SIZE (16 << 10)
-#define MOST_SIZE (sizeof(size_t) > 4 ? 1 << 30 : 1 << 24) /* a slab of them must not wrap around */
+/* The length of a slab must not overflow. */
+#define MOST_SIZE (sizeof(size_t) > 4 ? 1 << 30 : 1 << 24)
 
 ASYNC_stack_alloc_fn ac_user_alloc;
 ASYNC_stack_free_fn ac_user_free;
 static _Atomic(size_t) stack_size; /* 0 until the first stack is made */
 
-/* Not the environment of a program that runs with more rights than its user. */
+/* Ignores the environment in a program that runs with more rights than its user. */
 char *ac_getenv(const char *name)
 {
 #ifdef __GLIBC__
@@ -47,8 +51,9 @@ size_t ac_stack_size(void)
 }
 
 /*
- * What ASYNC_get_mem_functions tells of when none were set: a stack of its own with a guard page, below which lies a page
- * with the length. The library itself makes stacks by the slab; these are for applications that wrap them.
+ * ASYNC_get_mem_functions returns these two if none were set, for applications that wrap them;
+ * the library itself maps stacks in slabs. A stack has a guard page below it, and below that a
+ * page that holds the length.
  */
 static void *map_one(size_t *size)
 {
@@ -73,7 +78,10 @@ static void unmap_one(void *stack)
     munmap(p, *(size_t *)(void *)p);
 }
 
-/* Only before the first stack: each has to be freed by the partner of what made it. NULL leaves one as it is. */
+/*
+ * Allowed only before the first stack, since the function that frees a stack must match the one
+ * that made it.
+ */
 EXPORT int ASYNC_set_mem_functions(ASYNC_stack_alloc_fn alloc_fn, ASYNC_stack_free_fn free_fn)
 {
     if (atomic_load_explicit(&stack_size, memory_order_relaxed) != 0)

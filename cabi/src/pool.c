@@ -1,23 +1,36 @@
 /*
- * A thread's pool of jobs. C can't unwind a stack, so a job that is dropped while it is paused (its session was freed, or
- * its thread ended) is never run again: what it holds on its stack and had allocated is not given back, its place in the
- * pool is. Its engine may still write its result to that stack, or to the job's arguments; so both are used again only
- * after REST others were dropped, though the stack's memory goes back to the system at once.
+ * A thread's pool of jobs. A job is dropped if its session is freed, or its thread ends, while it
+ * is paused. C cannot unwind a stack, so a dropped job never runs again: memory that its function
+ * had allocated is lost, but its place in the pool is free again. Its engine may still write a
+ * result to the job's stack or arguments. So these are reused only after QUARANTINE more jobs were
+ * dropped, though the memory of the stack returns to the system at once.
  */
 #include "job.h"
 #include "memory.h"
-#include "switch.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define REST 64
+#define QUARANTINE 64
 
-static _Atomic(unsigned) num_drops; /* by threads that are not the job's */
+static _Atomic(unsigned) num_drops; /* by other threads than the job's */
+
+/* The lowest function on every job's stack. It stays there from one job to the next. */
+static void job_main(void *arg)
+{
+    struct job *j = arg;
+
+    job_entered(j);
+    for (;;) {
+        j->ret = j->func(j->args);
+        j->finished = 1;
+        job_leave(j);
+    }
+}
 
 static void set_up(struct job *j)
 {
-    j->stack.sp = ac_prepare(j->stack.base, (size_t)(job_args_room(j) - j->stack.base), j);
+    j->stack.sp = ac_prepare(j->stack.base, (size_t)(job_args_room(j) - j->stack.base), job_main, j);
 }
 
 static struct job *make(struct thread *t)
@@ -40,13 +53,13 @@ static struct job *make(struct thread *t)
     return j;
 }
 
-/* Puts a dropped job of this thread's to rest. */
+/* Puts a dropped job of this thread on the list of those that are kept for a while. */
 static void retire(struct thread *t, struct job *j)
 {
     job_next_handle(j);
     atomic_store_explicit(&j->paused, 0, memory_order_relaxed);
     atomic_store_explicit(&j->dropped, 0, memory_order_relaxed);
-    ac_stack_rest(&j->stack);
+    ac_stack_discard(&j->stack);
     j->next = NULL;
     if (t->retired == NULL)
         t->retired_end = &t->retired;
@@ -56,7 +69,7 @@ static void retire(struct thread *t, struct job *j)
     t->active--;
 }
 
-/* Looks for jobs of this thread's that others have dropped. */
+/* Retires the jobs of this thread that other threads have dropped. */
 static void sweep(struct thread *t)
 {
     unsigned drops = atomic_load_explicit(&num_drops, memory_order_acquire);
@@ -70,7 +83,7 @@ static void sweep(struct thread *t)
             retire(t, j);
 }
 
-static struct job *rested(struct thread *t)
+static struct job *reuse_retired(struct thread *t)
 {
     struct job *j = t->retired;
 
@@ -87,12 +100,8 @@ COLD struct job *ac_pool_take(struct thread *t, int *outcome)
     struct job *j;
 
     *outcome = ASYNC_ERR;
-    if (!ac_register(t)) {
-        FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
-        return NULL;
-    }
     if (t->limit == 0)
-        t->limit = SIZE_MAX; /* without ASYNC_init_thread there is none */
+        t->limit = SIZE_MAX; /* there is none without ASYNC_init_thread */
     ac_find_libcrypto();
     sweep(t);
     if (t->active >= t->limit) {
@@ -102,14 +111,17 @@ COLD struct job *ac_pool_take(struct thread *t, int *outcome)
     }
     if ((j = t->idle) != NULL)
         t->idle = j->next;
-    else if (t->num_retired > REST)
-        j = rested(t);
+    else if (t->num_retired > QUARANTINE)
+        j = reuse_retired(t);
     else if ((j = make(t)) == NULL)
         FAIL(ENOMEM, AC_R_MALLOC_FAILURE);
     return j;
 }
 
-/* A session is freed: its paused jobs will never be resumed, and the others go on without it. */
+/*
+ * Called when a session is freed: drops its paused jobs. A job that is running goes on without a
+ * session.
+ */
 void ac_drop_jobs(struct ctx *c)
 {
     struct thread *t = &ac_thread;
@@ -117,7 +129,7 @@ void ac_drop_jobs(struct ctx *c)
 
     if (atomic_load_explicit(&c->jobs, memory_order_relaxed) == NULL)
         return;
-    ac_lock(); /* the job's thread may be ending */
+    ac_lock(); /* a job's thread may be ending */
     while ((j = atomic_load_explicit(&c->jobs, memory_order_relaxed)) != NULL) {
         job_leave_ctx(j);
         if (atomic_load_explicit(&j->paused, memory_order_relaxed) == 0)
@@ -139,14 +151,15 @@ void ac_pool_free(struct thread *t)
 
     t->all = t->idle = t->retired = NULL;
     t->active = t->limit = t->num_retired = 0;
-    ac_lock(); /* other threads may be freeing the sessions of jobs that are paused here */
+    ac_lock(); /* other threads may be freeing sessions of these jobs */
     for (j = all; j != NULL; j = j->next_all) {
         job_leave_ctx(j);
         job_next_handle(j);
         atomic_store_explicit(&j->paused, 0, memory_order_relaxed);
     }
     ac_unlock();
-    for (j = all; j != NULL; j = j->next_all) { /* without the lock: the application's function may be anything */
+    /* Without the lock, since the application's function may use the library. */
+    for (j = all; j != NULL; j = j->next_all) {
         free(j->own_args);
         j->own_args = NULL;
         ac_stack_free(&j->stack);
@@ -158,37 +171,21 @@ void ac_pool_free(struct thread *t)
     ac_unlock();
 }
 
-/* A second call while there is a pool sets its limit anew, and keeps its jobs. */
-EXPORT int ASYNC_init_thread(size_t max_size, size_t init_size)
+/*
+ * Sets the limit, and makes jobs until there are n. If there is too little memory it makes fewer,
+ * as pools grow later.
+ */
+void ac_pool_init(struct thread *t, size_t limit, size_t n)
 {
-    struct thread *t = &ac_thread;
     struct job *j;
-    size_t n = 0;
+    size_t has = 0;
 
-    if (init_size > max_size)
-        return FAIL(EINVAL, ASYNC_R_INVALID_POOL_SIZE);
-    if (init_size > INDEX_MASK) /* more than there can be: don't find out by filling the memory */
-        return FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
-    if (!ac_register(t))
-        return FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
     ac_find_libcrypto();
-    t->limit = max_size == 0 ? SIZE_MAX : max_size;
+    t->limit = limit == 0 ? SIZE_MAX : limit;
     for (j = t->all; j != NULL; j = j->next_all)
-        n++;
-    for (; n < init_size && (j = make(t)) != NULL; n++) { /* a pool with fewer is a pool too: it grows when it has to */
+        has++;
+    for (; has < n && (j = make(t)) != NULL; has++) {
         j->next = t->idle;
         t->idle = j;
     }
-    return 1;
-}
-
-/* The stack that this runs on can't go, so inside a job it does nothing. */
-EXPORT void ASYNC_cleanup_thread(void)
-{
-    struct thread *t = &ac_thread;
-
-    if (t->current != NULL)
-        FAIL(EBUSY, ASYNC_R_FAILED_TO_SWAP_CONTEXT);
-    else
-        ac_pool_free(t);
 }

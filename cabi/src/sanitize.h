@@ -1,4 +1,4 @@
-/* What AddressSanitizer and valgrind have to be told about stacks; nothing otherwise. */
+/* Tells AddressSanitizer and valgrind about stacks, if the library is built for them. */
 #ifndef AC_SANITIZE_H
 #define AC_SANITIZE_H
 

@@ -1,14 +1,17 @@
 /*
- * The stacks of jobs. A thread maps them in slabs of some and unmaps them all when it is done. Below each is a guard page,
- * which a job that overflows its stack meets, instead of its neighbour's stack:
+ * The stacks of jobs. A thread maps them in slabs of several stacks, and unmaps them all when it
+ * is done. A job that overflows its stack meets a guard page below it, and not the next stack:
  *
- * - from Linux 6.13 on by MADV_GUARD_INSTALL, which marks page table entries and splits no mapping, so that the number of
- *   stacks is not bounded by vm.max_map_count (65530 as a rule, 32,700 stacks if each takes two);
- * - elsewhere by mprotect, until the process has used half of that count;
- * - and past that the slab's lowest stack has a guard page, the others a canary in their lowest word, which is looked at
- *   whenever their job pauses or finishes: an overflow then ends the process a little later, with a message.
+ * - From Linux 6.13 on, MADV_GUARD_INSTALL makes the guard pages. It marks page table entries and
+ *   splits no mapping, so vm.max_map_count does not limit the number of stacks (it is 65530 as a
+ *   rule, enough for 32,700 stacks of two mappings).
+ * - Elsewhere mprotect makes them, until the process has used half of that count.
+ * - After that only the lowest stack of a slab has a guard page. The others have a canary in
+ *   their lowest word, which is checked whenever a job pauses or finishes: an overflow then ends
+ *   the process a little later, with a message.
  *
- * ASYNC_STACK_GUARDS=mprotect or =canary in the environment has the library take the second way or the third.
+ * The environment variable ASYNC_STACK_GUARDS selects the second way (mprotect) or the third
+ * (canary).
  */
 #ifndef _GNU_SOURCE
 # define _GNU_SOURCE
@@ -36,24 +39,24 @@
 
 #define FIRST_SLAB 4
 #define LARGEST_SLAB 64
-#define LEAST_GIVEN 4096 /* by the application: with less, arguments and first frame lie outside */
+#define LEAST_GIVEN 4096 /* bytes from the application: room for arguments and first frame */
 
 struct slab {
     struct slab *next;
     char *base;
     size_t length, stride, n, used;
-    long protects; /* guard pages by mprotect */
+    long protects; /* guard pages that mprotect made */
     unsigned canaries;
 };
 
 enum guards { BY_MADVISE, BY_MPROTECT, BY_CANARY };
 
-static _Atomic(int) looked;
+static _Atomic(int) probed;
 static size_t page;
 static _Atomic(int) guards;
-static _Atomic(long) budget; /* how many guard pages mprotect may still make */
+static _Atomic(long) budget; /* guard pages that mprotect may still make */
 
-static void look_around(void)
+static void probe_guards(void)
 {
     const char *asked = ac_getenv("ASYNC_STACK_GUARDS");
     long maps = 65530;
@@ -65,9 +68,10 @@ static void look_around(void)
             maps = 65530;
         fclose(f);
     }
-    budget = maps / 4; /* each splits one mapping into three, and shares one with its neighbour */
+    budget = maps / 4; /* each adds two mappings: itself, and the stack above it */
 #ifdef __linux__
-    guards = madvise(NULL, 0, -1) != 0 ? BY_MADVISE : BY_MPROTECT; /* QEMU takes any advice, and follows none */
+    /* QEMU accepts any advice, and follows none. */
+    guards = madvise(NULL, 0, -1) != 0 ? BY_MADVISE : BY_MPROTECT;
 #else
     guards = BY_MPROTECT;
 #endif
@@ -75,7 +79,7 @@ static void look_around(void)
         guards = BY_MPROTECT;
     else if (asked != NULL && strcmp(asked, "canary") == 0)
         guards = BY_CANARY;
-    looked = 1;
+    probed = 1;
 }
 
 static int guard(struct slab *s, char *at)
@@ -83,7 +87,7 @@ static int guard(struct slab *s, char *at)
     if (guards == BY_MADVISE) {
         if (madvise(at, page, MADV_GUARD_INSTALL) == 0)
             return 1;
-        guards = BY_MPROTECT; /* an older kernel, or all memory is locked */
+        guards = BY_MPROTECT; /* an older kernel, or the process has locked its memory */
     }
     if (guards == BY_CANARY)
         return 0;
@@ -112,7 +116,8 @@ static struct slab *map_slab(struct thread *t)
         return NULL;
     }
 #ifdef MADV_NOHUGEPAGE
-    madvise(s->base, s->length, MADV_NOHUGEPAGE); /* a huge page would hold all the stacks of a slab, touched or not */
+    /* A huge page would back all stacks of a slab, used or not. */
+    madvise(s->base, s->length, MADV_NOHUGEPAGE);
 #endif
     for (i = 0; i < s->n && !s->canaries; i++)
         s->canaries = !guard(s, s->base + i * s->stride);
@@ -136,10 +141,10 @@ int ac_stack_make(struct thread *t, struct stack *s)
             return 0;
         }
     } else {
-        if (!looked) { /* under the lock, for a fork waits for that: a child could wait for ever in a pthread_once */
+        if (!probed) { /* not pthread_once, in which a forked child could wait for ever */
             ac_lock();
-            if (!looked)
-                look_around();
+            if (!probed)
+                probe_guards();
             ac_unlock();
         }
         if ((slab == NULL || slab->used == slab->n) && (slab = map_slab(t)) == NULL)
@@ -154,11 +159,11 @@ int ac_stack_make(struct thread *t, struct stack *s)
     return 1;
 }
 
-void ac_stack_rest(struct stack *s)
+void ac_stack_discard(struct stack *s)
 {
     UNPOISON(s->base, s->size);
 #ifdef MADV_DONTNEED
-    if (ac_user_alloc == NULL) /* a guard installed by madvise stays */
+    if (ac_user_alloc == NULL) /* guard pages stay */
         madvise(s->base, s->size, MADV_DONTNEED);
 #endif
     if (s->canary)
@@ -185,11 +190,12 @@ void ac_slabs_free(struct thread *t)
     }
 }
 
-void ac_stack_overflown(void)
+void ac_stack_overflowed(void)
 {
-    static const char said[] = "libasync: a job has overflown its stack; ASYNC_STACK_SIZE=bytes in the environment makes it larger\n";
+    static const char message[] = "libasync: a job has overflowed its stack; "
+                                  "set ASYNC_STACK_SIZE in the environment to more bytes\n";
 
-    if (write(STDERR_FILENO, said, sizeof(said) - 1) < 0)
+    if (write(STDERR_FILENO, message, sizeof(message) - 1) < 0)
         abort();
     abort();
 }

@@ -1,5 +1,6 @@
 /*
- * ASYNC_STATS=1 in the environment has the library count, and write a line to stderr when the process exits:
+ * With ASYNC_STATS=1 in the environment the library counts, and writes a line to stderr when the
+ * process exits:
  *
  *     libasync: process 4711: 88 starts, 72 pauses, 88 finishes
  */
@@ -30,5 +31,5 @@ __attribute__((destructor)) static void end(void)
     n = snprintf(line, sizeof(line), "libasync: process %ld: %lu starts, %lu pauses, %lu finishes\n", (long)getpid(),
                  ac_counts[STARTS], ac_counts[PAUSES], ac_counts[FINISHES]);
     if (write(STDERR_FILENO, line, (size_t)n) < 0)
-        ac_counting = 0; /* nobody listens */
+        ac_counting = 0; /* stderr is closed */
 }

@@ -1,13 +1,15 @@
 /*
- * Switching stacks on x86-64, System V. A function call preserves rbx, rbp, r12 to r15 and the control bits of mxcsr and of
- * the x87; they lie on the stack that is left, above the saved rsp:
+ * Switching stacks on x86-64, System V. A function call preserves rbx, rbp, r12 to r15 and the
+ * control bits of mxcsr and of the x87. They are saved on the stack that is left, above the saved
+ * rsp:
  *
  *     0 mxcsr, 4 x87 control word, 8 r15, 16 r14, 24 r13, 32 r12, 40 rbx, 48 rbp, 56 return address
  *
- * Indirect branch tracking is served: each function begins with endbr64, and the jump at the end, which goes behind a
- * call, is marked as one not to track. A shadow stack is not: functions return on another stack than they were called
- * on, which the thread's one shadow stack does not follow. So the note below claims IBT alone, and the loader leaves
- * shadow stacks off for the process.
+ * The code supports indirect branch tracking: each function begins with endbr64, and the jump at
+ * the end, which goes to the instruction after a call, is exempt by its prefix notrack. It does
+ * not support shadow stacks: functions return on another stack than they were called on, which
+ * the thread's one shadow stack does not follow. So the note below claims IBT alone, and the
+ * loader leaves shadow stacks off for the process.
  */
 #if defined(__x86_64__) && defined(__LP64__) && !defined(AC_UCONTEXT)
 
@@ -44,10 +46,13 @@ ac_switch:
     movl (%rsp), %eax
     movzwl 4(%rsp), %ecx
     movq %rsp, (%rdi)
-    movq %rsi, %rsp /* from here on the frame is the other stack's, and of the same shape */
-    /* Loading the control words costs as much as all the rest, and they are nearly always the same. */
+    movq %rsi, %rsp /* from here on the frame is the other stack's, which has the same layout */
+    /*
+     * Loading the control words takes as long as the rest of the switch, and they are nearly
+     * always the same.
+     */
     xorl (%rsp), %eax
-    testl $0xffc0, %eax /* the six bits below are flags, which a call need not preserve */
+    testl $0xffc0, %eax /* the lower six bits are flags, which a call need not preserve */
     jne 1f
     cmpw 4(%rsp), %cx
     jne 2f
@@ -71,7 +76,7 @@ ac_switch:
     popq %rbp
     .cfi_adjust_cfa_offset -8
     .cfi_restore %rbp
-    popq %rcx /* not ret: the CPU would predict the wrong stack's caller, now and at the next return as well */
+    popq %rcx /* not ret, which the CPU would predict wrongly, and the next ret too */
     .cfi_adjust_cfa_offset -8
     .cfi_register %rip, %rcx
     notrack jmp *%rcx
@@ -89,21 +94,27 @@ ac_switch:
     .cfi_endproc
     .size ac_switch, .-ac_switch
 
-/* The first thing on a new stack; r12 is the argument. Nothing called it, so a backtrace ends here. */
-    .type entry, @function
+/*
+ * The first code on a new stack. rbx is the function and r12 its argument. It has no caller, so a
+ * backtrace ends here.
+ */
+    .type begin, @function
     .p2align 4
-entry:
+begin:
     .cfi_startproc
     .cfi_undefined %rip
     endbr64
     xorl %ebp, %ebp
     movq %r12, %rdi
-    call ac_job_main
+    call *%rbx
     ud2
     .cfi_endproc
-    .size entry, .-entry
+    .size begin, .-begin
 
-/* void *ac_prepare(char *base, size_t size, void *arg), with the control words of its caller. */
+/*
+ * void *ac_prepare(char *base, size_t size, void (*entry)(void *), void *arg); the stack gets the
+ * caller's control words.
+ */
     .globl ac_prepare
     .hidden ac_prepare
     .type ac_prepare, @function
@@ -113,17 +124,17 @@ ac_prepare:
     endbr64
     leaq (%rdi,%rsi), %rax
     andq $-16, %rax
-    subq $64, %rax /* entry starts with rsp a multiple of 16, and calls */
+    subq $64, %rax /* rsp is a multiple of 16 when begin starts, as its call needs */
     stmxcsr (%rax)
     fnstcw 4(%rax)
     movw $0, 6(%rax)
     movq $0, 8(%rax)
     movq $0, 16(%rax)
     movq $0, 24(%rax)
-    movq %rdx, 32(%rax)
-    movq $0, 40(%rax)
+    movq %rcx, 32(%rax)
+    movq %rdx, 40(%rax)
     movq $0, 48(%rax)
-    leaq entry(%rip), %rcx
+    leaq begin(%rip), %rcx
     movq %rcx, 56(%rax)
     ret
     .cfi_endproc
@@ -131,7 +142,7 @@ ac_prepare:
 
     .section .note.gnu.property, "a"
     .p2align 3
-    .long 4, 16, 5 /* the sizes of name and content, NT_GNU_PROPERTY_TYPE_0 */
+    .long 4, 16, 5 /* size of the name, size of the content, NT_GNU_PROPERTY_TYPE_0 */
     .asciz "GNU"
     .long 0xc0000002, 4, 1, 0 /* GNU_PROPERTY_X86_FEATURE_1_AND, four bytes: IBT */
 

@@ -1,11 +1,12 @@
 /*
- * Switching stacks on 64-bit Arm, AAPCS64. A function call preserves x19 to x29, the low halves of v8 to v15, and the
- * control bits of fpcr; they lie on the stack that is left, with the return address:
+ * Switching stacks on 64-bit Arm, AAPCS64. A function call preserves x19 to x29, the low halves
+ * of v8 to v15, and the control bits of fpcr. They are saved on the stack that is left, with the
+ * return address:
  *
  *     0 x19 to x28, 80 x29, x30, 96 d8 to d15, 160 fpcr
  *
- * Branch target identification is served: entries begin with "bti c" (a hint, which older CPUs pass over), and returns
- * need no mark. Return addresses are not signed.
+ * The code supports branch target identification: functions begin with "bti c" (a hint, which
+ * older CPUs ignore), and returns need no mark. Return addresses are not signed.
  */
 #if defined(__aarch64__) && defined(__LP64__) && !defined(AC_UCONTEXT)
 
@@ -48,7 +49,7 @@ ac_switch:
     str x2, [sp, #160]
     mov x3, sp
     str x3, [x0]
-    mov sp, x1 /* from here on the frame is the other stack's, and of the same shape */
+    mov sp, x1 /* from here on the frame is the other stack's, which has the same layout */
     ldp x19, x20, [sp]
     ldp x21, x22, [sp, #16]
     ldp x23, x24, [sp, #32]
@@ -60,10 +61,10 @@ ac_switch:
     ldp d12, d13, [sp, #128]
     ldp d14, d15, [sp, #144]
     ldr x3, [sp, #160]
-    cmp x2, x3 /* writing it is slow, and it is nearly always the same */
+    cmp x2, x3 /* writing fpcr is slow, and it is nearly always the same */
     b.eq 1f
     msr fpcr, x3
-1:  add sp, sp, #FRAME /* and what is below sp a signal may overwrite */
+1:  add sp, sp, #FRAME /* from here on a signal may overwrite the frame */
     .cfi_adjust_cfa_offset -FRAME
     .cfi_restore x19
     .cfi_restore x20
@@ -81,21 +82,27 @@ ac_switch:
     .cfi_endproc
     .size ac_switch, .-ac_switch
 
-/* The first thing on a new stack; x19 is the argument. Nothing called it, so a backtrace ends here. */
-    .type entry, %function
+/*
+ * The first code on a new stack. x19 is the function and x20 its argument. It has no caller, so a
+ * backtrace ends here.
+ */
+    .type begin, %function
     .p2align 4
-entry:
+begin:
     .cfi_startproc
     .cfi_undefined x30
     BTI_C
     mov x29, xzr
-    mov x0, x19
-    bl ac_job_main
+    mov x0, x20
+    blr x19
     brk #1
     .cfi_endproc
-    .size entry, .-entry
+    .size begin, .-begin
 
-/* void *ac_prepare(char *base, size_t size, void *arg), with the control word of its caller. */
+/*
+ * void *ac_prepare(char *base, size_t size, void (*entry)(void *), void *arg); the stack gets the
+ * caller's fpcr.
+ */
     .globl ac_prepare
     .hidden ac_prepare
     .type ac_prepare, %function
@@ -106,26 +113,26 @@ ac_prepare:
     add x0, x0, x1
     and x0, x0, #-16
     sub x0, x0, #FRAME
-    mrs x3, fpcr
-    stp x2, xzr, [x0]
+    mrs x4, fpcr
+    stp x2, x3, [x0]
     stp xzr, xzr, [x0, #16]
     stp xzr, xzr, [x0, #32]
     stp xzr, xzr, [x0, #48]
     stp xzr, xzr, [x0, #64]
-    adr x2, entry
+    adr x2, begin
     stp xzr, x2, [x0, #80]
     stp xzr, xzr, [x0, #96]
     stp xzr, xzr, [x0, #112]
     stp xzr, xzr, [x0, #128]
     stp xzr, xzr, [x0, #144]
-    stp x3, xzr, [x0, #160]
+    stp x4, xzr, [x0, #160]
     ret
     .cfi_endproc
     .size ac_prepare, .-ac_prepare
 
     .section .note.gnu.property, "a"
     .p2align 3
-    .long 4, 16, 5 /* the sizes of name and content, NT_GNU_PROPERTY_TYPE_0 */
+    .long 4, 16, 5 /* size of the name, size of the content, NT_GNU_PROPERTY_TYPE_0 */
     .asciz "GNU"
     .long 0xc0000000, 4, 1, 0 /* GNU_PROPERTY_AARCH64_FEATURE_1_AND, four bytes: BTI */
 

@@ -1,6 +1,7 @@
 /*
- * Switching stacks where there is no assembly for it. Each switch also saves and sets the signal mask, with a system
- * call, so it costs a few times as much; makecontext passes ints, so the argument goes in halves.
+ * Switching stacks where there is no assembly for it. Each switch also saves and sets the signal
+ * mask, with a system call, so it takes several times as long. makecontext passes ints, so a
+ * pointer is passed in halves.
  */
 #include "switch.h"
 
@@ -10,33 +11,44 @@
 #include <stdlib.h>
 #include <ucontext.h>
 
-static void entry(unsigned high, unsigned low)
+/* The top of a stack before the first switch to it. */
+struct first {
+    ucontext_t context;
+    void (*entry)(void *);
+    void *arg;
+};
+
+static void begin(unsigned high, unsigned low)
 {
-    ac_job_main((void *)((uintptr_t)((uint64_t)high << 32) | low));
+    struct first *f = (struct first *)(uintptr_t)((uint64_t)high << 32 | low);
+
+    f->entry(f->arg);
 }
 
-/* The context is kept on the stack that is left, as the assembly does with the registers. */
+/* The context is kept on the stack that is left, as the assembly keeps the registers. */
 void ac_switch(void **from, void *to)
 {
     ucontext_t here;
 
     *from = &here;
     if (swapcontext(&here, to) != 0)
-        abort(); /* without a way back there is nobody to tell */
+        abort(); /* it cannot return to a caller to report the failure */
 }
 
-void *ac_prepare(char *base, size_t size, void *arg)
+void *ac_prepare(char *base, size_t size, void (*entry)(void *), void *arg)
 {
-    uintptr_t top = ((uintptr_t)base + size - sizeof(ucontext_t)) & ~(uintptr_t)63;
-    ucontext_t *first = (ucontext_t *)top;
+    uintptr_t top = ((uintptr_t)base + size - sizeof(struct first)) & ~(uintptr_t)63;
+    struct first *f = (struct first *)top;
 
-    if (getcontext(first) != 0)
+    f->entry = entry;
+    f->arg = arg;
+    if (getcontext(&f->context) != 0)
         abort();
-    first->uc_stack.ss_sp = base;
-    first->uc_stack.ss_size = top - (uintptr_t)base;
-    first->uc_link = NULL;
-    makecontext(first, (void (*)(void))entry, 2, (unsigned)((uint64_t)(uintptr_t)arg >> 32), (unsigned)(uintptr_t)arg);
-    return first;
+    f->context.uc_stack.ss_sp = base;
+    f->context.uc_stack.ss_size = top - (uintptr_t)base;
+    f->context.uc_link = NULL;
+    makecontext(&f->context, (void (*)(void))begin, 2, (unsigned)((uint64_t)top >> 32), (unsigned)top);
+    return &f->context;
 }
 
 #else

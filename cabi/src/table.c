@@ -1,11 +1,14 @@
-/* The table of all jobs. It is never unmapped, and neither is a job's place in it used for anything but jobs. */
+/*
+ * The table of all jobs. It is never unmapped, and its entries are never used for anything but
+ * jobs.
+ */
 #include "job.h"
 
 #include <sys/mman.h>
 
 _Atomic(struct job *) ac_chunks[1 << (INDEX_BITS - CHUNK_BITS)];
 
-/* Behind the lock. */
+/* The lock guards these. */
 static struct job *unused;
 static size_t num_used;
 

@@ -1,36 +1,38 @@
-/* Threads: what belongs to one, what becomes of it when the thread ends or the process forks, and the lock between them. */
+/*
+ * Initializes a thread's pool, and frees all that a thread owns when it ends. Keeps the library
+ * working after a fork.
+ */
 #include "ctx.h"
 #include "job.h"
 
+#include <errno.h>
 #include <pthread.h>
 
-_Thread_local struct thread ac_thread;
+static _Atomic(long) key_plus_1; /* 0 while there is no key */
+static _Atomic(int) has_fork_handlers;
 
-static _Atomic(long) key_and_1; /* 0 before there is one */
-static _Atomic(int) watches_forks;
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-
-void ac_lock(void) { pthread_mutex_lock(&mutex); }
-void ac_unlock(void) { pthread_mutex_unlock(&mutex); }
-
-/* Runs on the thread's own stack, also when a job has called pthread_exit: glibc's goes back there first. */
+/*
+ * Runs on the thread's own stack, also if a job has called pthread_exit: glibc returns to that
+ * stack first.
+ */
 static void thread_ends(void *arg)
 {
     struct thread *t = arg;
 
     t->current = NULL;
-    t->registered = 0; /* should another destructor use the library, this one runs again */
+    t->registered = 0; /* if another destructor uses the library, this one runs again */
     ac_pool_free(t);
     ac_ctx_leave(t);
 }
 
 /*
- * A forked child has the one thread that forked, with its jobs, which go on there too: nothing is shared with the parent.
- * The lock must not be held by a thread that isn't there any more. Nor must such a thread own jobs: a new one may get its
+ * A forked child has one thread, the one that forked, and copies of that thread's jobs, which may
+ * be resumed there too. No other thread may hold the lock during the fork, since it does not
+ * exist in the child. Nor may such a thread still own jobs in the child: a new thread may get its
  * memory, and with it the address by which jobs know their owner.
  *
- * The handlers may stand twice, as first_use says. So the first that is called before a fork takes the locks, and the last
- * after it gives them back.
+ * The handlers may be registered twice, see first_use. So the first that is called before a fork
+ * takes the locks, and the last that is called after it releases them.
  */
 static void before_fork(void)
 {
@@ -40,7 +42,10 @@ static void before_fork(void)
     ac_lock();
 }
 
-/* musl may call a handler after a fork that was registered during it, and that was not called before. */
+/*
+ * musl may call a handler after a fork though it was registered during that fork, and not called
+ * before it.
+ */
 static int ends_fork(void)
 {
     return ac_thread.forking > 0 && --ac_thread.forking == 0;
@@ -64,26 +69,27 @@ static void in_child(void)
 }
 
 /*
- * Whoever takes the lock has been here. Two threads may be here at once, and a child that was forked meanwhile comes
- * again, perhaps to find half of it done by a thread which it has not. So nothing waits for another thread, as
- * pthread_once would (glibc's begins anew in the child, others' wait for ever): the second key is deleted, and handlers
- * may stand twice.
+ * Every thread that takes the lock has called this before. Two threads may be here at once. If
+ * the process forks meanwhile, the child comes here again, and may find half of the work done by
+ * a thread that it does not have. So nothing here waits for another thread, as pthread_once does
+ * (after a fork glibc's starts again, others wait for ever). Instead a second key is deleted, and
+ * the handlers may be registered twice.
  */
 static COLD int first_use(void)
 {
     pthread_key_t key;
     long none = 0;
 
-    if (key_and_1 == 0) {
+    if (key_plus_1 == 0) {
         if (pthread_key_create(&key, thread_ends) != 0)
             return 0;
-        if (!atomic_compare_exchange_strong(&key_and_1, &none, (long)key + 1))
+        if (!atomic_compare_exchange_strong(&key_plus_1, &none, (long)key + 1))
             pthread_key_delete(key);
     }
-    if (!watches_forks) {
+    if (!has_fork_handlers) {
         if (pthread_atfork(before_fork, in_parent, in_child) != 0)
             return 0;
-        watches_forks = 1;
+        has_fork_handlers = 1;
     }
     return 1;
 }
@@ -92,7 +98,33 @@ int ac_register(struct thread *t)
 {
     if (t->registered)
         return 1;
-    if (!first_use() || pthread_setspecific((pthread_key_t)(key_and_1 - 1), t) != 0)
+    if (!first_use() || pthread_setspecific((pthread_key_t)(key_plus_1 - 1), t) != 0)
         return 0;
     return t->registered = 1;
+}
+
+/* If there is a pool already, this changes its limit and keeps its jobs. */
+EXPORT int ASYNC_init_thread(size_t max_size, size_t init_size)
+{
+    struct thread *t = &ac_thread;
+
+    if (init_size > max_size)
+        return FAIL(EINVAL, ASYNC_R_INVALID_POOL_SIZE);
+    if (init_size > INDEX_MASK) /* more jobs than handles: fail before all memory is used */
+        return FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
+    if (!ac_register(t))
+        return FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
+    ac_pool_init(t, max_size, init_size);
+    return 1;
+}
+
+/* Inside a job it fails, since that job's stack is in use. */
+EXPORT void ASYNC_cleanup_thread(void)
+{
+    struct thread *t = &ac_thread;
+
+    if (t->current != NULL)
+        FAIL(EBUSY, ASYNC_R_FAILED_TO_SWAP_CONTEXT);
+    else
+        ac_pool_free(t);
 }

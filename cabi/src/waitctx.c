@@ -1,43 +1,63 @@
 /*
- * ASYNC_WAIT_CTX_*: sessions. A handle that was freed, or NULL, fails and leaves all outputs alone. An output that is NULL is
- * not wanted.
+ * ASYNC_WAIT_CTX_*: sessions. With NULL, or the handle of a freed session, every function fails
+ * and sets no output. Any output may be NULL.
  */
 #include "ctx.h"
 #include "job.h"
 
 #include <errno.h>
 
-/* A freed session: a late engine's, as a rule. Nothing is raised, for the queue would be that engine's thread's. */
+/*
+ * Only an engine that is late uses a freed session, as a rule. No reason is raised: the queue
+ * would be the engine's.
+ */
 static COLD int stale(const ASYNC_WAIT_CTX *handle)
 {
     errno = handle == NULL ? EINVAL : ESTALE;
     return 0;
 }
 
-EXPORT ASYNC_WAIT_CTX *ASYNC_WAIT_CTX_new(void)
+/* For a thread that has no context of its own left. */
+static COLD ASYNC_WAIT_CTX *fetch(void)
 {
-    struct ctx *c = ac_ctx_take(&ac_thread);
+    struct thread *t = &ac_thread;
+    struct ctx *c = ac_register(t) ? ac_ctx_fetch(t) : NULL;
 
-    if (RARELY(c == NULL)) {
+    if (c == NULL) {
         FAIL(ENOMEM, AC_R_MALLOC_FAILURE);
         return NULL;
     }
     return ctx_handle(c);
 }
 
+EXPORT ASYNC_WAIT_CTX *ASYNC_WAIT_CTX_new(void)
+{
+    struct ctx *c = ac_ctx_take(&ac_thread);
+
+    return RARELY(c == NULL) ? fetch() : ctx_handle(c);
+}
+
+/* Not inlined: the registers that it saves would slow down the free of a session without fds. */
+static __attribute__((noinline)) void close_session(struct ctx *c, ASYNC_WAIT_CTX *handle)
+{
+    c->closing = 1;
+    do { /* a cleanup may start a job, and that may pause or set a wait fd */
+        ac_drop_jobs(c);
+        ac_fds_clean_up(&c->fds, handle);
+    } while (c->fds.n != 0 || atomic_load_explicit(&c->jobs, memory_order_relaxed) != NULL);
+}
+
 EXPORT void ASYNC_WAIT_CTX_free(ASYNC_WAIT_CTX *handle)
 {
     struct ctx *c = ctx_of(handle);
 
-    if (RARELY(c == NULL) || RARELY(c->closing)) /* closing: a cleanup's own idea */
+    if (RARELY(c == NULL) || RARELY(c->closing)) /* closing: a cleanup has called this */
         return;
-    if (c->fds.n != 0 || c->fds.more != NULL || atomic_load_explicit(&c->jobs, memory_order_relaxed) != NULL) {
-        c->closing = 1;
-        do { /* a cleanup may start a job, and that may pause or set a wait fd */
-            ac_drop_jobs(c);
-            ac_fds_clean_up(&c->fds, handle);
-        } while (c->fds.n != 0 || atomic_load_explicit(&c->jobs, memory_order_relaxed) != NULL);
-    }
+    if (c->fds.n != 0 || c->fds.more != NULL
+        || atomic_load_explicit(&c->jobs, memory_order_relaxed) != NULL)
+        close_session(c, handle);
+    if (RARELY(!ac_thread.registered))
+        ac_register(&ac_thread); /* if it fails, a few contexts are lost when the thread ends */
     ac_ctx_put(&ac_thread, c);
 }
 
@@ -125,7 +145,10 @@ EXPORT int ASYNC_WAIT_CTX_get_changed_fds(ASYNC_WAIT_CTX *handle, OSSL_ASYNC_FD 
     return 1;
 }
 
-/* An engine's thread may read them at any moment. The argument is there before the function that is to get it. */
+/*
+ * An engine's thread may read both at any moment, so the argument is stored before the function
+ * that gets it.
+ */
 EXPORT int ASYNC_WAIT_CTX_set_callback(ASYNC_WAIT_CTX *handle, ASYNC_callback_fn callback, void *callback_arg)
 {
     struct ctx *c = ctx_of(handle);
@@ -163,7 +186,7 @@ EXPORT int ASYNC_WAIT_CTX_set_status(ASYNC_WAIT_CTX *handle, int status)
     return 1;
 }
 
-/* Of a session that is gone: ERR, "clean up this session". */
+/* The status of a freed session is ASYNC_STATUS_ERR, which tells the application to clean up. */
 EXPORT int ASYNC_WAIT_CTX_get_status(ASYNC_WAIT_CTX *handle)
 {
     struct ctx *c = ctx_of(handle);

@@ -1,4 +1,4 @@
-/* Where OpenSSL's own facility crashes, leaks or corrupts: here each case works or is an error. */
+/* Cases in which OpenSSL's jobs crash, leak or corrupt memory. In libasync each works or fails. */
 #include <openssl/async.h>
 
 #include "check.h"
@@ -27,10 +27,11 @@ static int nests(void *p)
     ASYNC_JOB *self = ASYNC_get_current_job(), *copy = self;
 
     (void)p;
-    CHECK(start(&inner, ctx, pauses) == ASYNC_PAUSE); /* returns here, not to main */
+    /* The pause returns to this job, not to main. */
+    CHECK(start(&inner, ctx, pauses) == ASYNC_PAUSE);
     CHECK(ASYNC_get_current_job() == self);
     FAILS(start(&copy, ctx, one), EBUSY);
-    CHECK(copy == self); /* it lives */
+    CHECK(copy == self); /* its job still lives */
     ASYNC_pause_job();
     CHECK(start(&inner, ctx, one) == ASYNC_FINISH);
     CHECK(start(&inner, ctx, pauses) == ASYNC_PAUSE);
@@ -42,7 +43,8 @@ static void nested_start(void)
     ctx = ASYNC_WAIT_CTX_new();
     CHECK(start(&outer, ctx, nests) == ASYNC_PAUSE);
     CHECK(start(&outer, ctx, nests) == ASYNC_FINISH);
-    CHECK(start(&inner, ctx, one) == ASYNC_FINISH); /* what paused inside is resumed outside */
+    /* A job that was started inside another is resumed outside. */
+    CHECK(start(&inner, ctx, one) == ASYNC_FINISH);
     ASYNC_WAIT_CTX_free(ctx);
 }
 
@@ -54,7 +56,8 @@ static void finished_handle(void)
     CHECK(start(&job, ctx, pauses) == ASYNC_PAUSE);
     copy = job;
     CHECK(start(&job, ctx, pauses) == ASYNC_FINISH);
-    CHECK(start(&next, ctx, pauses) == ASYNC_PAUSE); /* most likely in the same place */
+    /* Most likely in the same entry of the table. */
+    CHECK(start(&next, ctx, pauses) == ASYNC_PAUSE);
     job = copy;
     FAILS(start(&job, ctx, pauses), ESTALE);
     CHECK(job == NULL && ASYNC_get_wait_ctx(copy) == NULL);
@@ -102,7 +105,7 @@ static void *resumes_often(void *job)
 {
     while (!go)
         continue;
-    for (int i = 0; i < 10000; i++) {
+    for (int i = repetitions(10000, 10); i > 0; i--) {
         ASYNC_JOB *copy = job;
         int own;
 
@@ -114,7 +117,7 @@ static void *resumes_often(void *job)
 static int pauses_often(void *p)
 {
     (void)p;
-    for (int i = 0; i < 10000; i++)
+    for (int i = repetitions(10000, 10); i > 0; i--)
         ASYNC_pause_job();
     return 1;
 }
@@ -179,7 +182,7 @@ static void *pauses_there(void *p)
 {
     (void)p;
     CHECK(ASYNC_get_current_job() == NULL);
-    CHECK(ASYNC_pause_job() == 1); /* not this thread's job: nothing */
+    CHECK(ASYNC_pause_job() == 1); /* the job is of another thread: this does nothing */
     return NULL;
 }
 

@@ -1,4 +1,4 @@
-/* What the C tests share: a check that says where it failed, and the counters of a program. */
+/* Shared by the C tests: a check that prints where it failed, and numbers of repetitions. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -9,18 +9,24 @@
 #define CHECK(condition) \
     do { \
         if (!(condition)) { \
-            fprintf(stderr, "%s:%d: %s is not so (errno %d)\n", __FILE__, __LINE__, #condition, errno); \
+            fprintf(stderr, "%s:%d: %s is false (errno %d)\n", __FILE__, __LINE__, #condition, errno); \
             exit(1); \
         } \
     } while (0)
 
-/* The call fails with this errno. */
+/* Checks that the call returns 0 and sets errno. */
 #define FAILS(call, err) \
     do { \
         errno = 0; \
         CHECK((call) == 0); \
         CHECK(errno == (err)); \
     } while (0)
+
+/*
+ * Returns all, or one in n if the environment asks for a quick test, as the Go tests do outside
+ * CI.
+ */
+static inline int repetitions(int all, int n) { return getenv("CHECK_QUICK") == NULL ? all : all / n; }
 
 /* AddressSanitizer and valgrind are slow, and need many times the memory. */
 #if defined(__SANITIZE_ADDRESS__)

@@ -1,16 +1,19 @@
-/* What a switch keeps apart: floating-point control words and registers, of jobs and of their callers. */
+/* A switch keeps floating-point control words and registers of jobs and their callers apart. */
 #include <openssl/async.h>
 
 #include "check.h"
 
 #include <fenv.h>
 
-/* On x86-64 there are two words, which differ from the caller's one by one or together: each has to be looked at. */
+/*
+ * x86-64 has two control words. A job changes the one, the other or both; the switch must notice
+ * each.
+ */
 #ifdef __x86_64__
 # include <xmmintrin.h>
 
 # define SETTINGS 3
-# define DOUBLE_PRECISION 0x0100 /* of the x87 there are 64 bits otherwise */
+# define DOUBLE_PRECISION 0x0100 /* the x87's default is 64 bits */
 # define FLUSH_TO_ZERO 0x8000
 
 static unsigned words(void)
@@ -36,9 +39,13 @@ static unsigned words(void) { return (unsigned)fegetround(); }
 static void set(int which) { CHECK(which == 0 && fesetround(FE_DOWNWARD) == 0); }
 #endif
 
-/* The compiler must not compute these itself, nor move them over the change of the rounding. */
+/*
+ * Volatile, so that the compiler neither computes sums of these nor moves them across a change of
+ * rounding.
+ */
 static volatile double one = 1.0, three = 3.0, tiny = 0x1p-200;
-static volatile long double long_one = 1.0L, long_tiny = 0x1p-200L; /* the x87's, where there is one */
+/* Computed by the x87 on x86-64. */
+static volatile long double long_one = 1.0L, long_tiny = 0x1p-200L;
 
 static int rounds_up(void) { return one + tiny > one && long_one + long_tiny > long_one; }
 static int rounds_to_nearest(void) { return one + tiny == one && long_one + long_tiny == long_one; }
@@ -93,7 +100,7 @@ static void each_word(void)
         while (ASYNC_start_job(&job, NULL, &ret, sets, &which, sizeof(which)) == ASYNC_PAUSE)
             CHECK(words() == mine);
         CHECK(words() == mine && ret == 1);
-        ASYNC_cleanup_thread(); /* a stack keeps the words of the job that was last on it */
+        ASYNC_cleanup_thread(); /* the next job on this stack would begin with these words */
     }
 }
 

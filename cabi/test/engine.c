@@ -1,8 +1,8 @@
 /*
- * An ENGINE for the tests, which signs with RSA and ECDSA by libcrypto's own methods, in a thread. Inside a job it pauses
- * meanwhile, and wakes the application as it was told to: by the callback if the session has one, else by a wait fd, which
- * stays the same for the session's life. It uses the facility through the public functions alone, so it serves libcrypto's
- * and ours alike.
+ * An ENGINE for the tests. It signs with RSA and ECDSA by libcrypto's own methods, in a thread. A
+ * job that wants a signature pauses meanwhile. The engine wakes the application by the callback
+ * if the session has one, else by a wait fd, which stays the same for the session's life. It uses
+ * the public functions alone, so it works with the jobs of libcrypto and of libasync.
  *
  *     openssl speed -engine /path/to/asyncengine.so -async_jobs 8 rsa2048
  */
@@ -20,7 +20,7 @@
 
 typedef int sign_fn(EVP_PKEY_CTX *, unsigned char *, size_t *, const unsigned char *, size_t);
 
-/* One signature. It lies on the stack of the job that waits for it. */
+/* One signature. It is on the stack of the job that waits for it. */
 struct task {
     struct task *next;
     sign_fn *sign;
@@ -33,12 +33,12 @@ struct task {
     int fd, result, done;
 };
 
-static const char key[] = "asyncengine"; /* whose address is the key of our wait fds */
+static const char key[] = "asyncengine"; /* its address is the key of our wait fds */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work = PTHREAD_COND_INITIALIZER, idle = PTHREAD_COND_INITIALIZER;
 static struct task *queue, **queue_end = &queue, *current;
 static int running;
-static pid_t owner; /* the worker is this process's */
+static pid_t owner; /* the process that the worker belongs to */
 
 static sign_fn *rsa_sign, *ec_sign;
 static EVP_PKEY_METHOD *rsa_method, *ec_method;
@@ -74,7 +74,7 @@ static void *worker(void *unused)
         pthread_mutex_unlock(&lock);
         t->result = t->sign(t->ctx, t->sig, t->siglen, t->tbs, t->tbslen);
         pthread_mutex_lock(&lock);
-        t->done = 1; /* the job looks under the lock, so that t is there for the wake */
+        t->done = 1; /* the job reads this under the lock, so t still exists for the wake */
         wake(t);
         current = NULL;
         pthread_cond_broadcast(&idle);
@@ -95,7 +95,10 @@ static void start_worker(void)
     owner = getpid();
 }
 
-/* The session ends. A job that still waits on it was dropped: it is not woken any more, and its task not begun. */
+/*
+ * Called when the session ends. A job that still waits was dropped: its task is removed, or not
+ * woken.
+ */
 static void close_fd(ASYNC_WAIT_CTX *session, const void *k, OSSL_ASYNC_FD fd, void *data)
 {
     struct task **t = &queue;
@@ -114,7 +117,7 @@ static void close_fd(ASYNC_WAIT_CTX *session, const void *k, OSSL_ASYNC_FD fd, v
     close(fd);
 }
 
-/* How the session is told: a wait fd, or BY_CALLBACK. */
+/* Returns the session's wait fd, or BY_CALLBACK. */
 static int attach(ASYNC_WAIT_CTX *session)
 {
     ASYNC_callback_fn callback;
@@ -148,7 +151,7 @@ static int sign(sign_fn *fn, EVP_PKEY_CTX *ctx, unsigned char *sig, size_t *sigl
     struct task t = { NULL, fn, ctx, sig, siglen, tbs, tbslen, NULL, BY_CALLBACK, 0, 0 };
     uint64_t count;
 
-    if (job == NULL || sig == NULL) /* without a signature's room it only asks for the length */
+    if (job == NULL || sig == NULL) /* with sig NULL the caller only wants the length */
         return fn(ctx, sig, siglen, tbs, tbslen);
     t.session = ASYNC_get_wait_ctx(job);
     t.fd = attach(t.session);
@@ -159,7 +162,7 @@ static int sign(sign_fn *fn, EVP_PKEY_CTX *ctx, unsigned char *sig, size_t *sigl
     pthread_cond_signal(&work);
     pthread_mutex_unlock(&lock);
     do
-        ASYNC_pause_job(); /* resumed too early it pauses again */
+        ASYNC_pause_job(); /* if resumed too early, it pauses again */
     while (!done(&t));
     if (t.fd >= 0 && read(t.fd, &count, sizeof(count)) < 0)
         count = 0; /* it was resumed before the wake */
@@ -176,7 +179,7 @@ static int sign_ec(EVP_PKEY_CTX *c, unsigned char *s, size_t *n, const unsigned 
     return sign(ec_sign, c, s, n, t, m);
 }
 
-/* A method like libcrypto's own, but for how it signs. */
+/* Returns a copy of libcrypto's own method that signs by our function. */
 static EVP_PKEY_METHOD *wrap(int id, sign_fn **original, sign_fn *ours)
 {
     const EVP_PKEY_METHOD *libcryptos = EVP_PKEY_meth_find(id);

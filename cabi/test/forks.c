@@ -1,4 +1,7 @@
-/* A child works as its parent does: forked before the library is used, after it, and while jobs are paused, from a job. */
+/*
+ * A forked child works as its parent does, if it is forked before the first use, after it, while
+ * jobs are paused, or by a job.
+ */
 #include <openssl/async.h>
 
 #include "check.h"
@@ -54,11 +57,11 @@ static void in_child(void (*fn)(void))
     if (pid == 0) {
         pthread_t t;
 
-        alarm(60); /* never a hang */
+        alarm(150); /* ends a child that hangs */
         fn();
         CHECK(pthread_create(&t, NULL, uses, NULL) == 0 && pthread_join(t, NULL) == 0);
         ASYNC_cleanup_thread();
-        _exit(0); /* what other threads had is not theirs any more, so a leak checker has nothing to say */
+        _exit(0); /* without a leak check: the child has lost what other threads had allocated */
     }
     wait_for(pid);
 }
@@ -87,7 +90,7 @@ static int forks(void *p)
     return pid == 0;
 }
 
-/* A thread with a paused job that is not in the child. */
+/* A thread that the child does not have, with a paused job. */
 static ASYNC_WAIT_CTX *elsewheres;
 static ASYNC_JOB *elsewhere;
 static _Atomic(int) has_paused, may_end;
@@ -106,7 +109,10 @@ static void *pauses_elsewhere(void *arg)
     return arg;
 }
 
-/* The C library gives it the stack, and so the thread-local memory, of the thread that isn't there. */
+/*
+ * The C library gives this thread the stack, and so the thread-local memory, of the thread that
+ * the child lacks.
+ */
 static void *comes_after(void *arg)
 {
     ASYNC_JOB *copy = elsewhere;
@@ -129,7 +135,7 @@ static void replace(void)
 
 static _Atomic(int) stop;
 
-/* Holds the lock for about half of the time: the jobs of a session are dropped behind it, stacks and all. */
+/* Holds the library's lock about half of the time, since dropping a session's jobs takes it. */
 static void *busy(void *arg)
 {
     (void)arg;
@@ -159,7 +165,7 @@ int main(void)
     in_child(use);
     ctx = ASYNC_WAIT_CTX_new();
     CHECK(ASYNC_start_job(&paused, ctx, &ret, pauses, NULL, 0) == ASYNC_PAUSE);
-    in_child(resume); /* the child's copy, and then the parent's own */
+    in_child(resume); /* resumes the child's copy; the parent's job is resumed below */
     CHECK(pthread_create(&t, NULL, pauses_elsewhere, NULL) == 0);
     while (!has_paused)
         sched_yield();
@@ -167,7 +173,7 @@ int main(void)
     may_end = 1;
     CHECK(pthread_join(t, NULL) == 0);
     CHECK(pthread_create(&t, NULL, busy, NULL) == 0);
-    for (int i = 0; i < (SLOW ? 3 : 100); i++)
+    for (int i = 0; i < (SLOW ? 3 : repetitions(100, 10)); i++)
         in_child(use);
     stop = 1;
     CHECK(pthread_join(t, NULL) == 0);

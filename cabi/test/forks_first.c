@@ -1,8 +1,10 @@
 /*
- * A fork while another thread is in the library's first use, just after it registered its handlers of forks: the child has
- * the handlers, registers them again in a first use of its own, and may still fork.
+ * A thread forks while another is in the library's first use, just after it has registered the
+ * handlers for forks. The child has these handlers, registers them again in a first use of its
+ * own, and must still be able to fork.
  *
- * The program defines the function by which glibc's pthread_atfork registers, to be there at that moment.
+ * The program defines the function by which glibc's pthread_atfork registers handlers, so as to
+ * fork at that moment.
  */
 #ifndef _GNU_SOURCE
 # define _GNU_SOURCE
@@ -41,7 +43,7 @@ static void in_child(void (*fn)(void))
     int status;
 
     if (pid == 0) {
-        alarm(60); /* never a hang */
+        alarm(150); /* ends a child that hangs */
         fn();
         _exit(0);
     }

@@ -1,4 +1,4 @@
-/* Where OpenSSL's own facility breaks when something is freed: here each case works or is an error. */
+/* Cases in which OpenSSL's jobs break when something is freed. In libasync each works or fails. */
 #include <openssl/async.h>
 
 #include "check.h"
@@ -101,7 +101,7 @@ static void cleanup_that_starts_a_job(void)
     FAILS(start(&begun, NULL, one), ESTALE);
 }
 
-/* What an engine does that comes late: all of it fails, also when the session's place was taken by others. */
+/* All calls of an engine that is late fail, also when another session has the same memory. */
 static void *late(void *gone)
 {
     ASYNC_callback_fn fn;
@@ -109,7 +109,8 @@ static void *late(void *gone)
     int fd;
     size_t n, m;
 
-    for (int i = 0; i < 300; i++) {
+    /* More than 64 sessions, after which memory is reused. */
+    for (int i = repetitions(300, 3); i > 0; i--) {
         FAILS(ASYNC_WAIT_CTX_get_callback(gone, &fn, &data), ESTALE);
         FAILS(ASYNC_WAIT_CTX_get_fd(gone, NULL, &fd, &data), ESTALE);
         FAILS(ASYNC_WAIT_CTX_set_wait_fd(gone, NULL, 1, NULL, NULL), ESTALE);
@@ -138,7 +139,7 @@ static void freed_under_an_engine(void)
     in_thread(late, ctx);
 }
 
-#define LATE 60 /* of the 64 jobs that are dropped before a stack is used again */
+#define LATE 60 /* a stack is reused after 64 more jobs were dropped */
 
 static char *on_stack[LATE];
 
@@ -171,13 +172,16 @@ static void *frees(void *w)
     return NULL;
 }
 
-/* A connection is freed while its job is paused: the place in the pool comes back, and the stack rests. */
+/*
+ * A session is freed while its job is paused: the pool has room again, and the stack is not yet
+ * reused.
+ */
 static void freed_while_paused(void)
 {
     ASYNC_JOB *job = NULL, *old[200], *copy;
 
     CHECK(ASYNC_init_thread(1, 0) == 1);
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < repetitions(200, 2); i++) { /* after 64, stacks are reused */
         ctx = ASYNC_WAIT_CTX_new();
         CHECK(ASYNC_start_job(&job, ctx, &ret, engine_writes_here, &i, sizeof(i)) == ASYNC_PAUSE);
         old[i] = job;
@@ -188,7 +192,7 @@ static void freed_while_paused(void)
         FAILS(start(&job, NULL, one), ESTALE);
         CHECK(job == NULL);
         CHECK(start(&job, NULL, keeps) == ASYNC_PAUSE);
-        for (int k = 0; k <= i; k++) { /* also when a job has its place */
+        for (int k = 0; k <= i; k++) { /* also when another job has its entry in the table */
             copy = old[k];
             FAILS(start(&copy, NULL, one), ESTALE);
         }
@@ -213,7 +217,10 @@ static int engine_writes_to_args(void *p)
     return 0;
 }
 
-/* A job's arguments rest as its stack does: AddressSanitizer and valgrind look. */
+/*
+ * The arguments of a dropped job are kept as its stack is. AddressSanitizer and valgrind check
+ * this.
+ */
 static void args_of_a_dropped_job(void)
 {
     struct request r = { "", 0 };

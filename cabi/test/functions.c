@@ -1,4 +1,4 @@
-/* Every function of the facility, in the ordinary way: what it returns, what it does, what it leaves alone. */
+/* Ordinary use of every function: results, effects, and outputs that must not change. */
 #include <openssl/async.h>
 
 #include "check.h"
@@ -52,7 +52,8 @@ static void arguments(void)
     CHECK(job != NULL && ret == -1);
     CHECK(strcmp(a.text, "copied") == 0);
     a.value = 0;
-    CHECK(ASYNC_start_job(&job, NULL, &ret, NULL, NULL, 0) == ASYNC_FINISH); /* all ignored when resuming */
+    /* A resume ignores all of these. */
+    CHECK(ASYNC_start_job(&job, NULL, &ret, NULL, NULL, 0) == ASYNC_FINISH);
     CHECK(job == NULL && ret == 42);
     CHECK(ASYNC_start_job(&job, ctx, &ret, small, &c, 1) == ASYNC_FINISH && ret == 7);
     CHECK(ASYNC_start_job(&job, ctx, &ret, no_args, NULL, 0) == ASYNC_FINISH && ret == 1);
@@ -79,7 +80,7 @@ static void current(void)
     int ret;
 
     CHECK(ASYNC_get_current_job() == NULL);
-    CHECK(ASYNC_pause_job() == 1); /* outside a job: nothing */
+    CHECK(ASYNC_pause_job() == 1); /* outside a job it does nothing */
     ASYNC_block_pause();
     ASYNC_unblock_pause();
     CHECK(ASYNC_start_job(&job, ctx, &ret, look, NULL, 0) == ASYNC_PAUSE);
@@ -99,7 +100,7 @@ static int blocks(void *p)
     ASYNC_unblock_pause();
     ASYNC_pause_job();
     ASYNC_unblock_pause();
-    ASYNC_unblock_pause(); /* one too many: nothing */
+    ASYNC_unblock_pause(); /* one too many does nothing */
     ASYNC_pause_job();
     return 5;
 }
@@ -164,18 +165,20 @@ static void wait_fds(void)
     CHECK(ASYNC_WAIT_CTX_get_fd(ctx, (char *)order + 2, &fd, &data) == 1 && fd == 2 && data == &order[1]);
     CHECK(ASYNC_WAIT_CTX_get_all_fds(ctx, fds, &n) == 1 && n == 3);
     CHECK(fds[0] == 3 && fds[1] == 2 && fds[2] == 1 && fds[3] == -1); /* newest first */
-    CHECK(ASYNC_WAIT_CTX_clear_fd(ctx, (char *)order + 3) == 1); /* in the stretch: as if it had not been */
+    /* Set and cleared since the last reset: in neither list. */
+    CHECK(ASYNC_WAIT_CTX_clear_fd(ctx, (char *)order + 3) == 1);
     CHECK(ASYNC_WAIT_CTX_get_changed_fds(ctx, fds, &n, del, &m) == 1 && n == 2 && m == 0 && fds[0] == 2 && fds[1] == 1);
     CHECK(ASYNC_start_job(&job, ctx, &ret, pauses, NULL, 0) == ASYNC_PAUSE);
     CHECK(ASYNC_WAIT_CTX_get_changed_fds(ctx, NULL, &n, NULL, &m) == 1 && n == 2 && m == 0);
-    CHECK(ASYNC_start_job(&job, ctx, &ret, pauses, NULL, 0) == ASYNC_FINISH); /* a resume resets the marks */
+    /* A resume resets the marks. */
+    CHECK(ASYNC_start_job(&job, ctx, &ret, pauses, NULL, 0) == ASYNC_FINISH);
     CHECK(ASYNC_WAIT_CTX_get_changed_fds(ctx, NULL, &n, NULL, &m) == 1 && n == 0 && m == 0);
     CHECK(ASYNC_WAIT_CTX_clear_fd(ctx, (char *)order + 1) == 1);
     set(4), set(5);
     CHECK(ASYNC_WAIT_CTX_get_changed_fds(ctx, fds, &n, del, &m) == 1 && n == 2 && m == 1);
     CHECK(fds[0] == 5 && fds[1] == 4 && del[0] == 1);
     CHECK(ASYNC_WAIT_CTX_clear_fd(ctx, (char *)order + 1) == 0);
-    CHECK(ordered == 0); /* never by a clear */
+    CHECK(ordered == 0); /* a clear calls no cleanup */
     ASYNC_WAIT_CTX_free(ctx);
     CHECK(ordered == 3 && order[0] == 5 && order[1] == 4 && order[2] == 2);
     ASYNC_WAIT_CTX_free(NULL);
@@ -199,7 +202,7 @@ static void callbacks(void)
     ASYNC_WAIT_CTX_free(ctx);
 }
 
-/* Where libcrypto writes to address 0. */
+/* Outputs may be NULL; libcrypto would write to address 0. */
 static void outputs_not_wanted(void)
 {
     int fds[2] = { -1, -1 };

@@ -1,6 +1,7 @@
 /*
- * A program as the manual page ASYNC_start_job(3) has one: a job makes a pipe, tells its session of it, pauses; its
- * caller waits for the pipe and resumes. What it prints, TestManualPage compares with what the page says.
+ * A program like the example in OpenSSL's manual page ASYNC_start_job(3): a job makes a pipe,
+ * sets it as wait fd and pauses; its caller waits for the pipe and resumes the job.
+ * TestManualPage compares the output with that of the page.
  */
 #include <openssl/async.h>
 
@@ -36,7 +37,7 @@ static int body(void *arg)
     ctx = ASYNC_get_wait_ctx(ASYNC_get_current_job());
     if (!ASYNC_WAIT_CTX_set_wait_fd(ctx, &unique, fds[0], w, close_pipe))
         return 0;
-    /* An engine would write when the operation is done; here it is done at once. */
+    /* An engine would write when the operation is done. */
     if (write(fds[1], &byte, 1) != 1)
         return 0;
     ASYNC_pause_job();

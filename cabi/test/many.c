@@ -1,4 +1,7 @@
-/* 100,000 jobs paused at once, each with a session; then all resumed, twice, and all memory given back. */
+/*
+ * Pauses 100,000 jobs at once, or as many as the command line says, each with a session. Resumes
+ * all twice. All memory must be returned.
+ */
 #include <openssl/async.h>
 
 #include "check.h"
@@ -43,7 +46,7 @@ static int mappings(void)
 
 int main(int argc, char **argv)
 {
-    int n = argc > 1 ? atoi(argv[1]) : SLOW ? 2000 : 100000, ret;
+    int n = argc > 1 ? atoi(argv[1]) : SLOW ? 2000 : repetitions(100000, 5), ret;
     ASYNC_WAIT_CTX **ctx = calloc((size_t)n, sizeof(*ctx));
     ASYNC_JOB **job = calloc((size_t)n, sizeof(*job));
     long before, rss;

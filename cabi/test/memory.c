@@ -1,4 +1,4 @@
-/* ASYNC_set_mem_functions: stacks from the application, and back to it. */
+/* ASYNC_set_mem_functions: the application makes and frees the stacks. */
 #include <openssl/async.h>
 
 #include "check.h"
@@ -12,7 +12,7 @@ static int allocated, freed, fail, small;
 static ASYNC_stack_alloc_fn given_alloc;
 static ASYNC_stack_free_fn given_free;
 
-/* Not aligned, as with a header before it. */
+/* The stack is not aligned, as if the application kept a header before it. */
 static void *make(size_t *size)
 {
     char *stack;
@@ -36,7 +36,8 @@ static void drop(void *stack)
     pthread_t t;
 
     freed++;
-    CHECK(pthread_create(&t, NULL, uses_sessions, NULL) == 0 && pthread_join(t, NULL) == 0); /* the library is not locked */
+    /* The library must not hold its lock now. */
+    CHECK(pthread_create(&t, NULL, uses_sessions, NULL) == 0 && pthread_join(t, NULL) == 0);
     given_free((char *)stack - 8);
 }
 
@@ -58,7 +59,7 @@ int main(void)
     ASYNC_WAIT_CTX *ctx = ASYNC_WAIT_CTX_new();
     int ret, n = 4000;
 
-    alarm(60); /* never a hang */
+    alarm(150); /* ends a program that hangs */
     ASYNC_get_mem_functions(NULL, NULL);
     ASYNC_get_mem_functions(&given_alloc, &given_free);
     CHECK(given_alloc != NULL && given_free != NULL);
@@ -68,7 +69,7 @@ int main(void)
     CHECK(a == make && f == drop);
     for (int i = 0; i < 2; i++) {
         CHECK(ASYNC_init_thread(5, 3) == 1);
-        CHECK(allocated == 3); /* at once, and not anew */
+        CHECK(allocated == 3); /* at the first call, and no more at the second */
     }
     for (int i = 0; i < 5; i++)
         CHECK(ASYNC_start_job(&job[i], ctx, &ret, uses, &n, sizeof(n)) == ASYNC_PAUSE);
@@ -80,7 +81,7 @@ int main(void)
         CHECK(ASYNC_start_job(&job[0], ctx, &ret, uses, &n, sizeof(n)) == ASYNC_PAUSE);
         CHECK(ASYNC_start_job(&job[0], ctx, &ret, uses, NULL, 0) == ASYNC_FINISH && ret == 1);
     }
-    CHECK(allocated == 5 && freed == 0); /* stacks are used again */
+    CHECK(allocated == 5 && freed == 0); /* stacks are reused */
     ASYNC_WAIT_CTX_free(ctx); /* drops two */
     CHECK(freed == 0);
     ASYNC_cleanup_thread();

@@ -1,7 +1,7 @@
 /*
- * The server's key of with_other_tls.c: ECDSA signatures, which the TLS library asks for in the midst of a handshake, are
- * made in another thread, while the job that makes the handshake is paused. BoringSSL and AWS-LC hand the TLS server's
- * signatures to whom one likes; LibreSSL and OpenSSL have methods for keys.
+ * The server's key of with_other_tls.c. The TLS library wants an ECDSA signature inside a
+ * handshake; another thread makes it, while the job with the handshake is paused. BoringSSL and
+ * AWS-LC have a callback for the server's signatures, LibreSSL and OpenSSL have methods of keys.
  */
 #ifndef OTHER_KEY_H
 #define OTHER_KEY_H
@@ -25,7 +25,7 @@
 
 static int signatures;
 
-/* Pauses the job that runs until the fd can be read. */
+/* Pauses the current job until the fd is readable. */
 static void wait_for(int fd);
 
 struct task {
@@ -44,7 +44,7 @@ static void *run_task(void *arg)
     return NULL;
 }
 
-/* Runs fn in another thread, and the job pauses meanwhile. */
+/* Runs fn in another thread, and pauses the job meanwhile. */
 static int elsewhere(int (*fn)(void *), void *arg)
 {
     struct task t = { fn, arg, eventfd(0, EFD_CLOEXEC), 0 };

@@ -1,4 +1,7 @@
-/* A job that overflows its stack meets the page below it, in a child, which looks at the address. */
+/*
+ * A job that overflows its stack meets the guard page below. A forked child checks the address of
+ * the fault.
+ */
 #include <openssl/async.h>
 
 #include "check.h"
@@ -9,9 +12,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static uintptr_t top, lowest; /* of the job's frames so far */
+static uintptr_t top, lowest; /* the job's frames so far */
 
-/* 3: at the guard page, just below the deepest frame and the 64 KB, and not at the end of a neighbour's stack. */
+/*
+ * Exits with 3 if the fault is in the guard page: just below the deepest frame, and 64 KB below
+ * the first.
+ */
 static void faulted(int sig, siginfo_t *info, void *context)
 {
     uintptr_t at = (uintptr_t)info->si_addr;
@@ -26,7 +32,7 @@ __attribute__((noinline)) static int deeper(int n)
 
     frame[0] = (char)n;
     lowest = (uintptr_t)frame;
-    return n < 0 ? 0 : deeper(n + 1) + frame[0]; /* not that it would end */
+    return n < 0 ? 0 : deeper(n + 1) + frame[0]; /* keeps the compiler from making a loop of it */
 }
 
 static int overflows(void *p)
@@ -36,7 +42,7 @@ static int overflows(void *p)
     return deeper(0);
 }
 
-/* Not as far as the next stack, and then it pauses: what a canary sees. */
+/* Overwrites the canary but not all of the next stack, and pauses. */
 static int overflows_a_little(void *p)
 {
     volatile char *end = (volatile char *)((uintptr_t)&p - (64 << 10));
@@ -86,7 +92,7 @@ int main(void)
         if (guards == NULL || strcmp(guards, "canary") != 0) {
             status = child(overflows, before);
             CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 3);
-        } else if (before != 0) { /* the first of a slab has a guard page */
+        } else if (before != 0) { /* the first stack of a slab has a guard page */
             status = child(overflows_a_little, before);
             CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
         }

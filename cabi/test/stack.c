@@ -1,4 +1,7 @@
-/* A job uses as many kilobytes of its stack as the command line says, and all of them are its own. */
+/*
+ * Two jobs use as many kilobytes of their stacks as the command line says. None may overwrite the
+ * other's.
+ */
 #include <openssl/async.h>
 
 #include "check.h"

@@ -1,4 +1,4 @@
-/* A backtrace ends at a job's first frame: an unwinder that went on would read what never was a frame. */
+/* A backtrace must end at a job's first frame: below it are no frames. */
 #include <openssl/async.h>
 
 #include "check.h"
@@ -31,7 +31,8 @@ int main(void)
     int ret;
 
     while (ASYNC_start_job(&job, NULL, &ret, body, NULL, 0) == ASYNC_PAUSE)
-        CHECK(ended && frames >= 3 && frames <= 6); /* body, the job's main function, its entry */
+        /* Body, the pool's job_main, and the first code on the stack. */
+        CHECK(ended && frames >= 3 && frames <= 6);
     ASYNC_cleanup_thread();
     return 0;
 }

@@ -1,7 +1,8 @@
 /*
- * Beside libcrypto, compiled with its own headers: failures are on its error queue, with its reasons, and its default
- * library context follows the jobs. Everything here is as with libcrypto's own facility: linked with -lcrypto alone,
- * this program passes too, when it is told so ("theirs"), and leaves out what crashes there.
+ * Beside libcrypto, compiled with its headers: failures are on its error queue, with its reasons,
+ * and its default library context follows the jobs. All this is as with libcrypto's own jobs: the
+ * program also passes if it is linked with -lcrypto alone. It then needs the argument "theirs",
+ * and leaves out the calls that crash libcrypto.
  */
 #include <openssl/async.h>
 #include <openssl/crypto.h>
@@ -41,7 +42,7 @@ static void contexts(void)
     OSSL_LIB_CTX_set0_default(outer);
     while ((out = ASYNC_start_job(&job, ctx, &ret, changes, &outer, sizeof(outer))) == ASYNC_PAUSE) {
         CHECK(context() == outer);
-        ASYNC_JOB *other = NULL; /* another job in between has the outer one */
+        ASYNC_JOB *other = NULL; /* a job that runs meanwhile has the outer context */
         OSSL_LIB_CTX *mine = outer;
         CHECK(ASYNC_start_job(&other, ctx, &ret, changes, &mine, sizeof(mine)) == ASYNC_PAUSE);
         while (ASYNC_start_job(&other, ctx, &ret, changes, NULL, 0) == ASYNC_PAUSE)
@@ -75,10 +76,11 @@ static void errors(void)
     CHECK(strcmp(function, "ASYNC_init_thread") == 0);
     CHECK(strcmp(ERR_reason_error_string(e), "invalid pool size") == 0);
     CHECK(ERR_get_error() == 0);
-    CHECK(ASYNC_start_job(&job, ctx, &ret, one, &ret, (size_t)-1 / 2) == ASYNC_ERR && job == NULL); /* no room for the copy */
+    /* No room for the copy. */
+    CHECK(ASYNC_start_job(&job, ctx, &ret, one, &ret, (size_t)-1 / 2) == ASYNC_ERR && job == NULL);
     CHECK(ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE);
     ERR_clear_error();
-    CHECK(ASYNC_init_thread(1, 0) == 1); /* whatever is merely not so raises nothing */
+    CHECK(ASYNC_init_thread(1, 0) == 1); /* a key or callback that is not there raises nothing */
     CHECK(ASYNC_WAIT_CTX_get_fd(ctx, ctx, &fd, &data) == 0 && ASYNC_WAIT_CTX_clear_fd(ctx, ctx) == 0);
     CHECK(ASYNC_WAIT_CTX_get_callback(ctx, &callback, &data) == 0);
     CHECK(ERR_get_error() == 0);

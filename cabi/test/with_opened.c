@@ -1,4 +1,7 @@
-/* libcrypto is opened late, and for its opener alone: it is found all the same. Takes its file name. */
+/*
+ * libcrypto is opened late and with RTLD_LOCAL. libasync must find it. The argument is its file
+ * name.
+ */
 #include <openssl/async.h>
 
 #include "check.h"
@@ -42,7 +45,7 @@ int main(int argc, char **argv)
     CHECK(get_error() == 0);
     FAILS(ASYNC_init_thread(1, 2), EINVAL);
     CHECK((get_error() & 0x7fffff) == ASYNC_R_INVALID_POOL_SIZE);
-    CHECK(ASYNC_init_thread(0, 0) == 1); /* where it is looked for again */
+    CHECK(ASYNC_init_thread(0, 0) == 1); /* looks for libcrypto again */
     before = set0_default(NULL);
     mine = new_context();
     CHECK(ASYNC_start_job(&job, NULL, &ret, changes, &mine, sizeof(mine)) == ASYNC_FINISH);

@@ -1,11 +1,12 @@
 /*
- * Beside a TLS library that has no such facility, compiled with that library's headers and, for <openssl/async.h>, ours.
- * Clients and servers are jobs of one thread, written as if they could block: their BIO pauses the job where it would have
- * to wait, in the midst of the library's functions, and so does the server's key, while other threads sign.
+ * Beside a TLS library without asynchronous jobs, compiled with that library's headers and our
+ * <openssl/async.h>. Clients and servers are jobs of one thread, written as if they could block.
+ * Where they would have to wait, inside the library's functions, their BIO pauses the job. So
+ * does the server's key, while other threads sign.
  *
  *     with_other_tls CERT KEY CONNECTIONS
  *
- * It serves BoringSSL, AWS-LC and LibreSSL, and OpenSSL, which shows that the program is right.
+ * It works with BoringSSL, AWS-LC and LibreSSL, and with OpenSSL for comparison.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/async.h>
@@ -21,7 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SIDES 16 /* at once: clients are even, servers odd */
+#define SIDES 16 /* at once; clients have even numbers, servers odd ones */
 
 struct side {
     ASYNC_WAIT_CTX *session;
@@ -54,7 +55,7 @@ static int bio_read(BIO *b, char *out, int n)
     return (int)got;
 }
 
-/* The socket has room for all there is. */
+/* The socket has room for a whole connection. */
 static int bio_write(BIO *b, const char *in, int n) { return (int)send(side_fd(b), in, (size_t)n, MSG_DONTWAIT); }
 
 static long bio_ctrl(BIO *b, int command, long n, void *p)
@@ -74,20 +75,20 @@ static BIO_METHOD *bio_method(void)
     return m;
 }
 
-static int fail(const char *what)
+static int fail(const char *operation)
 {
-    fprintf(stderr, "with_other_tls: %s\n", what);
+    fprintf(stderr, "with_other_tls: %s\n", operation);
     ERR_print_errors_fp(stderr);
     exit(1);
 }
 
-/* The job: a whole connection. */
+/* The function of a job: a whole connection. */
 static int talk(void *arg)
 {
     struct side *s = *(struct side **)arg;
     SSL *ssl = SSL_new(s->is_server ? server_ctx : client_ctx);
     BIO *b = BIO_new(bio_method());
-    char said[6] = "hello";
+    char text[6] = "hello";
 
     CHECK(ssl != NULL && b != NULL);
     BIO_set_data(b, s);
@@ -95,12 +96,12 @@ static int talk(void *arg)
     SSL_set_bio(ssl, b, b);
     if ((s->is_server ? SSL_accept(ssl) : SSL_connect(ssl)) != 1)
         fail("the handshake");
-    if (!s->is_server && SSL_write(ssl, said, 5) != 5)
+    if (!s->is_server && SSL_write(ssl, text, 5) != 5)
         fail("the client's write");
-    memset(said, 0, sizeof(said));
-    if (SSL_read(ssl, said, 5) != 5 || strcmp(said, "hello") != 0)
+    memset(text, 0, sizeof(text));
+    if (SSL_read(ssl, text, 5) != 5 || strcmp(text, "hello") != 0)
         fail("the read");
-    if (s->is_server && SSL_write(ssl, said, 5) != 5)
+    if (s->is_server && SSL_write(ssl, text, 5) != 5)
         fail("the server's write");
     CHECK(ERR_peek_error() == 0);
     SSL_free(ssl);
@@ -116,7 +117,7 @@ static void begin(struct side *client, struct side *server)
     client->running = server->running = 1;
 }
 
-/* Lets a job go on whose fd can be read, or which is at its beginning. */
+/* Starts a job, or resumes it if its fd is readable. */
 static void step(struct side *s, int can_read)
 {
     int ret = 0;
@@ -136,7 +137,7 @@ static void step(struct side *s, int can_read)
     }
 }
 
-/* The library's error queue is not OpenSSL 3's, so failures are in errno alone. */
+/* The library's error queue is not that of OpenSSL 3, so failures set errno alone. */
 static void errors(void)
 {
     FAILS(ASYNC_init_thread(1, 2), EINVAL);

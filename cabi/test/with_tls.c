@@ -1,10 +1,11 @@
 /*
- * TLS handshakes through libssl's asynchronous mode, the server's key in the test's engine, eight connections at once.
+ * TLS handshakes through libssl's asynchronous mode, the server's key in the test's engine, eight
+ * connections at once.
  *
  *     with_tls ENGINE CERT KEY 1.2|1.3 fd|callback HANDSHAKES
  *
- * It prints how many handshakes were made and how often the server was told to wait. With wait fds it follows the changes,
- * as an event loop would; with callbacks it sleeps until one has come.
+ * It prints the number of handshakes, and how often the server had to wait. With wait fds it
+ * follows the changes, as an event loop does; with callbacks it sleeps until one was called.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/async.h>
@@ -23,26 +24,26 @@
 struct connection {
     SSL *client, *server;
     int waiting; /* for the engine */
-    int woken;   /* by a callback, with the lock held */
-    int fd;      /* the wait fd, as the changes have told of it */
+    int woken;   /* a callback sets it, with the lock held */
+    int fd;      /* the wait fd, from the changes */
     int client_done, server_done;
 };
 
 static struct connection all[CONNECTIONS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t told = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t wakes = PTHREAD_COND_INITIALIZER;
 static long waits, callbacks;
 static int by_callback;
 static SSL_CTX *client_ctx, *server_ctx;
 
-static void die(const char *what)
+static void die(const char *operation)
 {
-    fprintf(stderr, "with_tls: %s\n", what);
+    fprintf(stderr, "with_tls: %s\n", operation);
     ERR_print_errors_fp(stderr);
     exit(1);
 }
 
-/* On the engine's thread. */
+/* The engine's thread calls it. */
 static int wake(SSL *ssl, void *arg)
 {
     struct connection *c = arg;
@@ -51,7 +52,7 @@ static int wake(SSL *ssl, void *arg)
     pthread_mutex_lock(&lock);
     c->woken = 1;
     callbacks++;
-    pthread_cond_signal(&told);
+    pthread_cond_signal(&wakes);
     pthread_mutex_unlock(&lock);
     return 1;
 }
@@ -83,7 +84,7 @@ static void follow_fds(struct connection *c)
     CHECK(c->fd >= 0); /* the engine's fd stays the same */
 }
 
-/* Whether the connection is done. */
+/* Continues both sides, and returns whether the connection is done. */
 static int step(struct connection *c)
 {
     char byte = 'x';
@@ -96,7 +97,7 @@ static int step(struct connection *c)
             die("client");
     }
     if (!c->waiting && !c->server_done) {
-        n = SSL_read(c->server, &byte, 1); /* makes the handshake, too */
+        n = SSL_read(c->server, &byte, 1); /* also makes the handshake */
         c->server_done = n == 1 && byte == 'h';
         switch (n == 1 ? SSL_ERROR_NONE : SSL_get_error(c->server, n)) {
         case SSL_ERROR_NONE:
@@ -115,7 +116,7 @@ static int step(struct connection *c)
     return c->client_done && c->server_done;
 }
 
-/* Waits for the engine, if all wait for it. */
+/* Collects wakes; if all connections wait for the engine, blocks until there is one. */
 static void wait_for_wakes(void)
 {
     struct pollfd fds[CONNECTIONS];
@@ -126,7 +127,7 @@ static void wait_for_wakes(void)
     if (!by_callback) {
         for (int i = 0; i < CONNECTIONS; i++)
             fds[i] = (struct pollfd){ .fd = all[i].waiting ? all[i].fd : -1, .events = POLLIN };
-        CHECK(poll(fds, CONNECTIONS, waiting == CONNECTIONS ? 10000 : 0) > 0 || waiting < CONNECTIONS);
+        CHECK(poll(fds, CONNECTIONS, waiting == CONNECTIONS ? -1 : 0) > 0 || waiting < CONNECTIONS);
         for (int i = 0; i < CONNECTIONS; i++)
             if (fds[i].revents != 0)
                 all[i].waiting = 0;
@@ -139,7 +140,7 @@ static void wait_for_wakes(void)
                 woken++;
                 all[i].woken = all[i].waiting = 0;
             }
-    } while (woken == 0 && waiting == CONNECTIONS && pthread_cond_wait(&told, &lock) == 0);
+    } while (woken == 0 && waiting == CONNECTIONS && pthread_cond_wait(&wakes, &lock) == 0);
     pthread_mutex_unlock(&lock);
 }
 
@@ -181,7 +182,8 @@ int main(int argc, char **argv)
             }
         wait_for_wakes();
     }
-    for (int i = 0; i < CONNECTIONS; i++) { /* the engine may still write to the stacks of what is under way */
+    /* The engine may still write to the stacks of unfinished jobs. */
+    for (int i = 0; i < CONNECTIONS; i++) {
         while (!step(&all[i]))
             wait_for_wakes();
         close_connection(&all[i]);

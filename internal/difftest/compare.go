@@ -8,17 +8,18 @@ import (
 	"time"
 )
 
-// mismatch is a script on which the two sides differ.
+// mismatch is a script for which the traces of the two sides differ.
 type mismatch struct {
 	steps        []Step
 	ours, theirs []byte
 }
 
-// comparer runs a script on both sides. The error is not a difference, but what kept it from finding out.
+// comparer runs a script on both sides. It returns nil if they agree, and an error if it could
+// not compare them.
 type comparer func(steps []Step) (*mismatch, error)
 
-// shrink looks for a shorter script with a difference, by delta debugging: it leaves out ever smaller parts. Any part
-// of a script is a script once it is normalized.
+// shrink looks for a shorter script with a difference, by delta debugging: it removes smaller and
+// smaller parts. Any part of a script is a script once it is normalized.
 func (d *mismatch) shrink(compare comparer, limit time.Duration) error {
 	end := time.Now().Add(limit)
 	for size := len(d.steps) / 2; size > 0; {
@@ -72,7 +73,7 @@ func (d *mismatch) String() string {
 	for at < len(ours) && at < len(theirs) && ours[at] == theirs[at] {
 		at++
 	}
-	b.WriteString("traces (step, who has control, results; ~ cleanup, > body, * callback, = the end of what began above):\n")
+	b.WriteString("traces (step, job with control or 0, results; ~ cleanup, > body, * callback, = end of a call above):\n")
 	from := max(at-linesBefore, 0)
 	for _, line := range ours[from:at] {
 		fmt.Fprintf(&b, "  both    %s\n", d.annotated(line))
@@ -93,7 +94,7 @@ func lines(trace []byte) (list []string) {
 	return list
 }
 
-// annotated puts the step beside its line.
+// annotated returns a line of a trace with its step beside it.
 func (d *mismatch) annotated(line string) string {
 	var at int
 	if _, err := fmt.Sscan(line, &at); err != nil || at >= len(d.steps) {

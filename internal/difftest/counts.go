@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// Count names something that scripts met.
+// Count is a case that scripts can cover.
 type Count int
 
 const (
 	Scripts Count = iota
 	Steps
-	EqualKeys           // set with a key that was there
-	Uncovered           // clear brought an older record with the key to light
-	ClearInStretch      // clear of what was added since the last reset
-	ClearLater          // clear of what was added before
-	ClearMisses         // clear of no record
+	EqualKeys           // set with a key that has a record
+	Uncovered           // clear uncovered an older record with the key
+	ClearInStretch      // clear of a record that was added since the last reset
+	ClearLater          // clear of a record that was added before
+	ClearMisses         // clear found no record
 	ClearThenSet        // the fd is in both lists
-	Lists               // all, or what changed
+	Lists               // of all fds, or of those that changed
 	Cleanups            // called
 	CleanupClears       // a cleanup cleared a record of its context
 	CleanupClearsItself // its own
@@ -53,7 +53,7 @@ var countNames = [numCounts]string{
 	"blocks outside",
 }
 
-// Counts is what scripts met.
+// Counts is how often scripts covered each case.
 type Counts [numCounts]int
 
 func (c *Counts) add(d Counts) {
@@ -62,8 +62,9 @@ func (c *Counts) add(d Counts) {
 	}
 }
 
-// short names what was met too seldom: what sets OpenSSL's semantics apart less than a thousand times in a million
-// steps, all else less than fifty times.
+// short returns an error that names the cases covered too rarely: less than a thousand times in a
+// million steps for the peculiarities of OpenSSL's semantics, less than fifty times for all
+// others.
 func (c *Counts) short() error {
 	var few []string
 	for i := EqualKeys; i < numCounts; i++ {

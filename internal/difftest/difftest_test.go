@@ -31,7 +31,8 @@ func library() string {
 	return "libcrypto.so.3"
 }
 
-// totalSteps is for TestInterpreted. TestDirect, where fewer things can happen, has a quarter of it.
+// totalSteps returns the number for TestInterpreted. TestDirect has a quarter of it, since it
+// covers fewer cases.
 func totalSteps() int {
 	switch {
 	case *flagSteps > 0:
@@ -49,7 +50,8 @@ func firstSeed() uint64 {
 	return uint64(time.Now().UnixNano()) / 1000 % 1_000_000_000
 }
 
-// skipMissing skips the test when something is not there on this machine, save in CI, where all has to be.
+// skipMissing skips the test if err is errMissing. In CI it fails the test: there everything must
+// be installed.
 func skipMissing(t testing.TB, err error) {
 	t.Helper()
 	if err == nil {
@@ -61,7 +63,7 @@ func skipMissing(t testing.TB, err error) {
 	t.Fatal(err)
 }
 
-// compareMany runs random scripts until they have that many steps.
+// compareMany runs random scripts until they have that many steps in total.
 func compareMany(t *testing.T, compare comparer, steps int, outside bool) {
 	t.Helper()
 	seed := firstSeed()
@@ -106,7 +108,7 @@ func TestInterpreted(t *testing.T) {
 func TestDirect(t *testing.T) {
 	makeSide, err := openDirect(library())
 	skipMissing(t, err)
-	runtime.LockOSThread() // jobs belong to a thread, and so do then the pools of async
+	runtime.LockOSThread() // the library's jobs belong to a thread
 	defer runtime.UnlockOSThread()
 	compareMany(t, func(steps []Step) (*mismatch, error) {
 		ours, theirs := runOn(steps, newGoSide), runOn(steps, makeSide)
@@ -117,7 +119,7 @@ func TestDirect(t *testing.T) {
 	}, (totalSteps()+3)/4, true)
 }
 
-// FuzzInterpreted lets the coverage of async choose the steps.
+// FuzzInterpreted lets the fuzzer choose the steps by their coverage of async.
 func FuzzInterpreted(f *testing.F) {
 	p := newInterp(f)
 	for seed := range uint64(8) {

@@ -9,25 +9,26 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-// The library in the test's own process, called without cgo. Everything about jobs is thread-local in OpenSSL, so all
-// must stay on one thread (runtime.LockOSThread). Jobs have C functions for bodies: a Go frame on a job's stack would
-// still be there when C switches to another stack, which the Go runtime knows nothing of. Cleanups and callbacks are
-// Go functions, since the library calls them on the thread's own stack when nothing frees a context inside a job.
+// direct is the library in the test's own process, called without cgo. In OpenSSL jobs are
+// thread-local, so all calls must be on one thread (runtime.LockOSThread). The bodies of jobs are
+// C functions: with a Go frame on its stack a job could not pause, since the Go runtime does not
+// know of C's switches. Cleanups and callbacks are Go functions: the library calls them on the
+// thread's own stack, as no script frees a context inside a job.
 type direct struct {
 	isCapable, initThread, cleanupThread, startJob, pauseJob, blockPause, unblockPause, currentJob, jobCtx,
 	newCtx, freeCtx, setFD, getFD, allFDs, changedFDs, clearFD, setCallback, getCallback, setStatus, getStatus uintptr
 
-	atoi uintptr // libc's, a body whose result comes from its arguments
+	atoi uintptr // the C library's, a body that returns its argument
 
 	cleanups  [numCleanups]uintptr
 	callbacks [numCallbacks]uintptr
 
-	// now is the side of the script that runs. C functions made of Go ones last for ever and are few, so it is found
-	// here instead of through a closure for each script.
+	// now is the side of the script that runs. The C functions that call Go are never freed, so they
+	// are made once and find the side here, instead of by a closure for each script.
 	now *directSide
 }
 
-// openDirect returns what makes sides of the library.
+// openDirect loads the library, and returns a function that makes a side on it for each script.
 func openDirect(library string) (func(*machine) side, error) {
 	handle, err := purego.Dlopen(library, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {
@@ -71,8 +72,8 @@ func openDirect(library string) (func(*machine) side, error) {
 	}, nil
 }
 
-// directSide is the state of one script. What the library writes to is memory of its own that lives as long as it: a
-// variable on a goroutine's stack could move.
+// directSide is the state of one script. The library writes to its fields only, since a variable
+// on a goroutine's stack could move.
 type directSide struct {
 	*direct
 	m    *machine
@@ -97,7 +98,7 @@ func pointer(fn uintptr, args ...uintptr) uintptr {
 	return r
 }
 
-// word is a number in the place of a pointer.
+// word converts a number to the size of a pointer.
 func word(n int32) uintptr { return uintptr(int(n)) }
 
 func (d *directSide) id(w uintptr) int {
@@ -197,10 +198,10 @@ func (d *directSide) start(job, ctx, body uint8, value int32) ended {
 	return d.run(job, w, fn, value)
 }
 
-// resume passes another function, arguments and context, which are to be ignored.
+// resume passes another function, arguments and context, which the library must ignore.
 func (d *directSide) resume(job uint8) ended { return d.run(job, d.ctxs[0], d.atoi, -99) }
 
-// run passes the number as a string, which the library copies when it starts a job.
+// run passes value as a string, which the library copies when it starts a job.
 func (d *directSide) run(job uint8, w, fn uintptr, value int32) ended {
 	args := append(strconv.AppendInt(d.args[:0], int64(value), 10), 0)
 	const untouched = 0x5aa55aa5
@@ -239,8 +240,8 @@ func (d *directSide) capable() bool { return call(d.isCapable) == 1 }
 
 func (d *directSide) paused(job uint8) bool { return d.jobs[job] != 0 }
 
-// close is for scripts that went astray: what they left paused can only be leaked.
+// close does nothing: jobs that a failed script leaves paused can only be leaked.
 func (d *directSide) close() {}
 
-// address is for the fields of a directSide.
+// address returns the address of a field of a directSide.
 func address[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }

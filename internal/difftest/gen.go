@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// weights says how often a step is tried outside of jobs, in one, and in a cleanup. Most of the tries that are not
-// possible where they stand cost nothing but the try.
+// weights holds how often each step is tried outside jobs, in a job, and in a cleanup. A step
+// that is not possible at that point costs only the try.
 var weights = [numOps][3]int{
 	OpNew:         {8, 3, 1},
 	OpFree:        {12, 4, 2},
@@ -41,14 +41,15 @@ var totals = func() (t [3]int) {
 	return t
 }()
 
-// generator makes scripts.
+// generator makes random scripts.
 type generator struct {
 	rng     *rand.Rand
 	m       model
-	outside bool // no steps in jobs
+	outside bool // whether all steps must be outside jobs
 }
 
-// newScript makes a script of about n steps. Scripts for the direct run have all their steps outside of jobs.
+// newScript makes a script of about n steps. With outside, as for the direct run, all of them are
+// outside jobs.
 func newScript(seed uint64, n int, outside bool) ([]Step, Counts) {
 	g := generator{rng: rand.New(rand.NewPCG(seed, 0)), outside: outside}
 	steps := make([]Step, 0, n+32)
@@ -57,9 +58,9 @@ func newScript(seed uint64, n int, outside bool) ([]Step, Counts) {
 			steps = append(steps, s)
 		}
 	}
-	for g.m.inCleanup() || g.m.here != 0 || g.m.alive() > 0 || g.live() {
+	for g.m.inCleanup() || g.m.control != 0 || g.m.alive() > 0 || g.live() {
 		s, _ := g.m.closing()
-		if g.m.inCleanup() && g.rng.IntN(3) > 0 { // most contexts are freed here
+		if g.m.inCleanup() && g.rng.IntN(3) > 0 { // most contexts are freed in this loop
 			s = g.step()
 			if s.Op != OpGet && s.Op != OpClear && s.Op != OpAll && s.Op != OpChanged {
 				continue
@@ -102,12 +103,12 @@ func (g *generator) step() Step {
 	return s
 }
 
-// op draws a step by its weight in the place the model is at.
+// op draws a step by the weights for the model's state: outside, in a job, or in a cleanup.
 func (g *generator) op() Op {
 	place := 0
 	if g.m.inCleanup() {
 		place = 2
-	} else if g.m.here != 0 {
+	} else if g.m.control != 0 {
 		place = 1
 	}
 	n := g.rng.IntN(totals[place])
@@ -119,10 +120,10 @@ func (g *generator) op() Op {
 	panic("unreachable")
 }
 
-// ctx prefers the context at hand: that of the cleanup or the job that has control.
+// ctx draws a context, most often that of the cleanup or the job that has control.
 func (g *generator) ctx() uint8 {
 	if g.rng.IntN(3) > 0 {
-		if f := g.m.frames[g.m.here]; len(f) > 0 {
+		if f := g.m.frames[g.m.control]; len(f) > 0 {
 			return f[len(f)-1]
 		}
 		if j := g.m.job(); j != nil && j.ctx != noCtx {
@@ -134,7 +135,7 @@ func (g *generator) ctx() uint8 {
 
 func (g *generator) key() uint8 { return uint8(g.rng.IntN(numKeys)) }
 
-// keyOn prefers one that is there.
+// keyOn draws a key, half of the time one that has a record.
 func (g *generator) keyOn(c *modelCtx) uint8 {
 	if len(c.recs) > 0 && g.rng.IntN(2) == 0 {
 		return c.recs[g.rng.IntN(len(c.recs))].key
@@ -152,7 +153,7 @@ func (g *generator) body() uint8 {
 	return bodySteps
 }
 
-// int is small as a rule, so that equal ones occur, and sometimes any.
+// int draws a number, mostly a small one so that equal ones occur.
 func (g *generator) int() int32 {
 	if g.rng.IntN(8) == 0 {
 		return int32(g.rng.Uint32())

@@ -7,7 +7,7 @@ import (
 	"asynccrypto/async"
 )
 
-// goSide is package async. It keeps one Pool as the library keeps one for each thread.
+// goSide is package async. It keeps one Pool, as the library keeps one for each thread.
 type goSide struct {
 	m       *machine
 	ctxs    [numCtxs]async.WaitCtx // used again after Close, which leaves the zero value
@@ -20,7 +20,7 @@ type goSide struct {
 
 func newGoSide(m *machine) side { return &goSide{m: m, running: -1} }
 
-// Keys are told apart by their address, as is usual for engines.
+// keys are distinguished by their addresses, as engines usually do.
 var keys [numKeys]byte
 
 func goKey(key uint8) any {
@@ -30,7 +30,7 @@ func goKey(key uint8) any {
 	return &keys[key]
 }
 
-// goData makes 0 the nil that NULL is on the other side.
+// goData returns nil for 0, which is NULL on the C side.
 func goData(data int32) any {
 	if data == 0 {
 		return nil
@@ -68,7 +68,8 @@ func (g *goSide) set(ctx, key uint8, fd, data int32, cleanup uint8) bool {
 	return true
 }
 
-// id is the inverse of indexing: -1 is no context, -2 one that the script does not have.
+// id returns the index of w in ctxs, -1 for nil, and -2 for a context that the script does not
+// have.
 func (g *goSide) id(w *async.WaitCtx) int {
 	if w == nil {
 		return -1
@@ -147,13 +148,13 @@ func (g *goSide) cleanupPool() {
 	g.pool = nil
 }
 
-// result is a job's int in the place where async has an error.
+// result carries the int that a job returns in C, as the error that it returns in Go.
 type result int32
 
 func (r result) Error() string { return fmt.Sprint("returned ", int32(r)) }
 
 func (g *goSide) start(job, ctx, body uint8, value int32) ended {
-	if g.pool == nil && !g.initPool(0, 0) { // as the library does by itself
+	if g.pool == nil && !g.initPool(0, 0) { // the library makes one by itself
 		panic("no default pool")
 	}
 	var w *async.WaitCtx
@@ -189,7 +190,8 @@ func (g *goSide) resume(job uint8) ended {
 	return g.ended(job, out, err)
 }
 
-// ended checks that the error goes with the outcome, and that a handle is stale once its job is over.
+// ended checks that the error matches the outcome, and that the handle is stale once its job has
+// finished.
 func (g *goSide) ended(job uint8, out async.Outcome, err error) ended {
 	g.running = -1
 	g.isAlive[job] = out == async.Paused
@@ -207,7 +209,7 @@ func (g *goSide) ended(job uint8, out async.Outcome, err error) ended {
 	return e
 }
 
-// own is the handle of the job that has control; outside, the zero Job.
+// own returns the handle of the job that has control, or the zero Job outside jobs.
 func (g *goSide) own() async.Job {
 	if g.running < 0 {
 		return async.Job{}
@@ -222,7 +224,7 @@ func (g *goSide) pause() bool {
 	return err == nil
 }
 
-// block outside a job goes to another one's handle, to which it must do nothing.
+// block calls BlockPause outside jobs on the handle of a paused job, where it must do nothing.
 func (g *goSide) block(job uint8) {
 	if g.running < 0 {
 		g.jobs[job].BlockPause()
@@ -260,7 +262,8 @@ func (g *goSide) capable() bool { return capable() == 1 }
 
 func (g *goSide) paused(job uint8) bool { return g.isAlive[job] }
 
-// close takes the steps away first: after a script that went astray there are jobs and cleanups left to run.
+// close skips the remaining steps first, since a failed script leaves jobs and cleanups that
+// still run.
 func (g *goSide) close() {
 	g.m.pc = len(g.m.steps)
 	n := len(g.m.out)

@@ -16,10 +16,10 @@ import (
 //go:embed testdata/interp.c
 var interpSource []byte
 
-// errMissing is wrapped by what keeps a comparison from running on this machine: no compiler, no library.
+// errMissing is wrapped by errors that say that this machine lacks a compiler or the library.
 var errMissing = errors.New("missing")
 
-// interp is the C program, running.
+// interp is the running C program.
 type interp struct {
 	program, library string
 	cmd              *exec.Cmd
@@ -66,7 +66,8 @@ func startInterp(program, library string) (*interp, error) {
 
 func (p *interp) start() (err error) {
 	p.cmd = exec.Command(p.program, p.library)
-	// glibc then overwrites what is freed, so that a script does not pass by luck that the library does not define.
+	// With this variable glibc overwrites freed memory, so that no script passes by luck that uses
+	// such memory.
 	p.cmd.Env = append(os.Environ(), "MALLOC_PERTURB_=165")
 	p.stderr = new(bytes.Buffer)
 	p.cmd.Stderr = p.stderr
@@ -88,7 +89,7 @@ func (p *interp) start() (err error) {
 	return nil
 }
 
-// send has the program run a script, and read, which must follow, returns the trace.
+// send sends a script to the program. The next read returns its trace.
 func (p *interp) send(steps []Step) error {
 	p.buf = binary.LittleEndian.AppendUint32(p.buf[:0], uint32(len(steps)))
 	for _, s := range steps {
@@ -123,8 +124,8 @@ func (p *interp) stop() {
 	p.cmd.Wait()
 }
 
-// compare runs a script on both sides, at the same time. After a difference the program is in an unknown state, so
-// another one takes its place.
+// compare runs a script on both sides at the same time. After a difference the program's state is
+// unknown, so compare starts another one.
 func (p *interp) compare(steps []Step) (*mismatch, error) {
 	err := p.send(steps)
 	ours := runOn(steps, newGoSide)

@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// side is one implementation of the facility, on the contexts and jobs that steps name. It calls the machine's body,
-// cleaned and called when its own bodies, cleanups and callbacks are called.
+// side is one implementation of the functions, with the contexts and jobs of a script. It calls
+// the machine's body, cleaned and called from its bodies, cleanups and callbacks.
 type side interface {
 	create(ctx uint8) bool
 	free(ctx uint8)
@@ -16,7 +16,7 @@ type side interface {
 	all(ctx uint8) (n int, fds []int32)
 	changed(ctx, lists uint8) (added, deleted int, add, del []int32)
 	setCallback(ctx, fn uint8, arg int32) bool
-	callback(ctx uint8) (arg int32, ok bool) // calls it
+	callback(ctx uint8) (arg int32, ok bool) // gets the callback and calls it
 	setStatus(ctx uint8, status int32) bool
 	status(ctx uint8) int32
 	initPool(max, init int32) bool
@@ -30,23 +30,24 @@ type side interface {
 	waitCtx(job uint8) int
 	capable() bool
 	paused(job uint8) bool
-	close() // after the script, whatever state that left
+	close() // called after the script, which may have failed at any step
 }
 
-// ended is how a stretch of a job ended; the outcome's numbers are OpenSSL's. odd tells of a handle or a result that was not as it should be.
+// ended is the result of starting or resuming a job. The numbers of outcome are OpenSSL's. odd
+// names a handle or a result that is wrong.
 type ended struct {
 	outcome, ret int32
 	odd          string
 }
 
-// machine runs a script on a side and writes the trace. It is testdata/interp.c in Go.
+// machine runs a script on a side and writes the trace. testdata/interp.c is the same in C.
 type machine struct {
-	side  side
-	steps []Step
-	pc    int
-	here  int // who has control: 0 outside, 1 + slot in a job
-	live  [numCtxs]bool
-	out   []byte
+	side    side
+	steps   []Step
+	pc      int
+	control int // the code that has control: 0 outside jobs, 1 + slot in a job
+	live    [numCtxs]bool
+	out     []byte
 }
 
 const (
@@ -59,7 +60,7 @@ func runOn(steps []Step, makeSide func(*machine) side) (trace []byte) {
 	m := &machine{steps: steps, out: make([]byte, 0, 16*len(steps))}
 	m.side = makeSide(m)
 	defer func() {
-		if v := recover(); v != nil { // a bug on that side is a difference
+		if v := recover(); v != nil { // a panic on that side is a difference
 			trace = fmt.Appendf(m.out, "\npanic: %v\n", v)
 		}
 	}()
@@ -75,7 +76,7 @@ func (m *machine) run() int32 {
 	for m.pc < len(m.steps) {
 		s := m.steps[m.pc]
 		m.num(int64(m.pc))
-		m.num(int64(m.here))
+		m.num(int64(m.control))
 		m.pc++
 		if s.Op == OpReturn {
 			m.end()
@@ -87,9 +88,9 @@ func (m *machine) run() int32 {
 	return 0
 }
 
-// body is called in a job. It returns what the job is to return.
+// body is called in a job, and returns the job's result.
 func (m *machine) body(job uint8) int32 {
-	m.here = 1 + int(job)
+	m.control = 1 + int(job)
 	m.out = append(m.out, '>')
 	m.num(int64(job))
 	m.end()
@@ -118,7 +119,7 @@ func (m *machine) step(s Step) {
 		m.word("astray")
 		return
 	}
-	mine := m.here
+	mine := m.control
 	switch s.Op {
 	case OpNew:
 		m.live[s.Ctx] = m.side.create(s.Ctx)
@@ -165,7 +166,7 @@ func (m *machine) step(s Step) {
 	case OpPause:
 		m.end()
 		ok := m.side.pause()
-		m.here = mine
+		m.control = mine
 		m.out = append(m.out, '=')
 		m.num(int64(mine))
 		m.yes(ok)
@@ -189,9 +190,9 @@ func (m *machine) step(s Step) {
 	}
 }
 
-// stretch starts or resumes a job.
+// stretch starts or resumes a job, and writes how that ended.
 func (m *machine) stretch(s Step) {
-	mine := m.here
+	mine := m.control
 	if m.side.paused(s.Key) != (s.Op == OpResume) || mine != 0 {
 		m.word("astray")
 		return
@@ -203,7 +204,7 @@ func (m *machine) stretch(s Step) {
 	} else {
 		e = m.side.resume(s.Key)
 	}
-	m.here = mine
+	m.control = mine
 	m.out = append(m.out, '=')
 	m.nums(int64(s.Key), int64(e.outcome))
 	if e.outcome == outcomeFinish {

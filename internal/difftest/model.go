@@ -1,15 +1,15 @@
 package difftest
 
-// model knows just enough of the facility to tell which steps OpenSSL defines and what they cover. It says nothing
-// about outputs: those the two sides have to agree on without it.
+// model follows a script just far enough to know which steps OpenSSL defines, and which cases
+// they cover. It does not predict outputs: it is for the two sides to agree on these.
 type model struct {
-	ctxs   [numCtxs]modelCtx
-	jobs   [numJobs]modelJob
-	pool   bool // there is one
-	max    int32
-	here   int                  // who has control: 0 outside, 1 + slot in a job
-	frames [1 + numJobs][]uint8 // whose cleanups each of these is in, the innermost last
-	counts Counts
+	ctxs    [numCtxs]modelCtx
+	jobs    [numJobs]modelJob
+	pool    bool // whether there is one
+	max     int32
+	control int                  // the code that has control: 0 outside jobs, 1 + slot in a job
+	frames  [1 + numJobs][]uint8 // for each, the contexts whose cleanups it is in, innermost last
+	counts  Counts
 }
 
 type modelJob struct {
@@ -33,7 +33,7 @@ const (
 	maxRecords = 24 // as above
 )
 
-// apply does the step if it is defined here.
+// apply does the step and returns true, or returns false if the step is undefined in this state.
 func (m *model) apply(s Step) bool {
 	switch s.Op {
 	case OpNew, OpFree, OpSet, OpGet, OpClear, OpAll, OpChanged, OpSetCallback, OpCallback, OpSetStatus, OpStatus:
@@ -41,8 +41,8 @@ func (m *model) apply(s Step) bool {
 	case OpInit:
 		return m.initPool(s.Value, s.Data)
 	case OpCleanup:
-		if m.here != 0 || m.alive() > 0 {
-			return false // the library leaks paused jobs, and forgets what runs
+		if m.control != 0 || m.alive() > 0 {
+			return false // the library leaks paused jobs, and forgets running ones
 		}
 		m.pool = false
 	case OpStart:
@@ -69,12 +69,12 @@ func (m *model) apply(s Step) bool {
 	return true
 }
 
-// job is the one that has control, or nil.
+// job returns the job that has control, or nil.
 func (m *model) job() *modelJob {
-	if m.here == 0 {
+	if m.control == 0 {
 		return nil
 	}
-	return &m.jobs[m.here-1]
+	return &m.jobs[m.control-1]
 }
 
 func (m *model) alive() (n int32) {
@@ -86,12 +86,13 @@ func (m *model) alive() (n int32) {
 	return n
 }
 
-// initPool: a second pool would leak the first, but what fails does nothing, anywhere.
+// initPool refuses a second pool, which would leak the first. A call that fails does nothing, and
+// is always allowed.
 func (m *model) initPool(max, init int32) bool {
 	switch {
 	case init > max:
 		m.counts[InitFails]++
-	case m.here != 0 || m.pool:
+	case m.control != 0 || m.pool:
 		return false
 	default:
 		m.pool, m.max = true, max
@@ -101,7 +102,7 @@ func (m *model) initPool(max, init int32) bool {
 
 func (m *model) start(s Step) bool {
 	j := &m.jobs[s.Key]
-	if m.here != 0 || j.state != jobNone {
+	if m.control != 0 || j.state != jobNone {
 		return false // nested starts break the library
 	}
 	if s.Ctx != noCtx && !m.ctxs[s.Ctx].usable() {
@@ -111,7 +112,7 @@ func (m *model) start(s Step) bool {
 		return false // the library crashes when such a job is resumed
 	}
 	if !m.pool {
-		m.pool, m.max = true, 0 // as the library does by itself
+		m.pool, m.max = true, 0 // the library makes one by itself
 	}
 	if m.max > 0 && m.alive() >= m.max {
 		m.counts[NoJobs]++
@@ -126,7 +127,7 @@ func (m *model) start(s Step) bool {
 	}
 	switch s.Variant {
 	case bodySteps:
-		m.here = 1 + int(s.Key)
+		m.control = 1 + int(s.Key)
 	case bodyPause:
 		m.counts[Pauses]++
 		j.state = jobPaused
@@ -151,14 +152,14 @@ func (m *model) startedOn(c *modelCtx) {
 
 func (m *model) resume(slot uint8) bool {
 	j := &m.jobs[slot]
-	if m.here != 0 || j.state != jobPaused {
+	if m.control != 0 || j.state != jobPaused {
 		return false
 	}
 	m.counts[Resumes]++
 	j.state = jobRunning
 	m.ctxs[j.ctx].reset()
 	if j.body == bodySteps {
-		m.here = 1 + int(slot)
+		m.control = 1 + int(slot)
 	} else {
 		m.finish(j)
 	}
@@ -177,7 +178,7 @@ func (m *model) pause() bool {
 	default:
 		m.counts[Pauses]++
 		j.state = jobPaused
-		m.here = 0
+		m.control = 0
 	}
 	return true
 }
@@ -206,9 +207,9 @@ func (m *model) ret() bool {
 	}
 	j := m.job()
 	if j == nil || j.blocked > 0 {
-		return false // what is left blocked would block the thread's next job
+		return false // the block would stay, and apply to the thread's next job
 	}
-	m.here = 0
+	m.control = 0
 	m.finish(j)
 	return true
 }
@@ -223,7 +224,8 @@ func (m *model) finish(j *modelJob) {
 	}
 }
 
-// closing returns a step that brings the script nearer to its end, where nothing is left, and whether there is one.
+// closing returns the next step towards a state in which no job, context or pool is left, and
+// whether there is one.
 func (m *model) closing() (Step, bool) {
 	if j := m.job(); m.inCleanup() {
 		return Step{Op: OpReturn}, true
@@ -245,7 +247,8 @@ func (m *model) closing() (Step, bool) {
 	return Step{Op: OpCleanup}, m.pool
 }
 
-// normalize drops the steps that are undefined where they stand, and appends what closes the script.
+// normalize drops the steps that are undefined in their state, and appends the steps that close
+// the script.
 func normalize(raw []Step) ([]Step, Counts) {
 	var m model
 	steps := make([]Step, 0, len(raw)+16)

@@ -4,10 +4,10 @@ package difftest
 type modelCtx struct {
 	live     bool
 	closing  bool // it is being freed
-	torn     bool // and the library has freed a record already: its list leads through freed memory
-	finished bool // a job has ended on it
+	torn     bool // and a record was freed: its list leads through freed memory
+	finished bool // a job on it has finished
 	callback bool
-	jobs     int // alive on it
+	jobs     int // that run or are paused on it
 	recs     []modelRec
 }
 
@@ -15,7 +15,7 @@ type modelRec struct {
 	key            uint8
 	cleanup        uint8
 	added, deleted bool
-	closing        bool // its cleanup is being called
+	closing        bool // its cleanup is running
 }
 
 func (c *modelCtx) usable() bool { return c.live && !c.closing }
@@ -40,7 +40,7 @@ func (c *modelCtx) find(key uint8) int {
 
 func (c *modelCtx) remove(i int) { c.recs = append(c.recs[:i], c.recs[i+1:]...) }
 
-// reset is what resuming a job does to its context.
+// reset does to the context what resuming a job on it does.
 func (c *modelCtx) reset() {
 	kept := c.recs[:0]
 	for _, r := range c.recs {
@@ -52,16 +52,17 @@ func (c *modelCtx) reset() {
 	c.recs = kept
 }
 
-func (m *model) inCleanup() bool { return len(m.frames[m.here]) > 0 }
+func (m *model) inCleanup() bool { return len(m.frames[m.control]) > 0 }
 
 // inCleanupOf reports whether the innermost cleanup is one of that context's.
 func (m *model) inCleanupOf(ctx uint8) bool {
-	f := m.frames[m.here]
+	f := m.frames[m.control]
 	return len(f) > 0 && f[len(f)-1] == ctx
 }
 
-// applyCtx does a step on a wait context. While one is freed only its cleanups may use it: the list itself only the
-// first called, and only to look and to clear; after that it leads through freed memory. A record set then would leak.
+// applyCtx does a step on a wait context. While a context is being freed, only its cleanups may
+// use it. Only the first cleanup may use the list, to look up and to clear: later the list leads
+// through freed memory, and a new record would leak.
 func (m *model) applyCtx(s Step) bool {
 	c := &m.ctxs[s.Ctx]
 	if s.Op == OpNew {
@@ -76,7 +77,7 @@ func (m *model) applyCtx(s Step) bool {
 	}
 	switch s.Op {
 	case OpFree:
-		if c.closing || c.jobs > 0 || len(m.frames[m.here]) == maxFrames {
+		if c.closing || c.jobs > 0 || len(m.frames[m.control]) == maxFrames {
 			return false
 		}
 		c.closing = true
@@ -160,7 +161,7 @@ func (m *model) clear(c *modelCtx, key uint8) bool {
 	return true
 }
 
-// free goes through the records, newest first, up to the next cleanup that takes steps.
+// free removes the records, the newest first, up to the next one whose cleanup takes steps.
 func (m *model) free(ctx uint8) {
 	c := &m.ctxs[ctx]
 	for len(c.recs) > 0 {
@@ -172,7 +173,7 @@ func (m *model) free(ctx uint8) {
 			m.counts[Cleanups]++
 			if r.cleanup == cleanupActs {
 				r.closing = true
-				m.frames[m.here] = append(m.frames[m.here], ctx)
+				m.frames[m.control] = append(m.frames[m.control], ctx)
 				return
 			}
 		}
@@ -183,11 +184,11 @@ func (m *model) free(ctx uint8) {
 }
 
 func (m *model) endCleanup() {
-	f := m.frames[m.here]
+	f := m.frames[m.control]
 	ctx := f[len(f)-1]
-	m.frames[m.here] = f[:len(f)-1]
+	m.frames[m.control] = f[:len(f)-1]
 	c := &m.ctxs[ctx]
-	c.recs = c.recs[:len(c.recs)-1] // the closing one is the newest: nothing is set meanwhile
+	c.recs = c.recs[:len(c.recs)-1] // the closing one is the newest, since nothing is set meanwhile
 	c.torn = true
 	m.free(ctx)
 }

@@ -12,7 +12,8 @@ import (
 
 var flagMutants = flag.Bool("mutants", false, "check that deliberate changes to async are caught (always with CI=true)")
 
-// TestPatchesApply is quick, so that who changes async hears of it at once.
+// TestPatchesApply checks that the patches still fit package async. It runs by default, since it
+// takes no time.
 func TestPatchesApply(t *testing.T) {
 	if _, err := writeOverlay(asyncDir(t), t.TempDir()); err != nil {
 		t.Error(err)
@@ -27,12 +28,12 @@ func asyncDir(t *testing.T) string {
 	return dir
 }
 
-// TestMutants runs TestInterpreted in a build with the mutants, each of which it must catch.
+// TestMutants runs TestInterpreted in a build with the mutants. It must catch each of them.
 func TestMutants(t *testing.T) {
 	if !*flagMutants && !inCI {
 		t.Skip("needs -mutants or CI=true")
 	}
-	newInterp(t) // skips where TestInterpreted would
+	newInterp(t) // skips if TestInterpreted does
 	dir := t.TempDir()
 	overlay, err := writeOverlay(asyncDir(t), dir)
 	if err != nil {

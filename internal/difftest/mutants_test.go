@@ -8,26 +8,27 @@ import (
 	"strings"
 )
 
-// The mutants are deliberate changes to the semantics of package async. The test is built once with all of them
-// (go build -overlay, so that nothing of it stands in async itself), and an environment variable switches one on.
-// A test that can't tell each of them from OpenSSL is not worth its time.
+// The mutants are deliberate changes to the semantics of package async. The test is built once
+// with all of them, by go build -overlay so that async itself does not contain them, and an
+// environment variable switches one on. The test must find each of them, or it is not thorough
+// enough.
 
 const mutantEnv = "ASYNC_MUTANT"
 
-// mutants are numbered from 1 on; 0 is none.
+// mutants describes the mutants by number. Number 0 is none.
 var mutants = []string{
-	1:  "with equal keys the oldest record is met",
+	1:  "with equal keys the oldest record is found",
 	2:  "set replaces a record with an equal key",
 	3:  "clear in the stretch only marks",
-	4:  "deletions are not told",
-	5:  "a reset keeps what was added",
+	4:  "deletions are not reported",
+	5:  "a reset keeps the marks of additions",
 	6:  "starting a job resets",
 	7:  "the end of a job resets",
 	8:  "resuming a job does not reset",
 	9:  "cleanups come oldest first",
 	10: "cleanups are called for deleted records too",
 	11: "all fds come oldest first",
-	12: "reading what changed resets",
+	12: "reading the changes resets",
 	13: "block does nothing",
 	14: "blocks do not nest",
 	15: "the pool holds one job more",
@@ -38,7 +39,8 @@ var mutants = []string{
 	20: "an unblock too many counts",
 }
 
-// patches put them in. Each old string must be in its file exactly once; they are short, since async may still change.
+// patches add the mutants. Each old string must be in its file exactly once. They are short,
+// since async may change.
 var patches = []struct{ file, old, new string }{
 	{"fdlist.go", "!r.deleted && r.key == key", "!r.deleted && r.key == key && !(mutant == 1 && l.hasOlder(i, key))"},
 	{"fdlist.go", "func (l *fdList) add(key any, fd FD, data any, cleanup CleanupFunc) {",
@@ -65,7 +67,7 @@ var patches = []struct{ file, old, new string }{
 	{"waitctx.go", "if fn == nil {", "if fn == nil && mutant == 18 { return }\n$&"},
 }
 
-// mutantHelpers is a file of package async in that build.
+// mutantHelpers is an additional file of package async in that build.
 const mutantHelpers = `package async
 
 import (
@@ -126,7 +128,8 @@ func (l *fdList) undelete() {
 }
 `
 
-// writeOverlay writes async with the mutants in it to dir, and returns the file that -overlay takes.
+// writeOverlay writes the patched files of async to dir, and returns the name of the file for
+// -overlay.
 func writeOverlay(asyncDir, dir string) (string, error) {
 	texts := map[string]string{"mutants.go": mutantHelpers}
 	for _, p := range patches {

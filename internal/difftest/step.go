@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Op is what a step does. The numbers are those of testdata/interp.c.
+// Op is the operation of a step. The numbers are those of testdata/interp.c.
 type Op uint8
 
 const (
@@ -17,16 +17,16 @@ const (
 	OpClear                 // Ctx, Key
 	OpAll                   // Ctx
 	OpChanged               // Ctx, Variant: which lists
-	OpSetCallback           // Ctx, Variant: which, 0 for none, Data: its argument
+	OpSetCallback           // Ctx, Variant: the callback, 0 for none, Data: its argument
 	OpCallback              // Ctx; gets the callback and calls it
 	OpSetStatus             // Ctx, Value
 	OpStatus                // Ctx
 	OpInit                  // Value: max, Data: init
 	OpCleanup               //
-	OpStart                 // Key: the job, Ctx or noCtx, Variant: the body, Value: what bodyNumber returns
+	OpStart                 // Key: the job, Ctx or noCtx, Variant: the body, Value: for bodyNumber
 	OpResume                // Key: the job
 	OpPause                 //
-	OpBlock                 // Key: a job that must not mind, if it is paused
+	OpBlock                 // Key: outside jobs, a job on which it must have no effect
 	OpUnblock               // as OpBlock
 	OpCurrent               //
 	OpWaitCtx               // Key: a paused job
@@ -43,15 +43,15 @@ var opNames = [numOps]string{
 const (
 	numCtxs = 4
 	numJobs = 5
-	numKeys = 4 // few, so that they are often equal; key 0 is NULL, and nil
+	numKeys = 4 // few, so that keys are often equal; key 0 is NULL in C and nil in Go
 	noCtx   = numCtxs
 )
 
 // Variants of OpSet: the cleanup.
 const (
 	cleanupNone  = iota
-	cleanupPlain // leaves a trace
-	cleanupActs  // and takes steps
+	cleanupPlain // writes to the trace
+	cleanupActs  // writes to the trace and takes steps
 	numCleanups
 )
 
@@ -64,14 +64,14 @@ const (
 	numBodies
 )
 
-// Variants of OpChanged: which lists are asked for, as bits. The counts always are.
+// Variants of OpChanged: bits for the lists that are asked for. The counts are always asked for.
 const (
 	listAdded = 1 << iota
 	listDeleted
 	numLists
 )
 
-const numCallbacks = 4 // with none
+const numCallbacks = 4 // including none
 
 // Step is one call.
 type Step struct {
@@ -80,7 +80,7 @@ type Step struct {
 	Value, Data       int32
 }
 
-const stepSize = 12 // as struct step in testdata/interp.c
+const stepSize = 12 // of struct step in testdata/interp.c
 
 func (s Step) appendTo(b []byte) []byte {
 	b = append(b, byte(s.Op), s.Ctx, s.Key, s.Variant)
@@ -88,7 +88,7 @@ func (s Step) appendTo(b []byte) []byte {
 	return binary.LittleEndian.AppendUint32(b, uint32(s.Data))
 }
 
-// stepFrom makes a step of any stepSize bytes, for fuzzing.
+// stepFrom makes a step from any stepSize bytes, for fuzzing.
 func stepFrom(b []byte) Step {
 	s := Step{
 		Op: Op(b[0]) % numOps, Ctx: b[1] % numCtxs, Key: b[2], Variant: b[3],
@@ -117,7 +117,7 @@ func stepFrom(b []byte) Step {
 	return s
 }
 
-// String is for people who read a mismatch.
+// String returns the step as a mismatch shows it.
 func (s Step) String() string {
 	var b strings.Builder
 	b.WriteString(opNames[s.Op])

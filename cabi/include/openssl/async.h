@@ -1,16 +1,18 @@
 /*
- * <openssl/async.h> of asynccrypto: jobs that pause, and the sessions that tell their caller when to go on.
+ * <openssl/async.h> of libasync: jobs that pause, and the wait contexts that tell their caller
+ * when to resume them.
  *
- * The names, types and numbers are those of OpenSSL 3, so that a program compiled with either header links with either
- * library. It needs no other header of OpenSSL's, and so also serves beside a TLS library that has no such facility.
+ * The names, types and numbers are those of OpenSSL 3, so that a program compiled with either
+ * header links with either library. This header needs no other header of OpenSSL's, so it also
+ * works beside a TLS library without async jobs.
  *
- * On Windows a wait fd is a HANDLE. That type comes from <windows.h>, which the application includes first, when and
- * how it likes; without it the functions of wait contexts are left out.
+ * On Windows a wait fd is a HANDLE, a type of <windows.h>. An application that needs wait
+ * contexts includes <windows.h> first; otherwise this header leaves them out.
  */
 #ifndef OPENSSL_ASYNC_H
 #define OPENSSL_ASYNC_H
 
-#include <stdlib.h> /* size_t; and what else programs have come to get from OpenSSL's */
+#include <stdlib.h> /* size_t; and programs rely on OpenSSL's header to include it */
 
 #ifdef _WIN32
 # if defined(_WINDEF_) || defined(_WINDEF_H) || defined(BASETYPES)
@@ -22,17 +24,17 @@
 # define OSSL_BAD_ASYNC_FD (-1)
 #endif
 
-/* What ASYNC_start_job returns. */
-#define ASYNC_ERR     0 /* it could not be done */
+/* Results of ASYNC_start_job. */
+#define ASYNC_ERR     0 /* failed; see errno */
 #define ASYNC_NO_JOBS 1 /* the thread's pool is at its limit */
-#define ASYNC_PAUSE   2 /* the job waits to be started again */
-#define ASYNC_FINISH  3 /* the function has returned */
+#define ASYNC_PAUSE   2 /* the job has paused; call ASYNC_start_job again to resume it */
+#define ASYNC_FINISH  3 /* the job's function has returned */
 
-/* What an engine leaves in a wait context. */
-#define ASYNC_STATUS_UNSUPPORTED 0 /* no engine that calls back has run; the default */
-#define ASYNC_STATUS_ERR         1 /* the engine is broken: give the session up */
-#define ASYNC_STATUS_OK          2 /* submitted, the callback follows */
-#define ASYNC_STATUS_EAGAIN      3 /* the engine was full: start the job again later */
+/* The status that an engine sets in a wait context. */
+#define ASYNC_STATUS_UNSUPPORTED 0 /* the default: no engine that calls back has run */
+#define ASYNC_STATUS_ERR         1 /* the engine has failed: clean up the session */
+#define ASYNC_STATUS_OK          2 /* the operation is submitted; the callback follows */
+#define ASYNC_STATUS_EAGAIN      3 /* the engine is busy: resume the job later */
 
 /* Reasons on libcrypto's error queue, for library 51 (ERR_LIB_ASYNC). */
 #define ASYNC_R_FAILED_TO_SET_POOL     101
@@ -47,10 +49,16 @@ extern "C" {
 typedef struct async_job_st ASYNC_JOB;
 typedef struct async_wait_ctx_st ASYNC_WAIT_CTX;
 
-/* Run by an engine when an operation is done: it must be short and must not block. */
+/*
+ * An engine calls it, on any thread, when an operation is done. It must be short and must not
+ * block.
+ */
 typedef int (*ASYNC_callback_fn)(void *arg);
 
-/* Make and free one job's stack; *size is what is wanted, and becomes what there is. */
+/*
+ * Make and free the stack of one job. *size is the size wanted; the function stores the size that
+ * it made.
+ */
 typedef void *(*ASYNC_stack_alloc_fn)(size_t *size);
 typedef void (*ASYNC_stack_free_fn)(void *stack);
 

@@ -1,10 +1,10 @@
 /*
- * The interpreter of scripts on the C side: reads scripts from its standard input, runs each against the library named
- * on its command line, and writes a trace of all that could be observed. See doc.go and step.go for what a script is;
- * machine.go is the same in Go, and the two must write the same bytes.
+ * The interpreter of scripts on the C side. It reads scripts from its standard input, runs each
+ * on the library named on its command line, and writes a trace of all observable results. doc.go
+ * and step.go explain scripts. machine.go is the same in Go, and both must write the same bytes.
  *
- * One stream of steps serves all: whoever has control takes the next one, be it the program outside, a job's body or a
- * cleanup. So a script is a flat list, and any part of it is a script as well.
+ * One list of steps serves all: the code that has control, outside jobs, in the body of a job or
+ * in a cleanup, takes the next step. So any part of a script is a script as well.
  */
 #include <dlfcn.h>
 #include <signal.h>
@@ -16,7 +16,7 @@
 
 #if defined(__has_include)
 # if __has_include(<openssl/async.h>)
-#  include <openssl/async.h> /* where it is, the compiler checks the prototypes below against it */
+#  include <openssl/async.h> /* if it is installed, the compiler checks the prototypes below */
 # endif
 #endif
 
@@ -46,7 +46,10 @@ int ASYNC_WAIT_CTX_get_callback(ASYNC_WAIT_CTX *, callback_fn **, void **);
 int ASYNC_WAIT_CTX_set_status(ASYNC_WAIT_CTX *, int);
 int ASYNC_WAIT_CTX_get_status(ASYNC_WAIT_CTX *);
 
-/* The library is opened by name at run time, so that one program serves any that exports these. */
+/*
+ * The library is opened by name at run time, so that one program works with any that exports
+ * these.
+ */
 #define FUNCTIONS(X) \
     X(ASYNC_is_capable) X(ASYNC_init_thread) X(ASYNC_cleanup_thread) X(ASYNC_start_job) X(ASYNC_pause_job) \
     X(ASYNC_block_pause) X(ASYNC_unblock_pause) X(ASYNC_get_current_job) X(ASYNC_get_wait_ctx) \
@@ -76,14 +79,14 @@ struct step {
 };
 
 #define UNTOUCHED 0x5aa55aa5
-#define SECONDS 10 /* for a script, which takes a thousandth of one */
+#define SECONDS 150 /* after which a script hangs; it takes a thousandth of one */
 
 static struct step *steps;
 static uint32_t count, pc;
 static ASYNC_WAIT_CTX *ctxs[CTXS];
 static ASYNC_JOB *jobs[JOBS]; /* the paused ones */
-static ASYNC_JOB *self[JOBS]; /* what they saw as the current job */
-static int here;              /* who has control: 0 outside, 1 + slot in a job */
+static ASYNC_JOB *self[JOBS]; /* the current job, as each job saw it */
+static int control;              /* the code that has control: 0 outside jobs, 1 + slot in a job */
 
 static char *trace;
 static size_t used, room;
@@ -99,7 +102,7 @@ static void put(const char *s, size_t n)
     used += n;
 }
 
-/* No stdio: jobs have small stacks. */
+/* It does not use stdio, since jobs have small stacks. */
 static void num(long long v)
 {
     char buf[24], *p = buf + sizeof(buf);
@@ -159,7 +162,7 @@ static int callback2(void *arg) { return called(2, arg); }
 static int callback3(void *arg) { return called(3, arg); }
 static callback_fn *const callbacks[] = { NULL, callback1, callback2, callback3 };
 
-/* args are copied by the library, with their size. */
+/* The arguments of a job, which the library copies. */
 struct args {
     int slot;
     int32_t value;
@@ -169,7 +172,7 @@ static int body_steps(void *p)
 {
     struct args a = *(struct args *)p;
 
-    here = 1 + a.slot;
+    control = 1 + a.slot;
     self[a.slot] = lib.ASYNC_get_current_job();
     put(">", 1);
     num(a.slot);
@@ -182,7 +185,7 @@ static int body_capable(void *p) { (void)p; return lib.ASYNC_is_capable(); }
 static int body_number(void *p) { return ((struct args *)p)->value; }
 static int (*const bodies[])(void *) = { body_steps, body_pause, body_capable, body_number };
 
-/* What is passed when resuming is to be ignored; this tells if it is not. */
+/* Passed when a job is resumed. The library must ignore it; a call shows in the trace. */
 static int trap(void *p) { (void)p; put("trap\n", 5); return -1; }
 
 static void outcome(int slot, ASYNC_JOB *job, int out, int ret)
@@ -201,11 +204,11 @@ static void start(const struct step *s)
 {
     struct args a = { s->key, s->value };
     ASYNC_JOB *job = NULL;
-    int mine = here, ret = UNTOUCHED, out;
+    int mine = control, ret = UNTOUCHED, out;
 
     self[s->key] = NULL;
     out = lib.ASYNC_start_job(&job, s->ctx < CTXS ? ctxs[s->ctx] : NULL, &ret, bodies[s->variant], &a, sizeof(a));
-    here = mine;
+    control = mine;
     put("=", 1), num(s->key);
     outcome(s->key, job, out, ret);
 }
@@ -213,11 +216,11 @@ static void start(const struct step *s)
 static void resume(const struct step *s)
 {
     ASYNC_JOB *job = jobs[s->key];
-    int mine = here, ret = UNTOUCHED, out;
+    int mine = control, ret = UNTOUCHED, out;
     long long junk = 0;
 
     out = lib.ASYNC_start_job(&job, ctxs[0], &ret, trap, &junk, sizeof(junk));
-    here = mine;
+    control = mine;
     put("=", 1), num(s->key);
     outcome(s->key, job, out, ret);
 }
@@ -229,7 +232,7 @@ static void numbers(const char *mark, const int *fds, size_t n)
         num(fds[i]);
 }
 
-/* room_for checks that the library writes no further than it says. */
+/* Makes room for n fds, and a mark behind them that shows if the library writes more. */
 static int *room_for(size_t n)
 {
     int *p = malloc((n + 1) * sizeof(*p));
@@ -307,24 +310,25 @@ static void current(void)
 {
     ASYNC_JOB *job = lib.ASYNC_get_current_job();
 
-    if (here == 0 || job == NULL) {
+    if (control == 0 || job == NULL) {
         num(job != NULL);
         return;
     }
     num(1);
-    if (job != self[here - 1])
+    if (job != self[control - 1])
         word("another");
     num(ctx_id(lib.ASYNC_get_wait_ctx(job)));
 }
 
 /*
- * step does one step. A script is made so that each is possible where it stands; if it isn't, the library has gone
- * another way than expected, and the trace says so instead of following it into undefined behaviour.
+ * Does one step. Each step of a script is possible in its state. If it is not, the library has
+ * done something unexpected; then the trace says "astray", and the step is skipped, since its
+ * behaviour would be undefined.
  */
 static void step(const struct step *s)
 {
     ASYNC_WAIT_CTX *w = s->ctx < CTXS ? ctxs[s->ctx] : NULL;
-    int mine = here, ok;
+    int mine = control, ok;
 
     if (s->op > NEW && s->op <= STATUS && w == NULL) {
         word("astray");
@@ -377,7 +381,7 @@ static void step(const struct step *s)
         lib.ASYNC_cleanup_thread();
         break;
     case START:
-        if (jobs[s->key] != NULL || here != 0) {
+        if (jobs[s->key] != NULL || control != 0) {
             word("astray");
             break;
         }
@@ -385,7 +389,7 @@ static void step(const struct step *s)
         start(s);
         break;
     case RESUME:
-        if (jobs[s->key] == NULL || here != 0) {
+        if (jobs[s->key] == NULL || control != 0) {
             word("astray");
             break;
         }
@@ -395,8 +399,8 @@ static void step(const struct step *s)
     case PAUSE:
         end();
         ok = lib.ASYNC_pause_job();
-        here = mine;
-        put("=", 1), num(here), num(ok);
+        control = mine;
+        put("=", 1), num(control), num(ok);
         break;
     case BLOCK:
         lib.ASYNC_block_pause();
@@ -420,13 +424,13 @@ static void step(const struct step *s)
     end();
 }
 
-/* run takes steps until one returns from the body or the cleanup that called it. */
+/* Takes steps until one returns from the body or the cleanup that called it. */
 static int run(void)
 {
     while (pc < count) {
         const struct step *s = &steps[pc];
 
-        num(pc++), num(here);
+        num(pc++), num(control);
         if (s->op != RETURN) {
             step(s);
             continue;
@@ -456,7 +460,7 @@ static int load(const char *name)
 
 static int write_all(const void *p, size_t n) { return fwrite(p, 1, n, stdout) == n && fflush(stdout) == 0; }
 
-/* died sends the trace as far as it went: its end shows where the library crashed or hung. */
+/* Sends the trace so far: its end shows where the library crashed or hung. */
 static void died(int sig)
 {
     uint32_t n;
@@ -487,7 +491,7 @@ int main(int argc, char **argv)
     if (argc != 2 || !load(argv[1]))
         return 2;
     catch_crashes();
-    if (!write_all(&n, sizeof(n))) /* an empty trace: ready */
+    if (!write_all(&n, sizeof(n))) /* an empty trace says that the program is ready */
         return 1;
     while (fread(&count, sizeof(count), 1, stdin) == 1) {
         if ((steps = realloc(steps, (count + 1) * sizeof(*steps))) == NULL
