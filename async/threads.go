@@ -9,19 +9,19 @@ import (
 	"asynccrypto/internal/gid"
 )
 
-// The runtime demands of every switch to a coroutine, and of every switch back, that the goroutine
-// which makes it is in the thread-lock state in which the coroutine was made. Otherwise it ends
-// the process: "coro: OS thread locking must match locking at coroutine creation". The states
-// match if
+// The runtime compares two thread-lock states at every switch, to a coroutine and back: that of
+// the goroutine which switches, at this moment, and that of the goroutine which made the
+// coroutine, when it did. If they differ it ends the process: "coro: OS thread locking must match
+// locking at coroutine creation". They are the same if
 //
 //   - neither goroutine is locked to its thread, whichever threads they are on, or
 //   - both are locked to the same thread, with the same number of runtime.LockOSThread calls
-//     outstanding, and inside the same number of calls from C into Go. (The runtime's own count
-//     grows by one in each such call, in package initialization, and on a thread that C made.)
+//     outstanding, and with the same number of the runtime's own locks: one for each open call
+//     from C into Go, one on a thread that C made, and one in package initialization.
 //
-// Resume, Cancel and Close switch on their caller's goroutine. Pause and the end of a job switch
-// on the job's, which has its caller's thread-lock state when it begins, and may have changed it
-// since.
+// Start, Resume, Cancel and Close switch on their caller's goroutine. Pause and the end of a job
+// switch on the job's goroutine. A switch passes the lock on, so the job begins in its caller's
+// state, and can only differ from it by what it has done since.
 
 // checkThreads is set by ASYNCCRYPTO_CHECK=threads in the environment. Each switch then compares
 // the states as far as a program can see them, and returns ErrThreadLocked where they differ.
@@ -88,7 +88,7 @@ func (p *pool) checked(fn Func) Func {
 // remember notes that the calling goroutine runs the jobs of p. The caller calls forget when the
 // goroutine ends.
 func (p *pool) remember() (forget func()) {
-	if !checkThreads || !p.home.Load().locked {
+	if !p.home.Load().locked {
 		return func() {}
 	}
 	g := gid.Get()

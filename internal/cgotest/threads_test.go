@@ -71,6 +71,20 @@ func elsewhere(f func()) {
 	<-done
 }
 
+// deep runs f at the end of a long stack.
+func deep(f func()) {
+	var down func(n int)
+	down = func(n int) {
+		if n == 0 {
+			f()
+			return
+		}
+		down(n - 1)
+		runtime.KeepAlive(n)
+	}
+	down(300)
+}
+
 // A use is a call that switches to a job. The job is paused, and the pool was used by nothing
 // else.
 type use func(pool *async.Pool, w *async.WaitCtx, job async.Job) error
@@ -258,6 +272,8 @@ func makeCases() map[string]threadCase {
 		"return locked":                             {func() error { return inJob(plain, returnLocked) }, true, async.ErrThreadLocked},
 		"exit locked":                               {func() error { return inJob(plain, exitLocked) }, true, async.ErrGoexit},
 	}
+	all["callback, Resume deeper in a long stack"] = threadCase{
+		func() error { return across(Callback, deep, uses["Resume"]) }, false, nil}
 	// refused is the error of a wrong use.
 	refused := func(wrong bool) error {
 		if wrong {
