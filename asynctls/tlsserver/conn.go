@@ -45,6 +45,9 @@ type Conn struct {
 	queued     bool // a function that goes on with the handshake, or with reading, is queued
 	paused     bool // by Pause
 	handshaken bool // the handshake has succeeded, so that Open was called and Closed is owed
+	// awaitsWake says that the handshake waits for an engine or for the pool. Input stays in the
+	// socket until the wake: a step would take it into memory, for as many as MaxPending peers.
+	awaitsWake bool
 }
 
 // state is where a connection is in its life.

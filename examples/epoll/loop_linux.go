@@ -92,8 +92,8 @@ func (l *loop) wake(c *conn) {
 // stop ends the loop. Any goroutine may call it.
 func (l *loop) stop() {
 	l.mu.Lock()
+	defer l.mu.Unlock() // after the signal: once the loop sees that it has ended, its fds are closed
 	l.ended = true
-	l.mu.Unlock()
 	l.signal()
 }
 

@@ -48,7 +48,7 @@ has stopped. One wrong result ends the command with status 1.
 
 A measurement is disturbed when other programs had more than 4% of the cores meanwhile. It shows in
 the direct calls, which can use all of the cores. Disturbed rates are reported and marked, but not
-compared.
+compared. A limit on the processor time of a container looks the same.
 
 In the output of -json, engine "std" with async_jobs 0 stands for the direct calls. Times are in
 nanoseconds.`,
