@@ -74,6 +74,9 @@ func (c *coro) spawn() {
 	next, stop := iter.Pull(func(yield func(struct{}) bool) {
 		c.yield = yield
 		c.g.Store(gid.Get())
+		if checkThreads {
+			defer c.pool.remember()()
+		}
 		panicked := false
 		defer func() {
 			if panicked {

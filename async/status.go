@@ -44,7 +44,8 @@ type Outcome int8
 
 const (
 	// Failed is ASYNC_ERR: the facility could not do what was asked, or the job panicked. The
-	// error says which. The handle is of no further use, except after [ErrBusy].
+	// error says which. The handle is of no further use, except after [ErrBusy] and
+	// [ErrThreadLocked].
 	Failed Outcome = 0
 	// NoJobs is ASYNC_NO_JOBS: the pool is at its limit. Only [Pool.Start] returns it, with
 	// [ErrNoJobs].

@@ -116,15 +116,30 @@ func (w *WaitCtx) Status() Status { return w.status }
 // are paused on w: they run to their end here, on the caller's goroutine, see [Job.Cancel]. Then
 // it calls the cleanups, newest first. After that w is the zero value and may be used again. A job
 // that is running on w, which can only be the caller's own, goes on. Called again, also from a
-// cleanup, Close does nothing. The error is always nil; it is there for io.Closer.
+// cleanup, Close does nothing. The error is nil or [ErrThreadLocked], with which only the callback
+// is unset.
 func (w *WaitCtx) Close() error {
 	w.unsetCallback()
 	if w.jobs.Front() == nil && w.fds.n == 0 {
 		w.status = StatusUnsupported
 		return nil
 	}
+	if checkThreads && w.elsewhere() {
+		return ErrThreadLocked
+	}
 	w.closeUsed()
 	return nil
+}
+
+// elsewhere reports whether Close would have to switch to a job whose pool is used in a
+// thread-lock state other than the caller's.
+func (w *WaitCtx) elsewhere() bool {
+	for n := w.jobs.Front(); n != nil; n = n.Next() {
+		if n.Value.word.Load()&flagPaused != 0 && n.Value.pool.elsewhere() {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *WaitCtx) closeUsed() {

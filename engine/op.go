@@ -125,7 +125,7 @@ func cloneSignerOpts(opts crypto.SignerOpts) crypto.SignerOpts {
 			return new(*o)
 		}
 	}
-	return opts
+	return cloneMLDSAOptions(opts)
 }
 
 // DecryptOp is the operation that a [Decrypter], or a [Signer] whose key decrypts, submits for
