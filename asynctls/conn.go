@@ -26,6 +26,8 @@ type Conn struct {
 	phase phase
 	// readInJob says that Read runs in a job, because this client may renegotiate.
 	readInJob bool
+	// writeClosed says that CloseWrite has given close_notify to the transport.
+	writeClosed bool
 }
 
 // phase is where a connection is in its life. A connection that fails keeps its phase, with err

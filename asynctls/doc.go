@@ -43,6 +43,8 @@
 //
 //   - If [Wants] is false for an error, the connection has failed. Call Close as long as it
 //     returns ErrWantWrite, or the TLS alert that tells the peer why is lost.
+//   - Read may return data together with io.EOF or another error. Use the data first; the next
+//     Read returns the error again.
 //   - Write may take a part of the data, or nothing, and return ErrWantWrite. Even an echo has
 //     to keep the rest.
 //   - Write with an empty slice completes the handshake, so a loop that calls Write and Read needs
@@ -104,4 +106,7 @@
 //   - GetCertificate is not called for a client without SNI while Certificates is set.
 //   - A client renegotiates inside Read, with a background context.
 //   - Read reads from the transport only if crypto/tls holds no whole record.
+//   - After CloseWrite crypto/tls goes on writing when it reads. A KeyUpdate changes the key for
+//     reading only if the write of its answer succeeds; a renegotiation begins with a write, and
+//     ends at once if that fails.
 package asynctls
