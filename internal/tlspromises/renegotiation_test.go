@@ -70,7 +70,7 @@ func TestRenegotiationIsInsideRead(t *testing.T) {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(20 * time.Second))
-	asked := make(chan error, 1)
+	asked, reads := make(chan error, 1), goroutine()
 	client := tls.Client(conn, &tls.Config{
 		InsecureSkipVerify: true,
 		Renegotiation:      tls.RenegotiateFreelyAsClient,
@@ -78,6 +78,9 @@ func TestRenegotiationIsInsideRead(t *testing.T) {
 			err := error(nil)
 			if info.Context().Value(panicContext{}) != nil {
 				err = errors.New("it carries something")
+			}
+			if goroutine() != reads {
+				err = errors.New("it is called on another goroutine than Read's")
 			}
 			asked <- err
 			return new(tls.Certificate), nil
