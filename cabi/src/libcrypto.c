@@ -1,7 +1,8 @@
 /*
- * Two features of libcrypto 3 are used if it is in the process, whether linked, preloaded or
- * opened later: its error queue, and the default library context, which belongs to a thread and
- * so must follow the jobs. We never load libcrypto.
+ * Two features of libcrypto, 3 or later, are used if it is in the process, whether linked,
+ * preloaded or opened later: its error queue, and the default library context, which belongs to a
+ * thread and so must follow the jobs. We never load libcrypto. If a process has two of them, the
+ * one that the loader finds first is used.
  */
 #ifndef _GNU_SOURCE
 # define _GNU_SOURCE
@@ -61,9 +62,13 @@ static void *find(const char *name)
 {
     void *f = dlsym(RTLD_DEFAULT, name);
 #if defined(AC_SHARED) && defined(RTLD_NOLOAD)
+    static const char *const names[] = { "libcrypto.so.3", "libcrypto.so.4" };
     void *library;
+    size_t i;
 
-    if (f == NULL && (library = dlopen("libcrypto.so.3", RTLD_LAZY | RTLD_NOLOAD)) != NULL) {
+    for (i = 0; f == NULL && i < sizeof(names) / sizeof(*names); i++) {
+        if ((library = dlopen(names[i], RTLD_LAZY | RTLD_NOLOAD)) == NULL)
+            continue;
         if ((f = dlsym(library, name)) == NULL) /* else it must stay open for its function */
             dlclose(library);
     }
