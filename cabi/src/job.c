@@ -14,18 +14,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* For arguments that are too large for the stack. */
+static COLD int own_args(struct job *j, size_t size)
+{
+    int before = errno;
+
+    if ((j->args = j->own_args = malloc(size)) == NULL)
+        return 0;
+    errno = before;
+    return 1;
+}
+
+static COLD void free_own_args(struct job *j)
+{
+    int before = errno;
+
+    free(j->own_args);
+    j->own_args = NULL;
+    errno = before;
+}
+
 static inline int copy_args(struct job *j, const void *args, size_t size)
 {
     j->args = NULL;
     if (args == NULL)
         return 1;
-    if (RARELY(size > ARGS_ROOM)) {
-        if ((j->own_args = malloc(size)) == NULL)
-            return 0;
-        j->args = j->own_args;
-    } else {
+    if (!RARELY(size > ARGS_ROOM))
         j->args = job_args_room(j);
-    }
+    else if (!own_args(j, size))
+        return 0;
     memcpy(j->args, args, size);
     return 1;
 }
@@ -69,10 +86,8 @@ static inline int run(struct thread *t, struct job *j, ASYNC_JOB **job, int *ret
     *job = NULL;
     job_leave_ctx(j);
     job_next_handle(j);
-    if (RARELY(j->own_args != NULL)) {
-        free(j->own_args);
-        j->own_args = NULL;
-    }
+    if (RARELY(j->own_args != NULL))
+        free_own_args(j);
     push_idle(t, j);
     return ASYNC_FINISH;
 }
@@ -109,6 +124,21 @@ static inline int resume(struct thread *t, ASYNC_JOB **job, int *ret)
     return run(t, j, job, ret);
 }
 
+/* Takes a job from the pool if none is idle, or if the pool is at its limit. */
+static COLD struct job *take(struct thread *t, int *outcome)
+{
+    int before = errno;
+    struct job *j;
+
+    if (!ac_register(t)) {
+        *outcome = FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
+        return NULL;
+    }
+    if ((j = ac_pool_take(t, outcome)) != NULL)
+        errno = before;
+    return j;
+}
+
 EXPORT int ASYNC_start_job(ASYNC_JOB **job, ASYNC_WAIT_CTX *wctx, int *ret, int (*func)(void *), void *args,
                            size_t size)
 {
@@ -127,9 +157,7 @@ EXPORT int ASYNC_start_job(ASYNC_JOB **job, ASYNC_WAIT_CTX *wctx, int *ret, int 
         return FAIL(ESTALE, AC_R_INVALID_ARGUMENT);
     j = t->idle;
     if (RARELY(j == NULL) || RARELY(t->active >= t->limit)) {
-        if (!ac_register(t))
-            return FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
-        if ((j = ac_pool_take(t, &outcome)) == NULL)
+        if ((j = take(t, &outcome)) == NULL)
             return outcome;
     } else {
         t->idle = j->next;

@@ -7,6 +7,10 @@
  * The tables of jobs and of wait contexts, which are never unmapped, are shared by all threads
  * and guarded by one lock. Pausing and resuming never take it; starting a job does only when none
  * is idle.
+ *
+ * A call that succeeds leaves errno alone: the code around an asynchronous operation may still
+ * need it. The C library may change errno even when it succeeds, so each exported function sets
+ * errno back after it has made or freed memory.
  */
 #ifndef AC_LOCAL_H
 #define AC_LOCAL_H

@@ -21,12 +21,14 @@ static COLD int stale(const ASYNC_WAIT_CTX *handle)
 static COLD ASYNC_WAIT_CTX *fetch(void)
 {
     struct thread *t = &ac_thread;
+    int before = errno;
     struct ctx *c = ac_register(t) ? ac_ctx_fetch(t) : NULL;
 
     if (c == NULL) {
         FAIL(ENOMEM, AC_R_MALLOC_FAILURE);
         return NULL;
     }
+    errno = before;
     return ctx_handle(c);
 }
 
@@ -40,11 +42,23 @@ EXPORT ASYNC_WAIT_CTX *ASYNC_WAIT_CTX_new(void)
 /* Not inlined: the registers that it saves would slow down the free of a session without fds. */
 static __attribute__((noinline)) void close_session(struct ctx *c, ASYNC_WAIT_CTX *handle)
 {
+    int before = errno;
+
     c->closing = 1;
     do { /* a cleanup may start a job, and that may pause or set a wait fd */
         ac_drop_jobs(c);
         ac_fds_clean_up(&c->fds, handle);
     } while (c->fds.n != 0 || atomic_load_explicit(&c->jobs, memory_order_relaxed) != NULL);
+    errno = before;
+}
+
+/* If it fails, a few contexts are lost when the thread ends. */
+static COLD void try_register(void)
+{
+    int before = errno;
+
+    ac_register(&ac_thread);
+    errno = before;
 }
 
 EXPORT void ASYNC_WAIT_CTX_free(ASYNC_WAIT_CTX *handle)
@@ -57,7 +71,7 @@ EXPORT void ASYNC_WAIT_CTX_free(ASYNC_WAIT_CTX *handle)
         || atomic_load_explicit(&c->jobs, memory_order_relaxed) != NULL)
         close_session(c, handle);
     if (RARELY(!ac_thread.registered))
-        ac_register(&ac_thread); /* if it fails, a few contexts are lost when the thread ends */
+        try_register();
     ac_ctx_put(&ac_thread, c);
 }
 
