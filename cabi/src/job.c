@@ -58,6 +58,7 @@ static inline void push_idle(struct thread *t, struct job *j)
 static inline int run(struct thread *t, struct job *j, ASYNC_JOB **job, int *ret)
 {
     ac_set0_default_fn set0_default = atomic_load_explicit(&ac_set0_default, memory_order_relaxed);
+    struct exceptions *exceptions = NULL, callers;
     void *mine = NULL;
 
     j->caller = t->current;
@@ -67,7 +68,16 @@ static inline int run(struct thread *t, struct job *j, ASYNC_JOB **job, int *ret
         if (j->libctx != NULL && j->libctx != mine)
             set0_default(j->libctx);
     }
+    if (j->get_exceptions != NULL) {
+        exceptions = j->get_exceptions();
+        callers = *exceptions;
+        *exceptions = j->exceptions;
+    }
     job_enter(j);
+    if (exceptions != NULL) {
+        j->exceptions = *exceptions;
+        *exceptions = callers;
+    }
     if (set0_default != NULL) {
         j->libctx = set0_default(NULL);
         if (RARELY(j->libctx != mine))
@@ -172,6 +182,8 @@ EXPORT int ASYNC_start_job(ASYNC_JOB **job, ASYNC_WAIT_CTX *wctx, int *ret, int 
     j->finished = 0;
     j->blocked = 0; /* the last job on this stack may have ended blocked */
     j->libctx = NULL;
+    j->exceptions = (struct exceptions){ 0 };
+    j->get_exceptions = atomic_load_explicit(&ac_exceptions, memory_order_relaxed);
     job_join_ctx(j, c);
     return run(t, j, job, ret);
 }
