@@ -21,6 +21,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 #define COLD __attribute__((cold, noinline))
+#define ON_OWN_LINE __attribute__((aligned(64))) /* so that a short function is in one cache line */
 #define RARELY(x) __builtin_expect((x) != 0, 0)
 
 struct ctx;

@@ -9,9 +9,10 @@
 
 /*
  * Only an engine that is late uses a freed session, as a rule. No reason is raised: the queue
- * would be the engine's.
+ * would be the engine's. Not COLD: the jumps to a section of cold code are longer, and a function
+ * such as ASYNC_WAIT_CTX_set_status is hardly more than its jump to this one.
  */
-static COLD int stale(const ASYNC_WAIT_CTX *handle)
+static __attribute__((noinline)) int stale(const ASYNC_WAIT_CTX *handle)
 {
     errno = handle == NULL ? EINVAL : ESTALE;
     return 0;
@@ -32,7 +33,7 @@ static COLD ASYNC_WAIT_CTX *fetch(void)
     return ctx_handle(c);
 }
 
-EXPORT ASYNC_WAIT_CTX *ASYNC_WAIT_CTX_new(void)
+EXPORT ON_OWN_LINE ASYNC_WAIT_CTX *ASYNC_WAIT_CTX_new(void)
 {
     struct ctx *c = ac_ctx_take(&ac_thread);
 
@@ -61,7 +62,7 @@ static COLD void try_register(void)
     errno = before;
 }
 
-EXPORT void ASYNC_WAIT_CTX_free(ASYNC_WAIT_CTX *handle)
+EXPORT ON_OWN_LINE void ASYNC_WAIT_CTX_free(ASYNC_WAIT_CTX *handle)
 {
     struct ctx *c = ctx_of(handle);
 
@@ -163,7 +164,8 @@ EXPORT int ASYNC_WAIT_CTX_get_changed_fds(ASYNC_WAIT_CTX *handle, OSSL_ASYNC_FD 
  * An engine's thread may read both at any moment, so the argument is stored before the function
  * that gets it.
  */
-EXPORT int ASYNC_WAIT_CTX_set_callback(ASYNC_WAIT_CTX *handle, ASYNC_callback_fn callback, void *callback_arg)
+EXPORT ON_OWN_LINE int ASYNC_WAIT_CTX_set_callback(ASYNC_WAIT_CTX *handle, ASYNC_callback_fn callback,
+                                                   void *callback_arg)
 {
     struct ctx *c = ctx_of(handle);
 
@@ -174,7 +176,8 @@ EXPORT int ASYNC_WAIT_CTX_set_callback(ASYNC_WAIT_CTX *handle, ASYNC_callback_fn
     return 1;
 }
 
-EXPORT int ASYNC_WAIT_CTX_get_callback(ASYNC_WAIT_CTX *handle, ASYNC_callback_fn *callback, void **callback_arg)
+EXPORT ON_OWN_LINE int ASYNC_WAIT_CTX_get_callback(ASYNC_WAIT_CTX *handle, ASYNC_callback_fn *callback,
+                                                   void **callback_arg)
 {
     struct ctx *c = ctx_of(handle);
     ASYNC_callback_fn fn;
@@ -190,7 +193,7 @@ EXPORT int ASYNC_WAIT_CTX_get_callback(ASYNC_WAIT_CTX *handle, ASYNC_callback_fn
     return 1;
 }
 
-EXPORT int ASYNC_WAIT_CTX_set_status(ASYNC_WAIT_CTX *handle, int status)
+EXPORT ON_OWN_LINE int ASYNC_WAIT_CTX_set_status(ASYNC_WAIT_CTX *handle, int status)
 {
     struct ctx *c = ctx_of(handle);
 
@@ -201,7 +204,7 @@ EXPORT int ASYNC_WAIT_CTX_set_status(ASYNC_WAIT_CTX *handle, int status)
 }
 
 /* The status of a freed session is ASYNC_STATUS_ERR, which tells the application to clean up. */
-EXPORT int ASYNC_WAIT_CTX_get_status(ASYNC_WAIT_CTX *handle)
+EXPORT ON_OWN_LINE int ASYNC_WAIT_CTX_get_status(ASYNC_WAIT_CTX *handle)
 {
     struct ctx *c = ctx_of(handle);
 
