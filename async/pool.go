@@ -3,6 +3,7 @@ package async
 import (
 	"cmp"
 	"errors"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -58,11 +59,11 @@ const (
 
 // NewPool returns a pool of at most max coroutines, or without a limit if max is 0. The first
 // Start makes init of them at once (ASYNC_init_thread). It is an error if either is negative, max
-// exceeds 2^32-1, or init exceeds max; as in OpenSSL, the last makes (0, n) an error too.
+// exceeds 2^31-1, or init exceeds max; as in OpenSSL, the last makes (0, n) an error too.
 // Coroutines are reused and kept until Close. Each costs about 3 KB.
 func NewPool(max, init int) (*Pool, error) {
-	if max < 0 || init < 0 || init > max || uint64(max) > idleIndex {
-		return nil, errors.New("async: NewPool(max, init) needs 0 <= init <= max < 1<<32; max 0 is no limit")
+	if max < 0 || init < 0 || init > max || max > math.MaxInt32 {
+		return nil, errors.New("async: NewPool(max, init) needs 0 <= init <= max < 1<<31; max 0 is no limit")
 	}
 	p := &pool{max: max, init: init}
 	p.all.Store(new([]*coro))
