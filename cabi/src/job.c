@@ -37,7 +37,7 @@ static COLD void free_own_args(struct job *j)
 static inline int copy_args(struct job *j, const void *args, size_t size)
 {
     j->args = NULL;
-    if (args == NULL)
+    if (args == NULL || size == 0)
         return 1;
     if (!RARELY(size > ARGS_ROOM))
         j->args = job_args_room(j);

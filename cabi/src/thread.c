@@ -6,6 +6,7 @@
 #include "job.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 
 static _Atomic(long) key_plus_1; /* 0 while there is no key */
@@ -109,7 +110,7 @@ EXPORT int ASYNC_init_thread(size_t max_size, size_t init_size)
     struct thread *t = &ac_thread;
     int before = errno;
 
-    if (init_size > max_size)
+    if (init_size > max_size || max_size > INT_MAX)
         return FAIL(EINVAL, ASYNC_R_INVALID_POOL_SIZE);
     if (init_size > INDEX_MASK) /* more jobs than handles: fail before all memory is used */
         return FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
