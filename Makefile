@@ -21,6 +21,9 @@ build: ## build every module, and the command as ./asynccrypto
 test: ## run every test of every module; CI=true fails where a test lacks what it needs, and runs all repetitions
 	$(GO) test work
 
+# The programs with a profile (default.pgo) compile all they import once more with it. Where no speed is judged that is time lost.
+race purego lint cross: export GOFLAGS += -pgo=off
+
 race: ## run the tests with the race detector; it sees neither the C library nor the assembly, whose tests are short here
 	$(GO) test -race $$($(GO) list work | grep -v -e '/cabi$$' -e /internal/ifma -e /multibuffer)
 	$(GO) test -race -short ./internal/ifma ./engine/multibuffer
@@ -54,7 +57,7 @@ cover: ## write the coverage of the root module to cover.out and print it by fun
 	$(GO) test -coverprofile=cover.out -coverpkg=./... ./...
 	$(GO) tool cover -func=cover.out
 
-api: ## write docs/api, after a deliberate change of the public face
+api: ## write docs/api, after a deliberate change of the exported API
 	$(GO) test ./docs -run TestAPI -update
 
 vulncheck: ## look for known vulnerabilities in what the modules use

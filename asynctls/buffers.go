@@ -5,38 +5,40 @@ import (
 	"net"
 )
 
-// Buffers is a Transport of two buffers in memory (memory BIOs): whoever has the wire feeds what came in, and takes what
-// is to go out, also while nothing else is wanted. The zero value is ready. When empty it holds no memory. One goroutine
-// at a time, the Conn's.
+// Buffers is a [Transport] of two buffers in memory (memory BIOs). The event loop that has the
+// wire feeds the input, and takes the output after each call of the [Conn], whatever that has
+// returned. The zero value is ready to use. An empty Buffers holds no memory. Only the goroutine
+// that uses the Conn at the time may use its Buffers.
 type Buffers struct {
-	Local, Remote net.Addr // what ClientHelloInfo.Conn says; may be nil
+	Local, Remote net.Addr // the addresses of ClientHelloInfo.Conn; may be nil
 
 	in, out backlog
 	eof     bool
 	closed  bool
 }
 
-// Feed appends a copy of p, which came off the wire, to what Read reads. Bound it: while Unread grows, don't read more off
-// the wire.
+// Feed appends a copy of p, which was read from the wire, to the input. Only the caller bounds the
+// input: while Unread grows, do not read more from the wire.
 func (b *Buffers) Feed(p []byte) {
 	if !b.closed && !b.eof {
 		b.in.add(p)
 	}
 }
 
-// FeedEOF says that the wire has ended. What was fed before is read first.
+// FeedEOF marks the end of the input. Input that was fed before is read first.
 func (b *Buffers) FeedEOF() { b.eof = true }
 
-// Unread is how many bytes were fed and not read yet.
+// Unread returns the number of bytes that were fed and not read yet.
 func (b *Buffers) Unread() int { return b.in.len() }
 
-// Out returns the bytes for the wire. They are valid until the next call of any method of b or of its Conn.
+// Out returns the output for the wire. It is valid until the next call of any method of b or of
+// its [Conn].
 func (b *Buffers) Out() []byte { return b.out.bytes() }
 
-// Discard removes the first n bytes of Out: they were sent.
+// Discard removes the first n bytes of Out. Call it when they were sent.
 func (b *Buffers) Discard(n int) { b.out.drop(n) }
 
-// Read implements Transport.
+// Read implements [Transport].
 func (b *Buffers) Read(p []byte) (int, error) {
 	switch {
 	case b.closed:
@@ -51,7 +53,7 @@ func (b *Buffers) Read(p []byte) (int, error) {
 	return 0, ErrWouldBlock
 }
 
-// Write implements Transport.
+// Write implements [Transport].
 func (b *Buffers) Write(p []byte) (int, error) {
 	if b.closed {
 		return 0, net.ErrClosed
@@ -60,13 +62,13 @@ func (b *Buffers) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Flush implements Transport. It does nothing: Out and Discard do.
+// Flush implements [Transport]. It does nothing: the output leaves by Out and Discard.
 func (b *Buffers) Flush() error { return nil }
 
-// Buffered implements Transport: the length of Out.
+// Buffered implements [Transport]. It returns the length of Out.
 func (b *Buffers) Buffered() int { return b.out.len() }
 
-// Close implements Transport.
+// Close implements [Transport].
 func (b *Buffers) Close() error {
 	b.closed = true
 	b.in.reset()

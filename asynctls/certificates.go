@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// chooser picks among a config's certificates as crypto/tls does, which leaves no other way to bind them: a Certificate
-// in Config.Certificates is used as it is.
+// chooser chooses among a configuration's certificates as crypto/tls does. There is no other
+// way to bind them, because crypto/tls uses a certificate in tls.Config.Certificates as it is.
 type chooser struct {
 	certificates []tls.Certificate
 	names        map[string]*tls.Certificate
@@ -14,7 +14,8 @@ type chooser struct {
 	getClient    func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
 }
 
-// server is a GetCertificate. For no certificate at all it returns nil, which is crypto/tls's error.
+// server is a GetCertificate. If there is no certificate it returns nil, for which crypto/tls
+// has an error.
 func (c *chooser) server(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	cert, err := c.forServer(hello)
 	if err != nil {
@@ -58,7 +59,8 @@ func (c *chooser) forServer(hello *tls.ClientHelloInfo) (*tls.Certificate, error
 	return &c.certificates[0], nil
 }
 
-// client is a GetClientCertificate. It may not return nil: a Certificate without a chain says that there is none.
+// client is a GetClientCertificate. It must not return nil; a Certificate without a chain means
+// that there is none.
 func (c *chooser) client(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 	if c.getClient != nil {
 		cert, err := c.getClient(info)

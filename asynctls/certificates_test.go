@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 )
 
-// The certificate that a prepared config serves is the one that crypto/tls would have chosen, for every kind of config
-// and of ClientHello.
+// The certificate that a prepared config serves is the one that crypto/tls would have chosen,
+// for every kind of config and of ClientHello.
 func TestChoiceOfCertificate(t *testing.T) {
 	named := func(algorithm string, names ...string) tls.Certificate {
-		return newCertFor(t, keys()[algorithm], names...)
+		return tlstest.NewCertFor(t, tlstest.Keys()[algorithm], names...)
 	}
 	a, b, c := named("RSA", "example.test"), named("ECDSA", "example.test"), named("ECDSA", "*.example.test")
 	d, e := named("Ed25519", "other.test"), named("RSA", "extra.test")
@@ -54,7 +55,7 @@ func TestChoiceOfCertificate(t *testing.T) {
 		"1.2 key agree": {MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}},
 	}
 	served := func(sc, cc *tls.Config) string {
-		sErr, cErr := shakeBlocking(sc, cc)
+		sErr, cErr := handshakeBlocking(sc, cc)
 		if sErr != nil || cErr != nil {
 			return fmt.Sprint(sErr, cErr)
 		}
@@ -85,19 +86,20 @@ func TestChoiceOfCertificate(t *testing.T) {
 	}
 }
 
-// RSA key exchange, which decrypts, goes through the engine; so do client certificates, by either way.
+// RSA key exchange, which decrypts, goes through the engine; so do client certificates, by
+// either way.
 func TestKeysOfTheEngine(t *testing.T) {
-	e, pool := newEngine(t), newPool(t, 0)
-	cert := newCert(t, rsaKey())
-	held := withEngine(t, e, cert)
+	e, pool := tlstest.NewEngine(t), newPool(t, 0)
+	cert := tlstest.NewCert(t, tlstest.RSAKey())
+	held := tlstest.WithEngine(t, e, cert)
 	kex := &tls.Config{
 		Certificates: []tls.Certificate{held}, MaxVersion: tls.VersionTLS12,
 		CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256},
 	}
-	mutual := &tls.Config{Certificates: []tls.Certificate{held}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: rootsOf(cert)}
-	client := &tls.Config{RootCAs: rootsOf(cert), ServerName: "example.test"}
+	mutual := &tls.Config{Certificates: []tls.Certificate{held}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: tlstest.RootsOf(cert)}
+	client := &tls.Config{RootCAs: tlstest.RootsOf(cert), ServerName: "example.test"}
 	byList, byFunc, byNone := client.Clone(), client.Clone(), client.Clone()
-	byList.Certificates = []tls.Certificate{newCertFor(t, unrelated(), "stranger.test"), held}
+	byList.Certificates = []tls.Certificate{tlstest.NewCertFor(t, unrelated(), "stranger.test"), held}
 	byFunc.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &held, nil }
 	kexClient := client.Clone()
 	kexClient.CipherSuites = kex.CipherSuites
@@ -115,7 +117,7 @@ func TestKeysOfTheEngine(t *testing.T) {
 		before := e.Stats().Completed
 		o := &asynctls.Options{Pool: pool}
 		s := newSide(t, asynctls.NewServerConn, asynctls.Config(c.server), o)
-		sErr, cErr := shake(t, s, newSide(t, asynctls.NewClientConn, asynctls.Config(c.client), o), 1<<20)
+		sErr, cErr := handshake(t, s, newSide(t, asynctls.NewClientConn, asynctls.Config(c.client), o), 1<<20)
 		if (sErr != nil || cErr != nil) != c.fails || e.Stats().Completed-before != c.operations {
 			t.Error(c.name, sErr, cErr, e.Stats().Completed-before)
 		}
@@ -130,12 +132,12 @@ func TestKeysOfTheEngine(t *testing.T) {
 
 func unrelated() crypto.Signer { k, _ := rsa.GenerateKey(rand.Reader, 2048); return k }
 
-// Session tickets resume with one prepared config, with a GetConfigForClient that returns the same config each time or a
-// fresh one, and when the keys of that config are set anew.
+// Session tickets resume with one prepared config, with a GetConfigForClient that returns the
+// same config each time or a fresh one, and when the keys of that config are set anew.
 func TestTickets(t *testing.T) {
-	e, pool := newEngine(t), newPool(t, 0)
-	cert := newCert(t, rsaKey())
-	base := &tls.Config{Certificates: []tls.Certificate{withEngine(t, e, cert)}}
+	e, pool := tlstest.NewEngine(t), newPool(t, 0)
+	cert := tlstest.NewCert(t, tlstest.RSAKey())
+	base := &tls.Config{Certificates: []tls.Certificate{tlstest.WithEngine(t, e, cert)}}
 	same, rotating := base.Clone(), base.Clone()
 	rotating.SetSessionTicketKeys([][32]byte{{1}})
 	with := func(get func() *tls.Config) *tls.Config {
@@ -148,12 +150,12 @@ func TestTickets(t *testing.T) {
 		"keys":  with(func() *tls.Config { return rotating }),
 	} {
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-			cc := &tls.Config{RootCAs: rootsOf(cert), ServerName: "example.test", MaxVersion: version,
+			cc := &tls.Config{RootCAs: tlstest.RootsOf(cert), ServerName: "example.test", MaxVersion: version,
 				ClientSessionCache: tls.NewLRUClientSessionCache(1)}
 			resumes := func() bool {
 				o := &asynctls.Options{Pool: pool}
 				s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
-				if sErr, cErr := shake(t, s, c, 1<<20); sErr != nil || cErr != nil {
+				if sErr, cErr := handshake(t, s, c, 1<<20); sErr != nil || cErr != nil {
 					t.Fatal(name, sErr, cErr)
 				}
 				c.Read(make([]byte, 1)) // the ticket
@@ -176,8 +178,8 @@ func TestTickets(t *testing.T) {
 // Keys are bound, so that the job pauses, wherever the certificate comes from.
 func TestBound(t *testing.T) {
 	e, gate := newGate(t)
-	cert := newCert(t, rsaKey())
-	held := withEngine(t, e, cert)
+	cert := tlstest.NewCert(t, tlstest.RSAKey())
+	held := tlstest.WithEngine(t, e, cert)
 	get := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &held, nil }
 	for name, sc := range map[string]*tls.Config{
 		"Certificates":   {Certificates: []tls.Certificate{held}},
@@ -191,7 +193,7 @@ func TestBound(t *testing.T) {
 	} {
 		o := &asynctls.Options{Pool: newPool(t, 0)}
 		s := newSide(t, asynctls.NewServerConn, asynctls.Config(sc), o)
-		c := newSide(t, asynctls.NewClientConn, &tls.Config{RootCAs: rootsOf(cert), ServerName: "example.test"}, o)
+		c := newSide(t, asynctls.NewClientConn, &tls.Config{RootCAs: tlstest.RootsOf(cert), ServerName: "example.test"}, o)
 		late := time.AfterFunc(10*time.Second, func() { gate <- errBroken }) // for a key that blocks
 		c.Handshake()
 		carry(c, s, 1<<20)

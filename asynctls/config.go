@@ -6,16 +6,18 @@ import (
 	"crypto/tls"
 )
 
-// Config prepares a tls.Config whose keys take part in handshakes as jobs: a copy of c in which each private key that has
-// WithContext(context.Context) crypto.Signer is bound to the handshake's context. Call it once for all connections, not
-// once for each. The copy is all that net/http needs, over HTTP/1 and HTTP/2:
+// Config returns a copy of c in which every private key with a method WithContext(context.Context)
+// crypto.Signer is bound to the context of its handshake, so that its signatures can run in jobs.
+// Call Config once for all connections, not once for each. net/http needs nothing else, for HTTP/1
+// and HTTP/2:
 //
 //	http.Server{TLSConfig: asynctls.Config(cfg)}
 //
-// Which certificate is used is what it would be with c: its Certificates have moved behind GetCertificate and
-// GetClientCertificate, which choose as crypto/tls chooses. What c's own GetCertificate, GetClientCertificate and
-// GetConfigForClient return is bound as well. Session tickets work as with a Clone: call SetSessionTicketKeys on the copy.
-// A nil c gives nil. c must not be changed afterwards.
+// The copy chooses the certificates that c would choose: Certificates are moved behind
+// GetCertificate and GetClientCertificate, which choose as crypto/tls does. Certificates that
+// c's own GetCertificate, GetClientCertificate and GetConfigForClient return are bound as well.
+// Session tickets work as with a Clone: call SetSessionTicketKeys on the copy. For a nil c
+// Config returns nil. Do not change c afterwards.
 func Config(c *tls.Config) *tls.Config {
 	if c == nil {
 		return nil
@@ -23,7 +25,7 @@ func Config(c *tls.Config) *tls.Config {
 	p := c.Clone()
 	choose := &chooser{
 		certificates: c.Certificates,
-		names:        c.NameToCertificate, //lint:ignore SA1019 it decides as long as crypto/tls lets it
+		names:        c.NameToCertificate, //lint:ignore SA1019 crypto/tls still honours it
 		get:          c.GetCertificate,
 		getClient:    c.GetClientCertificate,
 	}
@@ -40,19 +42,20 @@ func Config(c *tls.Config) *tls.Config {
 			if c == nil || err != nil {
 				return c, err
 			}
-			// Each time anew: the ticket keys of c may have been changed meanwhile, and c may be one of many.
+			// Not cached: get may return many configurations, and change the ticket keys of one
+			// between two calls.
 			return Config(c), nil
 		}
 	}
 	return p
 }
 
-// contextKey is a private key that can be bound to a context, as those of package engine.
+// contextKey is a private key that can be bound to a context, as those of package engine can.
 type contextKey interface {
 	WithContext(context.Context) crypto.Signer
 }
 
-// bind returns cert with its key bound to ctx, cert itself if it has none to bind.
+// bind returns cert with its key bound to ctx, or cert itself if the key cannot be bound.
 func bind(cert *tls.Certificate, ctx context.Context) *tls.Certificate {
 	if cert == nil {
 		return nil
@@ -64,22 +67,4 @@ func bind(cert *tls.Certificate, ctx context.Context) *tls.Certificate {
 	bound := *cert
 	bound.PrivateKey = key.WithContext(ctx)
 	return &bound
-}
-
-// rebinding returns c for a client that may renegotiate. crypto/tls does that with a background context, in which keys
-// don't find their job.
-func rebinding(c *tls.Config, conn *Conn) *tls.Config {
-	get := c.GetClientCertificate
-	if get == nil {
-		return c
-	}
-	c = c.Clone() // one for each connection; what clients share, the session cache, it shares
-	c.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		cert, err := get(info)
-		if err != nil || conn.s == nil {
-			return cert, err
-		}
-		return bind(cert, conn.context(conn.s.job)), nil
-	}
-	return c
 }

@@ -1,113 +1,104 @@
 package asynctls
 
 import (
-	"context"
 	"crypto/tls"
-	"errors"
 	"net"
 	"sync/atomic"
 	"time"
-
-	"asynccrypto/async"
 )
 
-// Options are what connections have in common. They may be shared by any number of them, and not changed meanwhile.
-type Options struct {
-	// Pool is where handshakes run; its limit bounds those under way. It is required. One for each event loop keeps a
-	// loop's coroutines on its own processor.
-	Pool *async.Pool
-	// HandshakeTimeout bounds a handshake, from NewServerConn or NewClientConn on: 0 means 10 seconds, negative no bound.
-	// See Conn.Deadline.
-	HandshakeTimeout time.Duration
-	// IdleTimeout is how long a connection may go without a byte read or written; 0 means for ever.
-	IdleTimeout time.Duration
-	// HighWater is how many bytes the transport may hold before Write wants it to send some: 0 means 64 KB. Read does at
-	// 32 KB more. It counts Transport.Buffered and nothing else: what was taken out of Buffers is no longer bounded, so
-	// take it when the wire has room for it, not before.
-	HighWater int
-	// Context, if not nil, gives its values, but not its end, to the contexts of handshakes.
-	Context context.Context
-
-	now func() time.Duration // since epoch, if a loop has read the clock already
-}
-
-// ErrNoPool is the error of a Conn that was made without a pool of jobs.
-var ErrNoPool = errors.New("asynctls: Options.Pool is not set")
-
-const (
-	defaultHandshakeTimeout = 10 * time.Second
-	defaultHighWater        = 64 << 10
-)
-
-var defaultOptions = new(Options)
-
-// Conn is a TLS connection over a Transport, a tls.Conn that never blocks. One goroutine at a time uses it; only the
-// function of SetAsyncCallback is called from elsewhere. Before the handshake is done, Read and Write go on with it.
-// Reading and writing do not depend on each other. Close it, or Abort it.
+// Conn is a TLS connection over a [Transport]: a tls.Conn that never blocks. One goroutine at a
+// time may use it; only the function set by [Conn.SetAsyncCallback] is called elsewhere. Read
+// and Write go on with the handshake first, if that is not done. Reading and writing do not
+// depend on each other. Call Close, or Abort, when done.
 //
-// Whatever is called, the transport may hold bytes afterwards that are to be sent: see Transport.Flush.
+// After each call the transport may hold bytes that have to be sent: see [Transport] and its
+// Flush.
 type Conn struct {
 	t     Transport
 	o     *Options
 	tls   *tls.Conn
-	s     *session // a job, or what waits for one: the handshake, or a client's Read that may renegotiate; else nil
+	op    *operation // the handshake, or a Read that may renegotiate; nil if there is none
+	ahead *input     // taken from the transport and not read yet; nil if there is none
 	wake  atomic.Pointer[callback]
-	err   error         // why it is over
-	last  time.Duration // when the handshake began, or the last byte was read or written, or Close was called; since epoch
+	err   error         // all methods fail with it; nil while all is well
+	last  time.Duration // since epoch; the deadline counts from here
 	phase phase
-	jobs  bool // Read is to run in a job: it may renegotiate
+	// readInJob says that Read runs in a job, because this client may renegotiate.
+	readInJob bool
 }
 
+// phase is where a connection is in its life. A connection that fails keeps its phase, with err
+// set, until Close.
+//
+//	             handshake done          Close            all output is sent
+//	handshaking ----------------> open ---------> closing -------------------> closed
+//	     |                                          ^                            ^
+//	     +------------------ Close -----------------+    Abort, Timeout: from ---+
+//	                                                     every phase
 type phase uint8
 
 const (
 	handshaking phase = iota
 	open
-	closing // the transport still holds something
+	closing // the transport still holds output
 	closed
 )
 
-// NewServerConn returns the server side of a TLS connection over t, which is the Conn's from now on. c is best one that Config
-// has prepared, once for all connections. o may not be nil. Nothing is sent or read before the first Handshake, Read or
-// Write.
+// NewServerConn returns the server side of a TLS connection over t, which the [Conn] owns from
+// now on. c is preferably a configuration that [Config] has prepared, once for all connections.
+// o must not be nil. Nothing is sent or read before the first Handshake, Read or Write.
 func NewServerConn(t Transport, c *tls.Config, o *Options) *Conn {
 	conn := newConn(t, o)
 	conn.tls = tls.Server((*link)(conn), c)
 	return conn
 }
 
-// NewClientConn returns the client side of a TLS connection over t; see NewServerConn. As for tls.Client, c must have a ServerName or
-// InsecureSkipVerify.
+// NewClientConn returns the client side of a TLS connection over t; see [NewServerConn]. As for
+// [tls.Client], c must have a ServerName or InsecureSkipVerify.
 func NewClientConn(t Transport, c *tls.Config, o *Options) *Conn {
 	conn := newConn(t, o)
 	if c != nil && c.Renegotiation != tls.RenegotiateNever {
-		c, conn.jobs = rebinding(c, conn), true
+		c, conn.readInJob = conn.bindRenegotiations(c), true
 	}
 	conn.tls = tls.Client((*link)(conn), c)
 	return conn
 }
 
 func newConn(t Transport, o *Options) *Conn {
-	c := new(Conn)
-	c.init(t, o)
-	return c
-}
-
-func (c *Conn) init(t Transport, o *Options) {
 	if o == nil {
 		o = defaultOptions
 	}
-	c.t, c.o, c.last = t, o, o.sinceEpoch()
+	c := &Conn{t: t, o: o, last: sinceEpoch()}
 	if o.Pool == nil {
 		c.err = ErrNoPool
 	}
+	return c
 }
 
-// ConnectionState returns the connection's state; ok is false before the handshake is done, while the connection
-// renegotiates, and once it is closed.
+// bindRenegotiations returns c with its client certificates bound to the job that renegotiates.
+// crypto/tls renegotiates with a background context, in which keys do not find their job.
+func (conn *Conn) bindRenegotiations(c *tls.Config) *tls.Config {
+	get := c.GetClientCertificate
+	if get == nil {
+		return c
+	}
+	c = c.Clone() // one for each connection; clones go on sharing the session cache
+	c.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		cert, err := get(info)
+		if err != nil || conn.op == nil {
+			return cert, err
+		}
+		return bind(cert, conn.jobContext(conn.op.job)), nil
+	}
+	return c
+}
+
+// ConnectionState returns the connection's state. ok is false before the handshake is done,
+// while the connection renegotiates, and once it is closed.
 func (c *Conn) ConnectionState() (state tls.ConnectionState, ok bool) {
-	if c.phase != open || c.s.underWay() {
-		return state, false // a paused job may hold the mutex that tls.Conn would wait for
+	if c.phase != open || c.op.underWay() {
+		return state, false // a paused job may hold the mutex that the tls.Conn would wait for
 	}
 	return c.tls.ConnectionState(), true
 }

@@ -9,19 +9,20 @@ import (
 	"testing"
 
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 )
 
 // Everything both ways, in each version, however the bytes are cut.
 func TestConn(t *testing.T) {
-	e := newEngine(t)
+	e := tlstest.NewEngine(t)
 	pool := newPool(t, 0)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for _, cut := range []int{1, 7, 1 << 20} {
-			server, client := configs(t, e)
+			server, client := tlstest.Configs(t, e)
 			server.MinVersion, server.MaxVersion = version, version
 			o := &asynctls.Options{Pool: pool}
 			s, c := newSide(t, asynctls.NewServerConn, server, o), newSide(t, asynctls.NewClientConn, client, o)
-			if sErr, cErr := shake(t, s, c, cut); sErr != nil || cErr != nil {
+			if sErr, cErr := handshake(t, s, c, cut); sErr != nil || cErr != nil {
 				t.Fatal(sErr, cErr)
 			}
 			if state, ok := s.ConnectionState(); !ok || state.Version != version {
@@ -75,16 +76,17 @@ func TestNoPool(t *testing.T) {
 	}
 }
 
-// ALPN as in crypto/tls: the server's first that the client knows as well, and no connection if there is none.
+// ALPN as in crypto/tls: the server's first that the client knows as well, and no connection if
+// there is none.
 func TestALPN(t *testing.T) {
-	e, pool := newEngine(t), newPool(t, 0)
+	e, pool := tlstest.NewEngine(t), newPool(t, 0)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for offer, want := range map[string]string{"h2 b a": "a", "b": "b", "": "", "h2": "no application protocol"} {
-			sc, cc := configs(t, e)
+			sc, cc := tlstest.Configs(t, e)
 			sc.NextProtos, cc.NextProtos, cc.MaxVersion = []string{"a", "b"}, strings.Fields(offer), version
 			o := &asynctls.Options{Pool: pool}
 			s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
-			sErr, cErr := shakeAll(t, s, c)
+			sErr, cErr := handshakeAndClose(t, s, c)
 			if offer == "h2" {
 				if sErr == nil || cErr == nil || !strings.Contains(cErr.Error(), want) {
 					t.Error(version, sErr, cErr)

@@ -1,58 +1,107 @@
-// Package asynctls runs the standard library's crypto/tls, unmodified, as jobs: what SSL_MODE_ASYNC is to OpenSSL.
+// Package asynctls runs the standard library's crypto/tls, unmodified, in jobs (package async). It
+// does for Go what SSL_MODE_ASYNC does for OpenSSL: while an engine computes a handshake's
+// signature, the handshake's job is paused, and the goroutine or event loop that drives it serves
+// other connections.
 //
-// There are three ways in, from the least change to the most:
+// There are three ways to use it. Give the last two a configuration that [Config] has prepared,
+// too. Give any of them one that [Lookups] has prepared if a GetCertificate or a
+// GetConfigForClient blocks.
 //
-//   - Config, for a plain net/http server: keys of an engine take part in handshakes, bound to each one's context.
-//     Lookups is for a GetCertificate that blocks, here as with the next two.
-//   - Server, for connections by the ten thousand on a few event loops of this project (package reactor).
-//   - Conn, for an event loop of your own, over a socket or over two buffers (memory BIOs).
+//	use               for                                                   memory of a connection
+//	Config            net/http, and servers with a goroutine a connection   goroutine, tls.Conn
+//	tlsserver.Server  tens of thousands of connections on our event loops   tls.Conn
+//	Conn              an event loop of yours, such as gnet or epoll, over   tls.Conn
+//	                  a Socket, or over Buffers in memory (memory BIOs)
 //
-// The package does not know the engine. A private key takes part by having a method
+// The package does not depend on package engine. A private key takes part if it has the method
 //
 //	WithContext(context.Context) crypto.Signer
 //
-// as those of package engine have; with any other key all works as in crypto/tls.
+// as the signers of package engine do. With any other key everything works as in crypto/tls.
 //
-// # How a Conn works
+// # Conn
 //
-// Nothing blocks: what can't go on returns one of four errors, and a wake follows each.
+// A [Conn] never blocks. A method that cannot go on returns one of four errors, and is called
+// again later:
 //
-//	ErrWantRead      SSL_ERROR_WANT_READ       call again when the transport has bytes
-//	ErrWantWrite     SSL_ERROR_WANT_WRITE      call again when the transport has sent some of what it holds
-//	ErrWantAsync     SSL_ERROR_WANT_ASYNC      call again when the callback was called, or a wait fd is ready
-//	ErrWantAsyncJob  SSL_ERROR_WANT_ASYNC_JOB  call again when the callback was called: the pool was at its limit
+//	error            OpenSSL                   why                   call the method again
+//	ErrWantRead      SSL_ERROR_WANT_READ       no input              when input has arrived
+//	ErrWantWrite     SSL_ERROR_WANT_WRITE      much output is held   when some of it was sent
+//	ErrWantAsync     SSL_ERROR_WANT_ASYNC      an engine computes    at the wake
+//	ErrWantAsyncJob  SSL_ERROR_WANT_ASYNC_JOB  the pool is full      at the wake
 //
-// Calling too early does no harm. The handshake runs as a job out of a pool, whose limit bounds the handshakes under way,
-// and that is paused while the transport is empty or the engine computes. An established connection needs neither a job
-// nor a goroutine: it is its tls.Conn and little more.
+// The wake is a call of the function set by [Conn.SetAsyncCallback]. Without a callback, a wait fd
+// of [Conn.AllAsyncFDs] becomes readable after ErrWantAsync, but nothing reports that the pool has
+// room again.
 //
-// What is easily missed:
+// Calling too early does no harm. The handshake runs as a job from a pool, whose limit bounds
+// the handshakes under way. The job is paused while there is no input, or while the engine
+// computes. An established connection needs neither a job nor a goroutine: it is a tls.Conn and
+// little more.
 //
-//   - After an error that Wants denies, call Close until it no longer wants anything. The alert that tells the peer why is
-//     lost otherwise.
-//   - Write may take a part, or nothing, and return ErrWantWrite: even an echo has to keep the rest.
-//   - Write with nothing to write completes the handshake, so that a loop of Write and Read needs no step of its own for
-//     it.
-//   - HighWater bounds what the Transport holds. With Buffers, take Out only as far as the wire has room.
+// Easily missed:
 //
-// # What crypto/tls promises, and what was found out
+//   - If [Wants] is false for an error, the connection has failed. Call Close as long as it
+//     returns ErrWantWrite, or the TLS alert that tells the peer why is lost.
+//   - Write may take a part of the data, or nothing, and return ErrWantWrite. Even an echo has
+//     to keep the rest.
+//   - Write with an empty slice completes the handshake, so a loop that calls Write and Read needs
+//     no separate call of Handshake.
+//   - HighWater of [Options] bounds the output that the [Transport] holds. With [Buffers], take
+//     from Out only as many bytes as the wire has room for.
 //
-// Promised by its documentation: the context given to HandshakeContext is that of ClientHelloInfo and of
-// CertificateRequestInfo; one call of Read may be beside one of Write; after an error from Write, all later ones fail; the
-// key of a Certificate is any crypto.Signer, and a crypto.Decrypter for RSA key exchange; Config may be shared, and its
-// clones after SetSessionTicketKeys share the ticket keys.
+// # An event loop of your own
 //
-// Found out, and held by a test each, with this Go and the one before, so that a change is seen at once
-// (internal/tlspromises):
+// The last error of each direction decides which events of the socket the loop watches for:
 //
-//   - A net.Error from the transport's Read with Temporary() true is not sticky once the handshake is done, at any byte of
-//     a record, also of a message that is not data; what was read so far is kept. It must be that type itself: crypto/tls
-//     asserts and does not unwrap.
-//   - Any error during the handshake is final, so the handshake must be paused, not failed. Any error from the transport's
-//     Write is final, so the transport takes everything.
-//   - A paused handshake holds the mutex that ConnectionState takes. HandshakeContext returns before it asks for that, and
-//     for its context's Done, exactly when the handshake is done.
-//   - The end of a handshake's context closes the connection, from another goroutine, so the context must have none.
-//   - GetCertificate is not asked, without SNI, while Certificates is set.
-//   - A client that renegotiates does so inside Read, with a background context.
+//	last error        watch for input                          watch for output
+//	none, while open  yes, if you want to read                 while Buffered is more than 0
+//	ErrWantRead       yes                                      while Buffered is more than 0
+//	ErrWantWrite      from Read or Close: no; else as before   yes
+//	ErrWantAsync      no, until the wake                       while Buffered is more than 0
+//	ErrWantAsyncJob   no, until the wake                       while Buffered is more than 0
+//
+// When there is room for output, call the transport's Flush, and then the method that returned
+// ErrWantWrite. After a wake, and after the handshake, read until ErrWantRead, whether or not
+// the socket is ready: the Conn, or crypto/tls, may hold input already.
+//
+// An edge-triggered loop may watch for everything all the time. So may a level-triggered loop,
+// with one exception. If such a loop, because input is ready, calls a Conn whose operation is
+// paused after ErrWantAsync or ErrWantAsyncJob, the Conn takes that input from the transport, up
+// to HighWater, and the socket is no longer readable. Each piece of input thus costs one call, and
+// the loop does not spin. The Conn reads these bytes before anything else, in order, and frees the
+// memory with the last byte; a loop that waits for the wake never needs the memory. Deadlines are
+// not affected.
+//
+// The exception is a peer that sends more than HighWater while the operation is paused, or that
+// closes the connection. What exceeds HighWater stays in the socket, and the end of a stream
+// cannot be taken from a socket: it stays readable until the wake, and a level-triggered loop
+// that goes on watching for input spins until then. So stop watching, as the table says.
+//
+// # Properties of crypto/tls that the package relies on
+//
+// The documentation of crypto/tls promises that the context given to HandshakeContext is that
+// of ClientHelloInfo and of CertificateRequestInfo; that one call of Read may be concurrent
+// with one of Write; that after an error of Write all later calls fail; that the key of a
+// Certificate is any [crypto.Signer], and a [crypto.Decrypter] for RSA key exchange; and that a
+// Config may be shared, and shares its ticket keys with its clones after SetSessionTicketKeys.
+//
+// The documentation does not promise the following properties; they were found by experiment. For
+// each point internal/tlspromises has a test, which runs with this version of Go and with the one
+// before, so a change is noticed at once.
+//
+//   - After the handshake, a net.Error from the transport's Read with Temporary() true is not
+//     sticky, at any byte of a record, even of a message that is not data: the bytes read so
+//     far are kept. The error must have that type itself: crypto/tls uses a type assertion and
+//     does not unwrap.
+//   - During the handshake any error is final, so the handshake must be paused, not failed. Any
+//     error from the transport's Write is final, so the transport takes everything.
+//   - A paused handshake holds the mutex that ConnectionState takes. If the handshake is done,
+//     and only then, HandshakeContext returns before it takes that mutex or asks its context
+//     for Done.
+//   - When a handshake's context ends, crypto/tls closes the connection from another goroutine,
+//     so the context must never end.
+//   - GetCertificate is not called for a client without SNI while Certificates is set.
+//   - A client renegotiates inside Read, with a background context.
+//   - Read reads from the transport only if crypto/tls holds no whole record.
 package asynctls

@@ -6,7 +6,8 @@ import (
 	"asynccrypto/engine"
 )
 
-// newGate returns an engine whose operations each wait for an error out of gate: nil lets it run, any other is its result.
+// newGate returns an engine whose operations each wait for an error out of gate: nil lets it
+// run, any other is its result.
 func newGate(t testing.TB) (e *engine.Engine, gate chan error) {
 	t.Helper()
 	gate = make(chan error)

@@ -16,7 +16,8 @@ import (
 	"asynccrypto/engine/workers"
 )
 
-// A net/http server whose signatures are an engine's: TLSConfig goes through Config, and that is all.
+// A net/http server whose signatures are an engine's: TLSConfig goes through Config, and that
+// is all.
 func ExampleConfig() {
 	cert, err := tls.LoadX509KeyPair("cert.pem", "key.pem")
 	if err != nil {
@@ -33,12 +34,12 @@ func ExampleConfig() {
 	log.Fatal(srv.ListenAndServeTLS("", ""))
 }
 
-// loopConn is what event-driven network libraries give their handlers, in short. All of it is called on the loop, but for
-// Wake.
+// loopConn is the connection that event-driven network libraries give their handlers, in short.
+// All of it is called on the loop, but for Wake.
 type loopConn interface {
-	Next(n int) ([]byte, error)  // what has come in; -1 for all
+	Next(n int) ([]byte, error)  // takes input; -1 for all
 	Write(p []byte) (int, error) // takes all of p
-	OutboundBuffered() int       // what is yet to be sent
+	OutboundBuffered() int       // output that is not sent yet
 	Wake() error                 // from any goroutine: OnTraffic follows on the loop
 	Context() any
 	SetContext(any)
@@ -68,14 +69,15 @@ func (s *echoServer) OnTraffic(c loopConn) {
 	in, _ := c.Next(-1)
 	x.buf.Feed(in)
 	var p [4096]byte
-	// Who takes nothing is not read from: half of HighWater leaves room for what Read may make crypto/tls answer.
+	// A peer that takes nothing is not read from. Half of HighWater leaves room for output that
+	// Read may make crypto/tls answer.
 	for err := error(nil); err == nil && c.OutboundBuffered()+x.buf.Buffered() < 32<<10; {
 		var n int
-		if n, err = x.tls.Read(p[:]); n > 0 { // shakes hands first
+		if n, err = x.tls.Read(p[:]); n > 0 { // the handshake comes first
 			_, err = x.tls.Write(p[:n]) // so this is taken whole
 		}
 		if err != nil && !asynctls.Wants(err) {
-			x.tls.Close() // what is to be said about it is in x.buf
+			x.tls.Close() // the alert is in x.buf
 			defer c.Close()
 		}
 	}
@@ -85,14 +87,15 @@ func (s *echoServer) OnTraffic(c loopConn) {
 
 func (s *echoServer) OnClose(c loopConn) { c.Context().(*echoSession).tls.Abort() }
 
-// A handler for an event loop of somebody else's, over two buffers in memory. It leaves out what examples/gnet has:
-// deadlines, a bound on Unread, and going on, with what was left unread, once a slow peer has taken some.
+// A handler for an event loop of somebody else's, over two buffers in memory. It leaves out
+// what examples/gnet has: deadlines, a bound on Unread, and going on, with what was left
+// unread, once a slow peer has taken some.
 func Example_eventLoop() {
 	pool, _ := async.NewPool(1000, 0) // handshakes under way on this loop
 	defer pool.Close()
 	server := &echoServer{exampleConfig(), &asynctls.Options{Pool: pool}}
 
-	// What the library does:
+	// The library's part:
 	wire, far := net.Pipe()
 	go runLoop(wire, server)
 
@@ -105,7 +108,7 @@ func Example_eventLoop() {
 	// Output: hello <nil>
 }
 
-// A Conn driven by hand, over two buffers: what each of the errors asks for.
+// A Conn driven by hand, over two buffers, as the errors ask for.
 func ExampleConn() {
 	pool, _ := async.NewPool(0, 0)
 	defer pool.Close()
@@ -124,7 +127,7 @@ func ExampleConn() {
 		if errors.Is(serverErr, asynctls.ErrWantAsync) {
 			<-woken // an event loop would serve others meanwhile
 		}
-		near.Feed(far.Out()) // ErrWantRead: what one side has sent is what the other gets
+		near.Feed(far.Out()) // ErrWantRead: one side's output is the other's input
 		far.Discard(len(far.Out()))
 		far.Feed(near.Out())
 		near.Discard(len(near.Out()))

@@ -9,13 +9,14 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 )
 
-// Without a callback the engine's wait fd tells when to go on: it is among those that changed, once, becomes readable when
-// the result is there, and goes with the handshake.
+// Without a callback the engine's wait fd tells when to go on: it is among those that changed,
+// once, becomes readable when the result is there, and goes with the handshake.
 func TestWaitFDs(t *testing.T) {
 	e, gate := newGate(t)
-	sc, cc := configs(t, e)
+	sc, cc := tlstest.Configs(t, e)
 	o := &asynctls.Options{Pool: newPool(t, 0)}
 	s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
 	s.SetAsyncCallback(nil, nil)
@@ -38,13 +39,13 @@ func TestWaitFDs(t *testing.T) {
 		t.Error(err)
 	}
 	if added, deleted := s.ChangedAsyncFDs(nil, nil); len(added)+len(deleted) > 0 {
-		t.Error("told twice:", added, deleted)
+		t.Error("reported twice:", added, deleted)
 	}
 	gate <- nil
 	if !readable(t, all[0], 10000) {
 		t.Fatal("no wake")
 	}
-	if sErr, cErr := shake(t, s, c, 1<<20); sErr != nil || cErr != nil {
+	if sErr, cErr := handshake(t, s, c, 1<<20); sErr != nil || cErr != nil {
 		t.Error(sErr, cErr)
 	}
 	if fds := s.AllAsyncFDs(nil); len(fds) > 0 {

@@ -5,13 +5,15 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 )
 
-// FuzzBuffers feeds arbitrary bytes, cut anyhow, to a server or a client, before, in or after the handshake: nothing
-// panics, no job stays behind, and nothing grows beyond what came in by more than an answer.
+// FuzzBuffers feeds arbitrary bytes, cut anyhow, to a server or a client, before, in or after
+// the handshake: nothing panics, no job stays behind, and nothing grows beyond what came in by
+// more than an answer.
 func FuzzBuffers(f *testing.F) {
-	e := newEngine(f)
-	sc, cc := configs(f, e)
+	e := tlstest.NewEngine(f)
+	sc, cc := tlstest.Configs(f, e)
 	hello := newSide(f, asynctls.NewClientConn, cc, &asynctls.Options{Pool: newPool(f, 0)})
 	hello.Handshake()
 	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"), byte(3), byte(0))
@@ -28,7 +30,7 @@ func FuzzBuffers(f *testing.F) {
 		o := &asynctls.Options{Pool: pool, HighWater: 1000}
 		s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, &asynctls.Options{Pool: newPool(t, 1)})
 		if how&2 != 0 { // after
-			if sErr, cErr := shake(t, s, c, 1<<20); sErr != nil || cErr != nil {
+			if sErr, cErr := handshake(t, s, c, 1<<20); sErr != nil || cErr != nil {
 				t.Fatal(sErr, cErr)
 			}
 		} else if how&4 != 0 { // in the middle

@@ -3,10 +3,6 @@ package asynctls_test
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -20,6 +16,7 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/engine"
 )
 
@@ -36,8 +33,8 @@ func newTestEngine(t testing.TB, depth int, h func(*engine.Request)) *engine.Eng
 	return e
 }
 
-// behaviours are what an engine may do. Each returns the key held by such an engine, whose error the handshake is to end
-// with, if any.
+// behaviours are the ways in which an engine may behave. Each returns the key held by such an
+// engine, whose error the handshake is to end with, if any.
 var behaviours = []struct {
 	name string
 	key  func(t *testing.T, key crypto.Signer) crypto.Signer
@@ -151,18 +148,12 @@ func (w *watched) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]by
 	return w.Signer.Sign(r, digest, opts)
 }
 
-// keys are made once.
-var keys = sync.OnceValue(func() map[string]crypto.Signer {
-	ec, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	_, ed, _ := ed25519.GenerateKey(rand.Reader)
-	return map[string]crypto.Signer{"RSA": rsaKey(), "ECDSA": ec, "Ed25519": ed}
-})
-
-// Whatever the engine of the server's or of the client's key does, the handshake ends as it should, over a transport of
-// one byte at a time; jobs and places come back. The same config serves a tls.Conn that blocks.
+// Whatever the engine of the server's or of the client's key does, the handshake ends as it
+// should, over a transport of one byte at a time; jobs and places come back. The same config
+// serves a tls.Conn that blocks.
 func TestGrid(t *testing.T) {
-	for algorithm, key := range keys() {
-		cert := newCert(t, key)
+	for algorithm, key := range tlstest.Keys() {
+		cert := tlstest.NewCert(t, key)
 		for _, b := range behaviours {
 			for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 				for _, role := range []string{"server", "client"} {
@@ -188,13 +179,13 @@ func TestGrid(t *testing.T) {
 						pool := newPool(t, 2)
 						o := &asynctls.Options{Pool: pool}
 						s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
-						sErr, cErr := shakeAll(t, s, c)
+						sErr, cErr := handshakeAndClose(t, s, c)
 						check("job", sErr, cErr)
 						if !hasPlace(pool) {
 							t.Error("a job is left")
 						}
 						if _, ok := held.PrivateKey.(*stub); !ok { // they know jobs only
-							sErr, cErr := shakeBlocking(sc, cc)
+							sErr, cErr := handshakeBlocking(sc, cc)
 							check("blocking", sErr, cErr)
 						}
 					})
@@ -204,30 +195,30 @@ func TestGrid(t *testing.T) {
 	}
 }
 
-// gridConfigs has the server or the client, as role says, hold the certificate as held; the other side has what it takes to
-// check it.
+// gridConfigs has the server or the client, as role says, hold the certificate as held; the
+// other side has the certificate to check it.
 func gridConfigs(cert, held tls.Certificate, version uint16, role string) (sc, cc *tls.Config) {
 	sc = &tls.Config{Certificates: []tls.Certificate{cert}, MaxVersion: version, MinVersion: version}
-	cc = &tls.Config{RootCAs: rootsOf(cert), ServerName: "example.test"}
+	cc = &tls.Config{RootCAs: tlstest.RootsOf(cert), ServerName: "example.test"}
 	if role == "server" {
 		sc.Certificates[0] = held
 	} else {
-		sc.ClientAuth, sc.ClientCAs = tls.RequireAndVerifyClientCert, rootsOf(cert)
+		sc.ClientAuth, sc.ClientCAs = tls.RequireAndVerifyClientCert, tlstest.RootsOf(cert)
 		cc.Certificates = []tls.Certificate{held}
 	}
 	return asynctls.Config(sc), asynctls.Config(cc)
 }
 
-// An engine that never answers: a handshake waits until its time is over, as a job and blocking; then its place is free,
-// and the operation forgotten.
+// An engine that never answers: a handshake waits until its time is over, as a job and
+// blocking; then its place is free, and the operation forgotten.
 func TestGridNeverAnswers(t *testing.T) {
-	for algorithm, key := range keys() {
-		cert := newCert(t, key)
+	for algorithm, key := range tlstest.Keys() {
+		cert := tlstest.NewCert(t, key)
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 			for _, role := range []string{"server", "client"} {
 				t.Run(fmt.Sprintf("%s/%s/%s", algorithm, tls.VersionName(version), role), func(t *testing.T) {
 					e, _ := newGate(t)
-					held := withEngine(t, e, cert)
+					held := tlstest.WithEngine(t, e, cert)
 					sc, cc := gridConfigs(cert, held, version, role)
 					short, long := &asynctls.Options{Pool: newPool(t, 1), HandshakeTimeout: 1}, &asynctls.Options{Pool: newPool(t, 1)}
 					so, co := short, long
@@ -277,7 +268,8 @@ func TestGridNeverAnswers(t *testing.T) {
 					if err := mine.HandshakeContext(ctx); err == nil || !strings.Contains(err.Error(), context.DeadlineExceeded.Error()) {
 						t.Error("blocking:", err)
 					}
-					if err := receive(t, "the other side", errs); err == nil {
+					mine.NetConn().Close() // which crypto/tls does only if it waits for its peer then
+					if err := tlstest.Receive(t, "the other side", errs); err == nil {
 						t.Error("the other side is content")
 					}
 				})
@@ -286,10 +278,11 @@ func TestGridNeverAnswers(t *testing.T) {
 	}
 }
 
-// shakeAll is shake one byte at a time, and after a failure each side is closed and what it says heard by the other.
-func shakeAll(t *testing.T, s, c *side) (sErr, cErr error) {
+// handshakeAndClose is handshake, one byte at a time. After a failure it closes each side, and gives its
+// alert to the other.
+func handshakeAndClose(t *testing.T, s, c *side) (sErr, cErr error) {
 	t.Helper()
-	sErr, cErr = shake(t, s, c, 1)
+	sErr, cErr = handshake(t, s, c, 1)
 	for _, d := range []struct {
 		from, to *side
 		err, of  *error
@@ -306,10 +299,10 @@ func shakeAll(t *testing.T, s, c *side) (sErr, cErr error) {
 	return sErr, cErr
 }
 
-// shakeBlocking handshakes with crypto/tls alone.
-func shakeBlocking(sc, cc *tls.Config) (sErr, cErr error) {
+// handshakeBlocking handshakes with crypto/tls alone.
+func handshakeBlocking(sc, cc *tls.Config) (sErr, cErr error) {
 	a, b := net.Pipe()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := tlstest.Limit()
 	a.SetDeadline(deadline)
 	b.SetDeadline(deadline)
 	done := make(chan struct{})

@@ -9,22 +9,24 @@ import (
 	"testing"
 
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 )
 
 // open returns both sides of an open connection.
 func open(t testing.TB, sc, cc *tls.Config, o *asynctls.Options) (s, c *side) {
 	t.Helper()
 	s, c = newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
-	if sErr, cErr := shake(t, s, c, 1<<20); sErr != nil || cErr != nil {
+	if sErr, cErr := handshake(t, s, c, 1<<20); sErr != nil || cErr != nil {
 		t.Fatal(sErr, cErr)
 	}
 	return s, c
 }
 
-// Bytes that are no handshake, too much of one, or the beginning of one get what crypto/tls gives them; no job is left.
+// Bytes that are no handshake, too much of one, or the beginning of one get the answer that
+// crypto/tls gives them; no job is left.
 func TestHostileBytes(t *testing.T) {
-	e, pool := newEngine(t), newPool(t, 1)
-	sc, cc := configs(t, e)
+	e, pool := tlstest.NewEngine(t), newPool(t, 1)
+	sc, cc := tlstest.Configs(t, e)
 	hello := newSide(t, asynctls.NewClientConn, cc, &asynctls.Options{Pool: newPool(t, 0)})
 	hello.Handshake()
 	first := bytes.Clone(hello.buf.Out())
@@ -71,10 +73,11 @@ func TestHostileBytes(t *testing.T) {
 	}
 }
 
-// After the handshake too: garbage, a stream that ends in the middle, one that ends without close_notify.
+// After the handshake too: garbage, a stream that ends in the middle, one that ends without
+// close_notify.
 func TestHostileBytesLater(t *testing.T) {
-	e, pool := newEngine(t), newPool(t, 0)
-	sc, cc := configs(t, e)
+	e, pool := tlstest.NewEngine(t), newPool(t, 0)
+	sc, cc := tlstest.Configs(t, e)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		cc := cc.Clone()
 		cc.MaxVersion = version
@@ -107,10 +110,10 @@ func TestHostileBytesLater(t *testing.T) {
 	}
 }
 
-// Two sides that have much to tell each other, each with a transport that takes little, get it told: what one has not sent
-// yet does not keep it from reading.
+// Two sides that have much to tell each other, each with a transport that takes little, get it
+// said: output that one has not sent yet does not keep it from reading.
 func TestBothTalk(t *testing.T) {
-	sc, cc := configs(t, newEngine(t))
+	sc, cc := tlstest.Configs(t, tlstest.NewEngine(t))
 	s, c := open(t, sc, cc, &asynctls.Options{Pool: newPool(t, 0), HighWater: 1000})
 	const total = 300 << 10
 	written, read := map[*side]int{}, map[*side]int{}
@@ -130,7 +133,7 @@ func TestBothTalk(t *testing.T) {
 			}
 		}
 		for _, d := range [][2]*side{{s, c}, {c, s}} {
-			if d[1].buf.Unread() < 2000 { // what the kernel would hold
+			if d[1].buf.Unread() < 2000 { // as much as the kernel would hold
 				carry(d[0], d[1], 2000)
 			}
 		}
@@ -141,10 +144,10 @@ func TestBothTalk(t *testing.T) {
 	t.Error("they are stuck:", written, read)
 }
 
-// A peer that takes nothing makes nothing grow. Write takes a part and says how much, Read reads on, until answers to the
-// peer fill the transport too.
+// A peer that takes nothing makes nothing grow. Write takes a part and says how much, Read
+// reads on, until answers to the peer fill the transport too.
 func TestHighWater(t *testing.T) {
-	sc, cc := configs(t, newEngine(t))
+	sc, cc := tlstest.Configs(t, tlstest.NewEngine(t))
 	s, c := open(t, sc, cc, &asynctls.Options{Pool: newPool(t, 0), HighWater: 10000})
 	n, err := s.Write(make([]byte, 100000))
 	if n != 16384 || err != asynctls.ErrWantWrite {
@@ -173,7 +176,7 @@ func TestHighWater(t *testing.T) {
 
 // An open connection that is idle holds no buffer, no job and no goroutine.
 func TestIdle(t *testing.T) {
-	sc, cc := configs(t, newEngine(t))
+	sc, cc := tlstest.Configs(t, tlstest.NewEngine(t))
 	pool := newPool(t, 0)
 	before := runtime.NumGoroutine()
 	for range 50 {

@@ -11,9 +11,11 @@ import (
 	"testing"
 
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 )
 
-// startHTTP serves over HTTP/1 and HTTP/2 with a prepared config, as a user would; the answer is the protocol.
+// startHTTP serves over HTTP/1 and HTTP/2 with a prepared config, as a user would; the answer
+// is the protocol.
 func startHTTP(t *testing.T, c *tls.Config) (addr string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -29,16 +31,16 @@ func startHTTP(t *testing.T, c *tls.Config) (addr string) {
 	return ln.Addr().String()
 }
 
-// net/http with a prepared config: Go's client and curl, both protocols, client certificates and tickets, and every full
-// handshake's signature is the engine's.
+// net/http with a prepared config: Go's client and curl, both protocols, client certificates
+// and tickets, and every full handshake's signature is the engine's.
 func TestHTTP(t *testing.T) {
-	e := newEngine(t)
-	cert := newCert(t, rsaKey())
+	e := tlstest.NewEngine(t)
+	cert := tlstest.NewCert(t, tlstest.RSAKey())
 	addr := startHTTP(t, &tls.Config{
-		Certificates: []tls.Certificate{withEngine(t, e, cert)}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: rootsOf(cert),
+		Certificates: []tls.Certificate{tlstest.WithEngine(t, e, cert)}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: tlstest.RootsOf(cert),
 	})
 	cc := asynctls.Config(&tls.Config{
-		RootCAs: rootsOf(cert), ClientSessionCache: tls.NewLRUClientSessionCache(1), Certificates: []tls.Certificate{withEngine(t, e, cert)},
+		RootCAs: tlstest.RootsOf(cert), ClientSessionCache: tls.NewLRUClientSessionCache(1), Certificates: []tls.Certificate{tlstest.WithEngine(t, e, cert)},
 	})
 	for i, want := range []string{"HTTP/2.0 resumed false client 1\n", "HTTP/2.0 resumed true client 1\n"} {
 		transport := &http.Transport{TLSClientConfig: cc, ForceAttemptHTTP2: true}
@@ -57,7 +59,7 @@ func TestHTTP(t *testing.T) {
 		t.Error(n, "signatures, want one of each side")
 	}
 	t.Run("curl", func(t *testing.T) {
-		curl, file := command(t, "curl"), writePEM(t, cert)
+		curl, file := tlstest.Command(t, "curl"), writePEM(t, cert)
 		for arg, want := range map[string]string{"--http2": "HTTP/2.0 resumed false client 1", "--http1.1": "HTTP/1.1 resumed false client 1"} {
 			for _, version := range []string{"1.2", "1.3"} {
 				out, err := exec.Command(curl, "-sS", arg, "--tls-max", version, "--cacert", file, "--cert", file, "https://"+addr).CombinedOutput()
@@ -74,8 +76,8 @@ func TestHTTP(t *testing.T) {
 
 // Go's own client and server, over sockets, with a Conn at the other end.
 func TestPeersOfGo(t *testing.T) {
-	e, pool := newEngine(t), newPool(t, 0)
-	sc, cc := configs(t, e)
+	e, pool := tlstest.NewEngine(t), newPool(t, 0)
+	sc, cc := tlstest.Configs(t, e)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		cc := cc.Clone()
 		cc.MaxVersion = version

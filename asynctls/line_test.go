@@ -10,14 +10,15 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/engine"
 )
 
-// Fifty connections and a pool of one: everybody is served, each after a wake, and nobody polls. Those that are given up
-// while they wait pass their turn on.
+// Fifty connections and a pool of one: everybody is served, each after a wake, and nobody
+// polls. Those that are given up while they wait pass their turn on.
 func TestLine(t *testing.T) {
-	e, sc, cc := newEngine(t), newPool(t, 0), newPool(t, 1)
-	serverConfig, clientConfig := configs(t, e)
+	e, sc, cc := tlstest.NewEngine(t), newPool(t, 0), newPool(t, 1)
+	serverConfig, clientConfig := tlstest.Configs(t, e)
 	type pair struct{ s, c *side }
 	var pairs []pair
 	woken := make(chan int, 1000)
@@ -32,7 +33,7 @@ func TestLine(t *testing.T) {
 	var served, abandoned int
 	finish := func(i int) {
 		p := pairs[i]
-		if sErr, cErr := shake(t, p.s, p.c, 1<<20); sErr != nil || cErr != nil {
+		if sErr, cErr := handshake(t, p.s, p.c, 1<<20); sErr != nil || cErr != nil {
 			t.Fatal(i, sErr, cErr)
 		}
 		served++
@@ -56,7 +57,7 @@ func TestLine(t *testing.T) {
 	for served+abandoned < 50 {
 		select {
 		case i := <-woken:
-			if i%7 == 3 { // it was told, but loses interest
+			if i%7 == 3 { // it was notified, but gives up
 				pairs[i].c.Close()
 				abandoned++
 				continue
@@ -65,7 +66,7 @@ func TestLine(t *testing.T) {
 				t.Fatal("woken after it was given up:", i)
 			}
 			finish(i)
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Until(tlstest.Limit())):
 			t.Fatalf("%d were served and %d given up; nobody is woken", served, abandoned)
 		}
 	}
@@ -74,9 +75,10 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// A callback that panics when a place comes free fails its own connection, not the one that frees the place.
+// A callback that panics when a place comes free fails its own connection, not the one that
+// frees the place.
 func TestCallbackPanicsInLine(t *testing.T) {
-	_, clientConfig := configs(t, newEngine(t))
+	_, clientConfig := tlstest.Configs(t, tlstest.NewEngine(t))
 	o := &asynctls.Options{Pool: newPool(t, 1)}
 	a, b, c := newSide(t, asynctls.NewClientConn, clientConfig, o), newSide(t, asynctls.NewClientConn, clientConfig, o), newSide(t, asynctls.NewClientConn, clientConfig, o)
 	b.SetAsyncCallback(func(any) { panic("the callback's") }, nil)
@@ -97,10 +99,11 @@ func TestCallbackPanicsInLine(t *testing.T) {
 	}
 }
 
-// The callback may be set, changed and unset at any time; with the one that is set when the engine is done.
+// The callback may be set, changed and unset at any time; with the one that is set when the
+// engine is done.
 func TestCallbackChanges(t *testing.T) {
 	e, gate := newGate(t)
-	sc, cc := configs(t, e)
+	sc, cc := tlstest.Configs(t, e)
 	for _, late := range []bool{false, true} {
 		o := &asynctls.Options{Pool: newPool(t, 0)}
 		s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
@@ -141,10 +144,10 @@ func TestCallbackChanges(t *testing.T) {
 	}
 }
 
-// Also while it stands in line for a place: with the one that is set when a place comes free. With none it goes on when
-// it is asked to.
+// Also while it stands in line for a place: with the one that is set when a place comes free.
+// With none it goes on when it is asked to.
 func TestCallbackChangesInLine(t *testing.T) {
-	_, clientConfig := configs(t, newEngine(t))
+	_, clientConfig := tlstest.Configs(t, tlstest.NewEngine(t))
 	for _, unset := range []bool{false, true} {
 		o := &asynctls.Options{Pool: newPool(t, 1)}
 		first, second := newSide(t, asynctls.NewClientConn, clientConfig, o), newSide(t, asynctls.NewClientConn, clientConfig, o)
@@ -174,7 +177,7 @@ func TestCloseWhileEngineIsFull(t *testing.T) {
 	go e.Do(context.Background(), engine.Func(func() error { close(running); <-full; return nil }))
 	defer close(full)
 	<-running
-	sc, cc := configs(t, e)
+	sc, cc := tlstest.Configs(t, e)
 	for name, end := range map[string]func(*asynctls.Conn){"Close": func(c *asynctls.Conn) { c.Close() }, "Abort": (*asynctls.Conn).Abort} {
 		o := &asynctls.Options{Pool: newPool(t, 1)}
 		s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, &asynctls.Options{Pool: newPool(t, 1)})
@@ -193,8 +196,8 @@ func TestCloseWhileEngineIsFull(t *testing.T) {
 // The deadlines of a handshake, of idleness and of Close, with time that stands still meanwhile.
 func TestDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := newEngine(t)
-		sc, cc := configs(t, e)
+		e := tlstest.NewEngine(t)
+		sc, cc := tlstest.Configs(t, e)
 		pool := newPool(t, 0)
 		o := &asynctls.Options{Pool: pool, HandshakeTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 		until := func(s *side, want time.Duration) {
@@ -211,7 +214,7 @@ func TestDeadlines(t *testing.T) {
 		if err := c.Timeout(); err != nil {
 			t.Error(err)
 		}
-		if sErr, cErr := shake(t, s, c, 1<<20); sErr != nil || cErr != nil {
+		if sErr, cErr := handshake(t, s, c, 1<<20); sErr != nil || cErr != nil {
 			t.Fatal(sErr, cErr)
 		}
 		time.Sleep(time.Second)

@@ -7,34 +7,37 @@ import (
 	"time"
 )
 
-// link is the net.Conn under a Conn's tls.Conn. It is the Conn itself, seen from below.
+// link is the net.Conn under a Conn's tls.Conn. It is the Conn itself with other methods, so
+// that it takes no memory.
 type link Conn
 
-// Read reads from the transport. Where crypto/tls could not go on after an error, in a handshake, it pauses the job
-// instead.
+// Read reads from the transport. In a handshake crypto/tls could not go on after an error, so
+// Read pauses the job instead of returning ErrWouldBlock.
 func (l *link) Read(p []byte) (int, error) {
 	for {
-		n, err := l.t.Read(p)
-		if n > 0 || err != error(ErrWouldBlock) || !l.shaking() {
+		n, err := (*Conn)(l).readInput(p)
+		if n > 0 || err != error(ErrWouldBlock) || !l.inHandshake() {
 			return n, err
 		}
-		l.s.want = ErrWantRead
-		err = l.s.job.Pause()
-		l.s.want = ErrWantAsync
-		if err != nil {
+		if l.op.state == closeRequested {
+			return 0, net.ErrClosed
+		}
+		l.op.state = waitingForPeer
+		if err := l.op.job.Pause(); err != nil { // the job was cancelled
 			return 0, err
 		}
 	}
 }
 
-// shaking reports whether the caller is a handshake, in the connection's job.
-func (l *link) shaking() bool {
-	return l.s != nil && l.s.running && (l.s.shaking || renegotiating(l.tls))
+// inHandshake reports whether the caller is a handshake, in the connection's job.
+func (l *link) inHandshake() bool {
+	return l.op != nil && l.op.state.inJob() && (l.op.handshake || renegotiating(l.tls))
 }
 
-// renegotiating tells a Read that has come upon a renegotiation from one that waits for data, which must not stay paused:
-// it would keep its place in the pool, and writes from going on. HandshakeContext returns at once when there is nothing
-// to do, else it looks at its context before it takes a mutex. That one doesn't return.
+// renegotiating reports whether a Read of c has begun a renegotiation. A Read that only waits
+// for data must not stay paused: it would keep its place in the pool, and keep writes from
+// going on. HandshakeContext returns at once if there is nothing to do; otherwise it asks its
+// context for Done before it takes a mutex, and probe's Done panics.
 func renegotiating(c *tls.Conn) (yes bool) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -55,15 +58,16 @@ func (p probe) Done() <-chan struct{} { panic(p) }
 // Write gives all of p to the transport.
 func (l *link) Write(p []byte) (int, error) { return l.t.Write(p) }
 
-// Close does nothing: the transport is the Conn's to close, once what it holds has been sent.
+// Close does nothing: the Conn closes the transport once all output is sent.
 func (l *link) Close() error { return nil }
 
-// LocalAddr and RemoteAddr are what ClientHelloInfo.Conn is used for.
+// LocalAddr is for users of ClientHelloInfo.Conn.
 func (l *link) LocalAddr() net.Addr { return (*Conn)(l).LocalAddr() }
 
+// RemoteAddr is for users of ClientHelloInfo.Conn.
 func (l *link) RemoteAddr() net.Addr { return (*Conn)(l).RemoteAddr() }
 
-// The deadlines that tls.Conn sets when it closes have nothing to wait for here.
+// The tls.Conn sets deadlines when it closes. Nothing waits here that they could end.
 
 func (l *link) SetDeadline(time.Time) error      { return nil }
 func (l *link) SetReadDeadline(time.Time) error  { return nil }

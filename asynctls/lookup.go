@@ -5,18 +5,23 @@ import (
 	"crypto/tls"
 )
 
-// Lookups returns a copy of c whose GetCertificate, GetClientCertificate and GetConfigForClient, where set, run through
-// do, so that one which blocks, on a database say, holds up neither an event loop nor other handshakes. do runs f, pauses
-// the job that ctx carries meanwhile, and returns f's error, or its own if it gives up; with an engine that is
+// Lookups returns a copy of c that calls its GetCertificate, GetClientCertificate and
+// GetConfigForClient, where set, through do. A function that blocks, for example on a database,
+// then holds up neither an event loop nor other handshakes.
+//
+// do runs f while the job that ctx carries is paused, and returns f's error, or its own if it
+// gives up. With an engine that is
 //
 //	do := func(ctx context.Context, f func() error) error { return eng.Do(ctx, engine.Func(f)) }
 //
-// where eng, one of package engine/workers say, has as many workers as lookups may be under way. Apply it before Config,
-// which binds the keys of the certificates found:
+// where eng, for example one of package engine/workers, has as many workers as lookups may be
+// under way. Apply Lookups before [Config], which binds the keys of the certificates that are
+// found:
 //
 //	cfg = asynctls.Config(asynctls.Lookups(cfg, do))
 //
-// The functions are then called on other goroutines than their handshake's, and may go on after that was given up.
+// The functions are called on other goroutines than their handshake's, and may go on after the
+// handshake was given up.
 func Lookups(c *tls.Config, do func(ctx context.Context, f func() error) error) *tls.Config {
 	if c == nil {
 		return nil
@@ -37,7 +42,7 @@ func lookup[In, Out any](
 		return nil
 	}
 	return func(in *In) (*Out, error) {
-		found := new(*Out) // not a variable of this call, which may be over before get is
+		found := new(*Out) // on the heap, because this call may return before get does
 		err := do(contextOf(in), func() (err error) {
 			*found, err = get(in)
 			return err

@@ -11,15 +11,16 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/engine"
 	"asynccrypto/engine/workers"
 )
 
-// Lookups that take half a second hold up neither the loop, which is this goroutine, nor each other, nor handshakes that
-// need none.
+// Lookups that take half a second hold up neither the loop, which is this goroutine, nor each
+// other, nor handshakes that need none.
 func TestLookups(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cert := newCert(t, rsaKey())
+		cert := tlstest.NewCert(t, tlstest.RSAKey())
 		e, err := workers.New(workers.Options{Workers: 100})
 		if err != nil {
 			t.Fatal(err)
@@ -44,7 +45,7 @@ func TestLookups(t *testing.T) {
 			},
 		}, do))
 		quick := asynctls.Config(&tls.Config{Certificates: []tls.Certificate{cert}})
-		cc := &tls.Config{RootCAs: rootsOf(cert), ServerName: "example.test"}
+		cc := &tls.Config{RootCAs: tlstest.RootsOf(cert), ServerName: "example.test"}
 		o := &asynctls.Options{Pool: pool}
 		begin := time.Now()
 		var pairs [][2]*side
@@ -65,7 +66,7 @@ func TestLookups(t *testing.T) {
 				}
 			}
 			if time.Since(begin) == 0 {
-				if sErr, cErr := shake(t, newSide(t, asynctls.NewServerConn, quick, o), newSide(t, asynctls.NewClientConn, cc, o), 1<<20); sErr != nil || cErr != nil {
+				if sErr, cErr := handshake(t, newSide(t, asynctls.NewServerConn, quick, o), newSide(t, asynctls.NewClientConn, cc, o), 1<<20); sErr != nil || cErr != nil {
 					t.Error(sErr, cErr)
 				}
 				if took := time.Since(begin); took != 0 {
@@ -80,7 +81,7 @@ func TestLookups(t *testing.T) {
 		// One that panics is the handshake's error; one that is given up goes on by itself.
 		cc.ServerName = "panic.test"
 		s, c := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)
-		if sErr, _ := shake(t, s, c, 1<<20); sErr == nil || !strings.Contains(sErr.Error(), "in a lookup") {
+		if sErr, _ := handshake(t, s, c, 1<<20); sErr == nil || !strings.Contains(sErr.Error(), "in a lookup") {
 			t.Error(sErr)
 		}
 		s, c = newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)

@@ -8,19 +8,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readNow and writeNow call the system without telling Go's scheduler. On a socket that is non-blocking there is nothing to
-// tell: the call never waits. With one processor, telling cost an event loop an eighth of its time, most of it in the
-// runtime's monitor, which comes every 20 us to see whether a call has blocked.
+// readNow and writeNow call the system without telling Go's scheduler. For a non-blocking
+// socket there is nothing to tell, because the call never waits. With one processor, telling
+// cost an event loop an eighth of its time, most of it in the runtime's monitor, which looks
+// every 20 us whether a call has blocked.
 
 func readNow(fd int, p []byte) (int, error) {
-	return now(unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p))))
+	return result(unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p))))
 }
 
 func writeNow(fd int, p []byte) (int, error) {
-	return now(unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p))))
+	return result(unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p))))
 }
 
-func now(n, _ uintptr, errno unix.Errno) (int, error) {
+func result(n, _ uintptr, errno unix.Errno) (int, error) {
 	if errno != 0 {
 		return -1, errno
 	}

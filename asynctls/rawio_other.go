@@ -4,7 +4,7 @@ package asynctls
 
 import "golang.org/x/sys/unix"
 
-// These tell the race detector what happens before what.
+// The functions of package unix tell the race detector which calls happen before which.
 
 func readNow(fd int, p []byte) (int, error)  { return unix.Read(fd, p) }
 func writeNow(fd int, p []byte) (int, error) { return unix.Write(fd, p) }

@@ -13,12 +13,13 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 )
 
-// Both sides over sockets, on one goroutine, which goes on with one until it wants what the other has to do. What they
-// hold is sent by Flush; closed, their fds are.
+// Both sides of a connection over sockets, on one goroutine. Flush sends the output that they
+// hold, and Close closes the fds.
 func TestConnOverSockets(t *testing.T) {
-	sc, cc := configs(t, newEngine(t))
+	sc, cc := tlstest.Configs(t, tlstest.NewEngine(t))
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +95,8 @@ func TestConnOverSockets(t *testing.T) {
 	}
 }
 
-// A Socket's calls go past Go's scheduler on Linux: what the system answers must come out as ever.
+// A Socket's calls bypass Go's scheduler on Linux. Errors and short writes must come out as
+// those of other calls do.
 func TestSocketErrors(t *testing.T) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
@@ -141,8 +143,8 @@ func TestSocketErrors(t *testing.T) {
 	}
 }
 
-// An fd that blocks, as os.File's Fd gives it, would keep a whole processor of Go's from everything else, the garbage
-// collector's stop included.
+// An fd that blocks, as os.File's Fd gives it, would keep a whole processor of Go's from
+// everything else, the garbage collector's stop included.
 func TestSocketOfABlockingFD(t *testing.T) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
@@ -151,7 +153,7 @@ func TestSocketOfABlockingFD(t *testing.T) {
 	defer unix.Close(fds[1])
 	s := asynctls.NewSocket(async.FD(fds[0]))
 	defer s.Close()
-	defer time.AfterFunc(5*time.Second, func() { unix.Shutdown(fds[1], unix.SHUT_RDWR) }).Stop()
+	defer time.AfterFunc(time.Minute, func() { unix.Shutdown(fds[1], unix.SHUT_RDWR) }).Stop()
 	if n, err := s.Read(make([]byte, 10)); n != 0 || err != error(asynctls.ErrWouldBlock) {
 		t.Error(n, err)
 	}

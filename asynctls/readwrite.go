@@ -5,25 +5,29 @@ import "asynccrypto/async"
 // maxPlaintext is the most that one record holds (RFC 8446, section 5.1).
 const maxPlaintext = 16384
 
-// readAhead is how much more than HighWater the transport may hold before Read stops: one chunk of Write, cut into small
-// records as crypto/tls does at first, and as much again for answers.
-const readAhead = 32 << 10
+// readSlack is how much more than HighWater the transport may hold before Read stops: one chunk
+// of Write, cut into small records as crypto/tls does at first, and as much again for the
+// output of crypto/tls when it reads.
+const readSlack = 32 << 10
 
-// Read reads what the peer has sent, after the handshake. It returns n > 0 with a nil error, or 0 with one of ErrWant, or
-// as tls.Conn's does: io.EOF after close_notify, but also when the transport ends without one between two records, so that
-// a protocol has to say by itself where its messages end. While the transport holds 32 KB more than Options.HighWater it
-// wants to write first: reading can make crypto/tls answer, so that a peer that takes nothing could make memory grow. What
-// Write has taken does not keep it from reading, else two such connections that have much to tell each other would both
-// wait.
+// Read reads data from the peer, after the handshake. It returns n > 0 with a nil error, or 0
+// with one of the ErrWant errors, or the result of [tls.Conn]'s Read. That is [io.EOF]
+// after a close_notify, but also when the transport ends without one between two records, so a
+// protocol has to mark the end of its messages itself.
 //
-// There is no telling whether more has been decrypted already (SSL_pending): after a wake, and after the handshake, read
-// until it returns ErrWantRead.
+// While the transport holds 32 KB more than HighWater of [Options], Read returns
+// [ErrWantWrite]. Reading can make crypto/tls send something, so that otherwise a peer that
+// takes nothing could make memory grow. Less output than that does not stop Read, or two such
+// connections that have much to tell each other would both wait.
+//
+// Nothing reports whether more data is decrypted already, as SSL_pending does. After a wake, and
+// after the handshake, read until Read returns [ErrWantRead].
 func (c *Conn) Read(p []byte) (n int, err error) {
-	if err := c.ready(c.highWater() + readAhead); err != nil {
+	if err := c.ready(c.o.highWater() + readSlack); err != nil {
 		return 0, err
 	}
-	if c.jobs {
-		n, err = c.readInJob(p)
+	if c.readInJob {
+		n, err = c.jobRead(p)
 	} else {
 		n, err = c.tls.Read(p)
 	}
@@ -42,64 +46,74 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// readInJob is Read for a client that may renegotiate, which happens inside tls.Conn's Read. While it does, the job stays
-// paused between calls; else the job is over when the call is.
-func (c *Conn) readInJob(p []byte) (int, error) {
+// jobRead is Read for a client that may renegotiate, which crypto/tls does inside Read. While
+// it renegotiates, the job stays paused between calls; otherwise the job is over when the call
+// is.
+func (c *Conn) jobRead(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if c.s == nil {
-		c.newSession().buf = make([]byte, min(len(p), maxPlaintext)) // not p, which is the caller's again after this call
+	if c.op == nil {
+		// Not p, which belongs to the caller after this call.
+		c.newOperation().buf = make([]byte, min(len(p), maxPlaintext))
 	}
-	if err := c.goOn(); err != nil {
+	if err := c.driveRead(); err != nil {
 		return 0, err
 	}
-	s := c.s
-	if s == nil {
+	op := c.op
+	if op == nil {
 		return 0, ErrWantRead
 	}
-	n := copy(p, s.buf)
-	if s.buf = s.buf[n:]; len(s.buf) > 0 {
-		return n, nil // there is more than this call has room for
+	n := copy(p, op.buf)
+	if op.buf = op.buf[n:]; len(op.buf) > 0 {
+		return n, nil // the rest is for the next call
 	}
-	c.s = nil
-	return n, s.readErr
+	c.op = nil
+	return n, op.readErr
 }
 
-// goOn lets a Read in a job, if there is one, go on until it is over. What it has read stays until a Read takes it.
-func (c *Conn) goOn() error {
-	s := c.s
-	if s == nil || s.read {
+// driveRead drives a Read in a job, if there is one, until it is over. Its result stays until a
+// Read takes it.
+func (c *Conn) driveRead() error {
+	op := c.op
+	if op == nil || op.state == done {
 		return nil
 	}
-	began := s.paused
+	resumed := op.state.paused()
 	over, err := c.drive(func(async.Job) error {
-		n, err := c.tls.Read(s.buf)
+		n, err := c.tls.Read(op.buf)
 		if err == error(ErrWouldBlock) {
-			err = nil // by the time that it is asked for it may not be true
+			err = nil // it may no longer be true when the result is taken
 		}
-		s.buf, s.readErr, s.read = s.buf[:n], err, true
+		op.buf, op.readErr = op.buf[:n], err
 		return nil
 	})
 	switch {
 	case !over:
-		if s.paused && !began {
-			c.last = c.o.sinceEpoch()
+		if op.state.paused() && !resumed {
+			c.last = sinceEpoch()
 		}
 		return err
-	case err != nil:
-		c.end(c.phase, err)
+	case err == errCloseRequested:
+		c.abort()
 		return c.err
-	case len(s.buf) > 0 || s.readErr != nil:
-		c.s = s
+	case err != nil:
+		if c.err == nil {
+			c.err = err
+		}
+		return c.err
+	case len(op.buf) > 0 || op.readErr != nil:
+		op.state = done
+		c.op = op
 	}
 	return nil
 }
 
-// Write encrypts p and gives it to the transport, after the handshake. It stops, with ErrWantWrite and the number of bytes
-// that were taken, perhaps none, once the transport holds more than Options.HighWater: keep the rest, and write that when
-// there is room. Up to 16 KB are taken whole or not at all. With an empty p it goes on with the handshake, sends no data,
-// and is nil if the next Write would be taken. Any other error is final.
+// Write encrypts p and gives it to the transport, after the handshake. Once the transport holds
+// more than HighWater of [Options], Write stops, with [ErrWantWrite] and the number of bytes
+// that were taken, which may be 0: keep the rest, and write it when there is room. Up to 16 KB
+// are taken whole or not at all. With an empty p Write goes on with the handshake, sends no
+// data, and returns nil if the next Write would be taken. Any other error is final.
 func (c *Conn) Write(p []byte) (n int, err error) {
 	for first := true; first || len(p) > 0; first = false {
 		if err := c.readyToWrite(); err != nil {
@@ -117,14 +131,8 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// active notes that a byte was read or written, where somebody will ask.
-func (c *Conn) active() {
-	if c.o.IdleTimeout > 0 || c.jobs { // a renegotiation has a deadline as well
-		c.last = c.o.sinceEpoch()
-	}
-}
-
-// CloseWrite says close_notify and goes on reading, as tls.Conn's does. It wants what Handshake and Write want.
+// CloseWrite sends close_notify and leaves reading open, like [tls.Conn.CloseWrite]. It returns
+// the ErrWant errors that Handshake and Write return.
 func (c *Conn) CloseWrite() error {
 	if err := c.readyToWrite(); err != nil {
 		return err
@@ -132,13 +140,43 @@ func (c *Conn) CloseWrite() error {
 	return c.tls.CloseWrite()
 }
 
-// readyToWrite is ready for Write and CloseWrite, which also have to wait for a renegotiation to end.
-func (c *Conn) readyToWrite() error {
-	if err := c.ready(c.highWater()); err != nil {
+// ready prepares for reading and writing: it finishes the handshake, and sends until the
+// transport holds no more than mark.
+func (c *Conn) ready(mark int) error {
+	if c.err != nil {
+		return c.err
+	}
+	if c.phase != open {
+		if err := c.Handshake(); err != nil {
+			return err
+		}
+	}
+	if c.t.Buffered() <= mark {
+		return nil
+	}
+	if err := c.t.Flush(); err != nil {
 		return err
 	}
-	if c.s.underWay() {
-		return c.goOn()
+	if c.t.Buffered() > mark {
+		return ErrWantWrite
 	}
 	return nil
+}
+
+// readyToWrite is ready for Write and CloseWrite, which also wait for the end of a renegotiation.
+func (c *Conn) readyToWrite() error {
+	if err := c.ready(c.o.highWater()); err != nil {
+		return err
+	}
+	if c.op.underWay() {
+		return c.driveRead()
+	}
+	return nil
+}
+
+// active moves the deadline, on connections that have one: a byte was read or written.
+func (c *Conn) active() {
+	if c.o.IdleTimeout > 0 || c.readInJob { // a renegotiation has a deadline too
+		c.last = sinceEpoch()
+	}
 }

@@ -6,53 +6,39 @@ import (
 	"asynccrypto/async"
 )
 
-// Socket is a Transport over a connected stream socket, for a loop that watches the fd by itself: on readiness for
-// reading call the Conn, on readiness for writing Flush, while there is something Buffered. One goroutine at a time, the
-// Conn's.
+// Socket is a [Transport] over a connected stream socket, for an event loop that watches the fd
+// itself: when the fd is ready for reading, call the [Conn]; when it is ready for writing, call
+// Flush, and the Conn if it returned [ErrWantWrite]. Watch for writing only while Buffered is more
+// than 0. Only the goroutine that uses the Conn at the time may use its Socket.
 type Socket struct {
-	held   backlog
-	fd     int32
-	closed bool
-	empty  bool // the last read found the end of what was there, and nothing has come since
-	known  bool // empty may be relied on: the loop tells when something comes, and no end of the stream is near
+	held backlog
+	fd   int32 // -1 when closed, because the number may then be another file's
 }
 
-// NewSocket returns a Transport over fd, which is the Socket's from now on: it makes it non-blocking, and Close closes it.
+// NewSocket returns a [Transport] over fd. The Socket owns fd from now on: NewSocket makes it
+// non-blocking, and Close closes it.
 func NewSocket(fd async.FD) *Socket {
 	unblock(fd)
 	return &Socket{fd: int32(fd)}
 }
 
-// FD returns the socket's fd, to be watched.
+// FD returns the socket's fd, for the event loop to watch, or -1 after Close.
 func (s *Socket) FD() async.FD { return async.FD(s.fd) }
 
-// arrived is for loops that report edges: something may have come, and the other side may have closed.
-func (s *Socket) arrived(hangUp bool) {
-	s.empty = false
-	if hangUp {
-		s.known = false // bytes and the end come in one edge: read on until the end shows
-	}
-}
-
-// Read implements Transport.
+// Read implements [Transport].
 func (s *Socket) Read(p []byte) (int, error) {
 	switch {
-	case s.closed:
+	case s.closed():
 		return 0, net.ErrClosed
-	case s.empty && s.known:
-		return 0, ErrWouldBlock
 	case len(p) == 0:
 		return 0, nil
 	}
-	n, err := readFD(s.FD(), p)
-	// epoll(7): less than asked for means that there is no more. But the end stays the end.
-	s.empty = n < len(p) && (err == nil || err == error(ErrWouldBlock))
-	return n, err
+	return readFD(s.FD(), p)
 }
 
-// Write implements Transport.
+// Write implements [Transport].
 func (s *Socket) Write(p []byte) (int, error) {
-	if s.closed {
+	if s.closed() {
 		return 0, net.ErrClosed
 	}
 	sent := 0
@@ -66,9 +52,9 @@ func (s *Socket) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Flush implements Transport.
+// Flush implements [Transport].
 func (s *Socket) Flush() error {
-	if s.closed {
+	if s.closed() {
 		return net.ErrClosed
 	}
 	n, err := s.send(s.held.bytes())
@@ -76,7 +62,7 @@ func (s *Socket) Flush() error {
 	return err
 }
 
-// send sends what the system takes.
+// send writes as much of p as the system takes.
 func (s *Socket) send(p []byte) (sent int, err error) {
 	for sent < len(p) {
 		n, err := writeFD(s.FD(), p[sent:])
@@ -88,21 +74,24 @@ func (s *Socket) send(p []byte) (sent int, err error) {
 	return sent, nil
 }
 
-// Buffered implements Transport.
+// Buffered implements [Transport].
 func (s *Socket) Buffered() int { return s.held.len() }
 
-// Close implements Transport.
+// Close implements [Transport].
 func (s *Socket) Close() error {
-	if s.closed {
+	if s.closed() {
 		return nil
 	}
-	s.closed = true
+	fd := s.FD()
+	s.fd = -1
 	s.held.reset()
-	return closeFD(s.FD())
+	return closeFD(fd)
 }
 
-// LocalAddr returns the socket's own address, nil if the system doesn't say.
+func (s *Socket) closed() bool { return s.fd < 0 }
+
+// LocalAddr returns the socket's own address, or nil if the system does not know it.
 func (s *Socket) LocalAddr() net.Addr { return localAddr(s.FD()) }
 
-// RemoteAddr returns the address of the other end, nil if the system doesn't say.
+// RemoteAddr returns the peer's address, or nil if the system does not know it.
 func (s *Socket) RemoteAddr() net.Addr { return remoteAddr(s.FD()) }

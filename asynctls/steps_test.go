@@ -10,9 +10,10 @@ import (
 	"time"
 
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 )
 
-// ends are the ways to end a connection, and what its methods return afterwards.
+// ends are the ways to end a connection, and the error of its methods afterwards.
 var ends = []struct {
 	name string
 	end  func(*asynctls.Conn) error
@@ -23,15 +24,16 @@ var ends = []struct {
 	{"Timeout", (*asynctls.Conn).Timeout, os.ErrDeadlineExceeded},
 }
 
-// A connection is ended at each step of its life, by each way there is: before, between any two calls of a handshake, also
-// while an engine computes, and afterwards. Its place in the pool is free, and what the engine still does is dropped.
+// A connection is ended at each step of its life, by each way there is: before, between any two
+// calls of a handshake, also while an engine computes, and afterwards. Its place in the pool is
+// free, and the engine drops the result.
 func TestEndAtEveryStep(t *testing.T) {
 	before := runtime.NumGoroutine()
 	t.Run("all", func(t *testing.T) {
 		e, gate := newGate(t)
 		abandoned := 0
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-			sc, cc := configs(t, e)
+			sc, cc := tlstest.Configs(t, e)
 			sc.MinVersion, sc.MaxVersion = version, version
 			for _, how := range ends {
 				for _, role := range []string{"server", "client"} {
@@ -75,15 +77,11 @@ func TestEndAtEveryStep(t *testing.T) {
 			t.Errorf("%d abandoned: %+v", abandoned, s)
 		}
 	})
-	for limit := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
-		if time.Now().After(limit) {
-			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
-		}
-	}
+	tlstest.Await(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= before })
 }
 
-// steps takes n steps of a handshake. An engine's answer is a step too. open tells whether it was done before, computes
-// whether the engine is at work.
+// steps takes n steps of a handshake. An engine's answer is a step too. open tells whether it
+// was done before, computes whether the engine is at work.
 func steps(t *testing.T, s, c *side, gate chan error, n int) (open, computes bool) {
 	t.Helper()
 	for i := range n {
@@ -124,8 +122,8 @@ func checkEnded(t *testing.T, c *side, want error) {
 	}
 }
 
-// The functions of a Config, which run in the middle of the handshake, may call anything of its connection; it ends it
-// when they return, or refuses.
+// The functions of a Config, which run in the middle of the handshake, may call anything of its
+// connection; it ends it when they return, or refuses.
 func TestFromInside(t *testing.T) {
 	calls := map[string]func(*side) error{
 		"Close": func(s *side) error { return s.Close() },
@@ -156,9 +154,9 @@ func TestFromInside(t *testing.T) {
 		"panic": func(s *side) error { panic("from inside") },
 		"exit":  func(s *side) error { runtime.Goexit(); return nil },
 	}
-	e := newEngine(t)
+	e := tlstest.NewEngine(t)
 	for name, call := range calls {
-		sc, cc := configs(t, e)
+		sc, cc := tlstest.Configs(t, e)
 		pool := newPool(t, 2)
 		var s *side
 		var called error
@@ -166,7 +164,7 @@ func TestFromInside(t *testing.T) {
 		o := &asynctls.Options{Pool: pool, HandshakeTimeout: 1}
 		s = newSide(t, asynctls.NewServerConn, sc, o)
 		c := newSide(t, asynctls.NewClientConn, cc, &asynctls.Options{Pool: pool})
-		sErr, _ := shake(t, s, c, 1<<20)
+		sErr, _ := handshake(t, s, c, 1<<20)
 		switch name {
 		case "Close", "Abort":
 			if !errors.Is(sErr, net.ErrClosed) || len(s.buf.Out()) > 0 {
@@ -203,7 +201,7 @@ func refused(err error) error {
 // The pool is closed under a handshake that is paused, and one that is in line.
 func TestPoolCloses(t *testing.T) {
 	e, _ := newGate(t)
-	sc, cc := configs(t, e)
+	sc, cc := tlstest.Configs(t, e)
 	pool := newPool(t, 1)
 	o := &asynctls.Options{Pool: pool}
 	a, b := newSide(t, asynctls.NewServerConn, sc, o), newSide(t, asynctls.NewClientConn, cc, o)

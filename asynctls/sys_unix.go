@@ -5,15 +5,15 @@ package asynctls
 import (
 	"io"
 	"net"
-	"net/netip"
 	"os"
 
 	"golang.org/x/sys/unix"
 
 	"asynccrypto/async"
+	"asynccrypto/asynctls/internal/sockaddr"
 )
 
-// readFD reads what is there, for a Transport.
+// readFD reads the bytes that have arrived. Its errors are those of [Transport].Read.
 func readFD(fd async.FD, p []byte) (int, error) {
 	for {
 		n, err := readNow(int(fd), p)
@@ -31,7 +31,7 @@ func readFD(fd async.FD, p []byte) (int, error) {
 	}
 }
 
-// writeFD writes what the system takes, perhaps nothing.
+// writeFD writes as much of p as the system takes, which may be nothing.
 func writeFD(fd async.FD, p []byte) (int, error) {
 	for {
 		n, err := writeNow(int(fd), p)
@@ -49,46 +49,17 @@ func writeFD(fd async.FD, p []byte) (int, error) {
 
 func closeFD(fd async.FD) error { return os.NewSyscallError("close", unix.Close(int(fd))) }
 
-// unblock makes fd non-blocking: os.File's Fd, where many come from, makes them blocking, and readNow and writeNow would
-// hold up more than their goroutine. If it fails so will reading and writing.
+// unblock makes fd non-blocking. Many fds come from os.File's Fd, which makes them blocking,
+// and a blocking readNow or writeNow would hold up more than its own goroutine. If unblock
+// fails, reading and writing will fail too.
 func unblock(fd async.FD) { unix.SetNonblock(int(fd), true) }
-
-// shutdownWrite says that nothing more will be sent.
-func shutdownWrite(fd async.FD) { unix.Shutdown(int(fd), unix.SHUT_WR) }
 
 func localAddr(fd async.FD) net.Addr {
 	sa, _ := unix.Getsockname(int(fd))
-	return addrOf(sa)
+	return sockaddr.Addr(sa)
 }
 
 func remoteAddr(fd async.FD) net.Addr {
 	sa, _ := unix.Getpeername(int(fd))
-	return addrOf(sa)
-}
-
-func addrOf(sa unix.Sockaddr) net.Addr {
-	if a, ok := sa.(*unix.SockaddrUnix); ok {
-		return &net.UnixAddr{Name: a.Name, Net: "unix"}
-	}
-	if a := addrPort(sa); a.IsValid() {
-		return net.TCPAddrFromAddrPort(a)
-	}
-	return nil
-}
-
-// addrPort is the zero AddrPort for what is not of TCP.
-func addrPort(sa unix.Sockaddr) netip.AddrPort {
-	switch a := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
-	case *unix.SockaddrInet6:
-		ip := netip.AddrFrom16(a.Addr).Unmap()
-		if a.ZoneId != 0 {
-			if i, err := net.InterfaceByIndex(int(a.ZoneId)); err == nil {
-				ip = ip.WithZone(i.Name)
-			}
-		}
-		return netip.AddrPortFrom(ip, uint16(a.Port))
-	}
-	return netip.AddrPort{}
+	return sockaddr.Addr(sa)
 }

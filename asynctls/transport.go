@@ -2,18 +2,22 @@ package asynctls
 
 import "net"
 
-// Transport carries a Conn's bytes and never blocks. The Conn calls it from the goroutine that calls the Conn, or from the
-// handshake's job, which that goroutine drives. *Buffers and *Socket are two.
+// Transport carries a [Conn]'s bytes, and never blocks. The Conn calls it from the goroutine that
+// calls the Conn, or from the handshake's job, which that goroutine drives. [*Buffers] and
+// [*Socket] are Transports. If a Transport also has the methods LocalAddr and RemoteAddr of a
+// [net.Conn], ClientHelloInfo.Conn returns its addresses.
 type Transport interface {
-	// Read reads what is there. It returns ErrWouldBlock, as it is, when there is nothing, and io.EOF at the end.
+	// Read reads the input that has arrived. If there is none it returns ErrWouldBlock, not
+	// wrapped. At the end of the input it returns io.EOF.
 	Read(p []byte) (int, error)
-	// Write takes all of p; what can't be sent now is held. crypto/tls makes an error final. p is not to be kept.
+	// Write takes all of p, and holds what cannot be sent now. It must not keep p. crypto/tls
+	// treats any error as final.
 	Write(p []byte) (int, error)
-	// Flush sends what it can of what is held.
+	// Flush sends as much as possible of the output that is held.
 	Flush() error
-	// Buffered is how many bytes are held.
+	// Buffered returns the number of bytes of output that are held.
 	Buffered() int
-	// Close drops what is held, and closes.
+	// Close drops the output that is held, and closes the transport.
 	Close() error
 }
 
@@ -23,7 +27,7 @@ type addressed interface {
 	RemoteAddr() net.Addr
 }
 
-// noAddr stands in for the addresses of a Transport that has none.
+// noAddr is the address of a Transport that knows none.
 type noAddr struct{}
 
 func (noAddr) Network() string { return "buffers" }

@@ -1,25 +1,23 @@
 package asynctls_test
 
 import (
-	"bufio"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/internal/tlstest"
 )
 
-// wired is a Conn over a socket that one goroutine uses as if it blocked: it does what the ErrWant errors ask for.
+// wired is a Conn over a socket that one goroutine uses as if it blocked: it waits as the
+// ErrWant errors ask.
 type wired struct {
 	*asynctls.Conn
 	buf   asynctls.Buffers
@@ -40,7 +38,7 @@ func newWired(t testing.TB, nc net.Conn, make_ makeConn, c *tls.Config, o *async
 		default:
 		}
 	}, nil)
-	nc.SetDeadline(time.Now().Add(20 * time.Second))
+	nc.SetDeadline(tlstest.Limit())
 	done := make(chan struct{})
 	t.Cleanup(func() { close(done) })
 	go func() {
@@ -107,8 +105,8 @@ func (w *wired) Close() error {
 	return err
 }
 
-// serveEcho serves each connection on its own goroutine, with an echo, until the test ends. Handshakes that fail are told
-// on the channel.
+// serveEcho serves each connection on its own goroutine, with an echo, until the test ends.
+// Failed handshakes are sent on errs.
 func serveEcho(t testing.TB, c *tls.Config, o *asynctls.Options) (addr string, states chan tls.ConnectionState, errs chan error) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -144,20 +142,8 @@ func serveEcho(t testing.TB, c *tls.Config, o *asynctls.Options) (addr string, s
 	return ln.Addr().String(), states, errs
 }
 
-// command returns the path of a program that is needed in CI, and else may be missing.
-func command(t testing.TB, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	return path
-}
-
-// writePEM writes a certificate, and its key if it has one of the standard library's, where programs can read it.
+// writePEM writes a certificate, and its key if it has one of the standard library's, where
+// programs can read it.
 func writePEM(t testing.TB, cert tls.Certificate) (name string) {
 	t.Helper()
 	b := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})
@@ -170,56 +156,3 @@ func writePEM(t testing.TB, cert tls.Certificate) (name string) {
 	}
 	return name
 }
-
-// program is one that runs beside the test.
-type program struct {
-	io.WriteCloser
-	lines chan string
-	cmd   *exec.Cmd
-}
-
-func start(t testing.TB, name string, args ...string) *program {
-	t.Helper()
-	p := &program{cmd: exec.Command(command(t, name), args...), lines: make(chan string, 10000)}
-	var err error
-	if p.WriteCloser, err = p.cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	r, w := io.Pipe()
-	p.cmd.Stdout, p.cmd.Stderr = w, w
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		defer close(p.lines)
-		for s := bufio.NewScanner(r); s.Scan(); {
-			p.lines <- s.Text()
-		}
-	}()
-	ended := make(chan struct{})
-	go func() { p.cmd.Wait(); w.Close(); close(ended) }()
-	t.Cleanup(func() { p.cmd.Process.Kill(); <-ended })
-	return p
-}
-
-// expect returns what follows text in the next line that contains it.
-func (p *program) expect(t testing.TB, text string) string {
-	t.Helper()
-	timeout := time.After(20 * time.Second)
-	var seen []string
-	for {
-		select {
-		case line, ok := <-p.lines:
-			if _, rest, found := strings.Cut(line, text); found {
-				return rest
-			}
-			if seen = append(seen, line); !ok {
-				t.Fatalf("it ended without saying %q:\n%s", text, strings.Join(seen, "\n"))
-			}
-		case <-timeout:
-			t.Fatalf("it does not say %q:\n%s", text, strings.Join(seen, "\n"))
-		}
-	}
-}
-
-func (p *program) say(text string) { io.WriteString(p, text) }

@@ -1,54 +1,54 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"asynccrypto/bench/internal/harness"
+	"asynccrypto/bench/internal/tables"
 )
 
-func TestBadUsage(t *testing.T) {
-	for args, complaint := range map[string]string{
-		"nonsense":           `no sub-benchmark "nonsense"`,
-		"-nonsense":          "not defined: -nonsense",
-		"facility -rounds x": `invalid value "x"`,
-		"-rounds 0":          "at least one round",
-		"-quick -rounds=-1":  "at least one round",
-		"-quick more":        `unexpected argument "more"`,
-		"facility facility":  `unexpected argument "facility"`,
-	} {
+func TestHelp(t *testing.T) {
+	args := [][]string{{"-h"}}
+	for _, s := range program().Subjects {
+		args = append(args, []string{s.Name, "-h"})
+	}
+	for _, args := range args {
 		var out, err strings.Builder
-		status := run(t.Context(), strings.Fields(args), stdio{&out, &err})
-		if status != 2 || out.Len() > 0 || strings.Count(err.String(), "\n") != 1 || !strings.Contains(err.String(), complaint) {
+		if status := program().Run(t.Context(), args, &out, &err); status != 0 || err.Len() > 0 || out.Len() < 200 {
 			t.Errorf("%s: status %d, %q, %q", args, status, out.String(), err.String())
 		}
-	}
-}
-
-func TestHelp(t *testing.T) {
-	for _, args := range []string{"-h", "--help", "facility -h"} {
-		var out, err strings.Builder
-		if status := run(t.Context(), strings.Fields(args), stdio{&out, &err}); status != 0 || err.Len() > 0 {
-			t.Errorf("%s: status %d, %q", args, status, err.String())
-		}
-		for _, c := range commands {
-			if !strings.Contains(out.String(), "\n  "+c.name+" ") {
-				t.Errorf("%s: nothing about %s in\n%s", args, c.name, out.String())
+		for line := range strings.Lines(out.String()) {
+			if len(args) == 1 && len(line) > 110 {
+				t.Errorf("%s: a line of %d columns: %s", args, len(line), line)
 			}
 		}
 	}
 }
 
-func TestPlan(t *testing.T) {
-	for args, want := range map[string]plan{
-		"":                        {rounds: 21, time: 100 * time.Millisecond},
-		"-quick":                  {rounds: 3, time: 20 * time.Millisecond},
-		"-rounds 5 -quick -json":  {rounds: 5, time: 20 * time.Millisecond, json: true},
-		"-quick -rounds 15":       {rounds: 15, time: 20 * time.Millisecond},
-		"-json=false -rounds=200": {rounds: 200, time: 100 * time.Millisecond},
-	} {
-		p, err := facilityPlan(strings.Fields(args))
-		if err != nil || p.rounds != want.rounds || p.time != want.time || p.json != want.json || len(p.measures) != len(facilityMeasures) {
-			t.Errorf("%s: %+v, %v", args, p, err)
+// Every subject has a section, and docs/benchmarks.md is exactly what the results give.
+func TestBenchmarksPage(t *testing.T) {
+	for _, s := range program().Subjects {
+		if !slices.ContainsFunc(sections, func(section tables.Section) bool { return section.Subject == s.Name }) {
+			t.Errorf("%s has no section", s.Name)
 		}
+	}
+	results, err := harness.LoadAll("results")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := tables.Page(sections, results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join("..", "docs", "benchmarks.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.ReplaceAll(string(got), "\r\n", "\n") != want {
+		t.Error("docs/benchmarks.md is not what the results give: go run ./bench tables")
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"asynccrypto/async"
-	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/tlsserver"
 	"asynccrypto/engine"
 	"asynccrypto/metrics"
 )
@@ -202,9 +202,9 @@ asynccrypto_pool_waiting{pool="others"} 0
 }
 
 // figures is a server with these statistics.
-type figures asynctls.ServerStats
+type figures tlsserver.Stats
 
-func (f figures) Stats() asynctls.ServerStats { return asynctls.ServerStats(f) }
+func (f figures) Stats() tlsserver.Stats { return tlsserver.Stats(f) }
 
 func TestServer(t *testing.T) {
 	c := metrics.New()
@@ -260,7 +260,7 @@ func TestAddRemove(t *testing.T) {
 		"no engine":             c.AddEngine("c", nil),
 		"no pool":               c.AddPool("c", nil),
 		"no server":             c.AddServer("c", nil),
-		"a nil server":          c.AddServer("c", (*asynctls.Server)(nil)),
+		"a nil server":          c.AddServer("c", (*tlsserver.Server)(nil)),
 	} {
 		if err == nil || errors.Is(err, metrics.ErrExists) {
 			t.Error(name, err)

@@ -3,7 +3,7 @@ package metrics
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/tlsserver"
 )
 
 var (
@@ -21,16 +21,16 @@ func serverDesc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("asynccrypto_server_"+name, help, append([]string{"server"}, labels...), nil)
 }
 
-// Server is the argument of [Collector.AddServer]: an [*asynctls.Server], or a type that embeds
+// Server is the argument of [Collector.AddServer]: a [*tlsserver.Server], or a type that embeds
 // one.
-type Server interface{ Stats() asynctls.ServerStats }
+type Server interface{ Stats() tlsserver.Stats }
 
-var _ Server = (*asynctls.Server)(nil)
+var _ Server = (*tlsserver.Server)(nil)
 
 // AddServer adds the metrics of s, with name in the label server. The Collector keeps s until
 // RemoveServer. The errors are those of [Collector.AddEngine].
 func (c *Collector) AddServer(name string, s Server) error {
-	tls, ok := s.(*asynctls.Server)
+	tls, ok := s.(*tlsserver.Server)
 	return c.add("server", name, s == nil || ok && tls == nil, serverSource{s})
 }
 

@@ -1,16 +1,22 @@
-// Gnet is an echo server with TLS on gnet (github.com/panjf2000/gnet): its event loops carry the bytes, asynctls runs
-// crypto/tls on them without ever blocking, and an engine signs beside them, RSA eight at a time where the CPU can.
+// Gnet is an echo server with TLS on gnet (github.com/panjf2000/gnet). gnet's event loops carry
+// the bytes, asynctls runs crypto/tls on them without ever blocking, and an engine signs on
+// other goroutines, RSA eight at a time where the CPU can.
 //
-//	go run . -addr 127.0.0.1:8443
+//	go run ./examples/gnet
 //	openssl s_client -connect 127.0.0.1:8443
 //
-// Without -cert and -key it makes a certificate to throw away, and says so. tls.go is what it takes to bring TLS to gnet,
-// server.go the rest: bounds, deadlines, and an application that echoes.
+// tls.go brings TLS to gnet. server.go has the rest: bounds, deadlines, and an application that
+// echoes. Without -cert and -key the server makes a certificate that is good for trying it out.
 //
-// Limits are gnet's: it has no way to stop reading from a connection, so one that sends and sends, and takes no answers, is
-// dropped; it does not tell when it has sent what it holds, so this is asked for every few milliseconds; it ends a
-// connection whose peer has shut down its sending side, with what was under way for it; and it gives established
-// connections no precedence over handshakes. asynctls.Server has none of these.
+// gnet sets four limits. This project's own TLS server, asynctls/tlsserver, has none of them.
+//
+//   - gnet can't stop reading from a connection. A peer that keeps sending and takes no answers
+//     is dropped.
+//   - gnet does not report that it has sent what it holds. The server asks every few
+//     milliseconds.
+//   - gnet closes a connection when the peer shuts down its sending side. Answers under way are
+//     lost.
+//   - gnet gives established connections no precedence over handshakes.
 package main
 
 import (
@@ -33,7 +39,7 @@ import (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8443", "`address` to listen on")
-	certFile := flag.String("cert", "", "certificate `file`, PEM; with -key. Without, one is made to be thrown away")
+	certFile := flag.String("cert", "", "certificate `file`, PEM; together with -key")
 	keyFile := flag.String("key", "", "private key `file`, PEM")
 	loops := flag.Int("loops", 1, "event loops")
 	flag.Parse()
@@ -53,6 +59,8 @@ func serve(addr, certFile, keyFile string, loops int) error {
 		return err
 	}
 	defer eng.Close()
+	// Wrap a key once, when the server starts, and not for each handshake: wrapping prepares
+	// the key for the engine.
 	if cert.PrivateKey, err = eng.Signer(cert.PrivateKey.(crypto.Signer)); err != nil {
 		return err
 	}
@@ -63,7 +71,7 @@ func serve(addr, certFile, keyFile string, loops int) error {
 		options: asynctls.Options{HandshakeTimeout: 10 * time.Second, IdleTimeout: 5 * time.Minute},
 		tick:    time.Second,
 		booted: func(e gnet.Engine) {
-			log.Printf("echoing on %s; ctrl-C ends it", addr)
+			log.Printf("echoing; try: openssl s_client -connect %s; ctrl-C ends it", addr)
 			context.AfterFunc(ctx, func() { e.Stop(context.Background()) })
 		},
 	}

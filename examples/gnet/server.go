@@ -13,16 +13,19 @@ import (
 	"github.com/panjf2000/gnet/v2"
 )
 
-// What a peer can make the server hold.
+// These constants bound the memory that peers can make the server use.
 const (
 	// maxConns bounds the connections of a loop.
 	maxConns = 50_000
-	// maxHandshakes bounds the handshakes under way on a loop; more wait in line, for as long as HandshakeTimeout.
+	// maxHandshakes bounds the handshakes under way on a loop. Others wait in line until their
+	// HandshakeTimeout.
 	maxHandshakes = 1000
-	// maxUnread bounds what a connection has sent and the server does not read yet: while it signs, and while the peer
-	// takes no answers. gnet reads on, whatever its handler does, so beyond this the connection is dropped.
+	// maxUnread bounds the bytes of a connection that have arrived and are not read yet: while
+	// the engine signs, and while the peer takes no answers. gnet goes on reading whatever its
+	// handler does, so a connection beyond this is dropped.
 	maxUnread = 256 << 10
-	// retryAfter is how long to wait for a peer that takes no answers: gnet does not tell when it has sent what it holds.
+	// retryAfter is how long to wait before trying a slow peer again: gnet does not report that
+	// it has sent what it holds.
 	retryAfter = 5 * time.Millisecond
 )
 
@@ -30,22 +33,22 @@ const (
 type server struct {
 	gnet.BuiltinEventEngine
 	config  *tls.Config      // from asynctls.Config, for all connections
-	options asynctls.Options // for all connections, but for the pool
-	tick    time.Duration    // how often deadlines are looked at
+	options asynctls.Options // for all connections; each loop adds its own pool
+	tick    time.Duration    // how often deadlines are checked
 
-	booted func(gnet.Engine) // if set, called when it listens
+	booted func(gnet.Engine) // if not nil, called when the server listens
 
 	mu    sync.RWMutex
 	loops map[gnet.EventLoop]*loop
-	down  bool // gnet's loops are ending: nothing may be woken
+	down  bool // gnet's loops are ending: no connection may be woken
 }
 
-// loop is what one of gnet's event loops has. Only its goroutine uses it.
+// loop is the server's part of one of gnet's event loops. Only the loop's goroutine uses it.
 type loop struct {
 	gnet    gnet.EventLoop
 	options asynctls.Options
 	conns   map[*session]bool
-	buf     [16 << 10]byte // what has been read, until it is written
+	buf     [16 << 10]byte // the bytes read last, until they are written
 }
 
 // session is a connection.
@@ -55,14 +58,14 @@ type session struct {
 	wire  asynctls.Buffers
 	tls   *asynctls.Conn
 	retry *time.Timer
-	rest  []byte // what was read and could not be written
+	rest  []byte // bytes that were read and could not be written yet
 }
 
-// serve is the application: it sends back what it reads. The error is why it can't go on; see asynctls.Wants.
+// serve is the application: it echoes. The error says why it can't go on; see asynctls.Wants.
 func (x *session) serve() error {
 	data := x.rest
 	for {
-		n, err := x.tls.Write(data) // with nothing to write, it is the handshake
+		n, err := x.tls.Write(data) // without data it goes on with the handshake
 		if err != nil {
 			x.rest = bytes.Clone(data[n:])
 			return err
@@ -75,14 +78,15 @@ func (x *session) serve() error {
 	}
 }
 
-// loop returns c's.
+// loop returns the loop of c.
 func (s *server) loop(c gnet.Conn) *loop {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.loops[c.EventLoop()]
 	if l == nil {
 		l = &loop{gnet: c.EventLoop(), options: s.options, conns: make(map[*session]bool)}
-		l.options.Pool, _ = async.NewPool(maxHandshakes, 0) // without a pool, connections say asynctls.ErrNoPool
+		// Without a pool, connections fail with asynctls.ErrNoPool.
+		l.options.Pool, _ = async.NewPool(maxHandshakes, 0)
 		if s.loops == nil {
 			s.loops = make(map[gnet.EventLoop]*loop)
 		}
@@ -106,8 +110,10 @@ func (l *loop) remove(x *session) {
 	}
 }
 
-// wake is called by whatever a connection waits for, on any goroutine. The connection may be closed by then, which gnet
-// looks after; but its loop, once ended, would write the wake to an fd that is no longer its own.
+// wake is the callback of each connection. It runs on any goroutine, when the engine is done or
+// the pool has a free place. The connection may be closed by then, for which gnet checks. gnet
+// does not check whether the loop has ended, and would write the wake to an fd that is no
+// longer the loop's.
 func (s *server) wake(c any) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -116,7 +122,7 @@ func (s *server) wake(c any) {
 	}
 }
 
-// later wakes x in a while.
+// later wakes x after retryAfter.
 func (s *server) later(x *session) {
 	if x.retry == nil {
 		x.retry = time.AfterFunc(retryAfter, func() { s.wake(x.c) })
@@ -125,7 +131,7 @@ func (s *server) later(x *session) {
 	}
 }
 
-// OnBoot is called by gnet once it listens.
+// OnBoot is called by gnet when the server listens.
 func (s *server) OnBoot(e gnet.Engine) gnet.Action {
 	if s.booted != nil {
 		s.booted(e)
@@ -133,7 +139,8 @@ func (s *server) OnBoot(e gnet.Engine) gnet.Action {
 	return gnet.None
 }
 
-// OnTick is called by gnet on a goroutine of its own: each loop looks at its deadlines by itself.
+// OnTick is called by gnet on a goroutine of its own. It has each loop check the deadlines of
+// its connections.
 func (s *server) OnTick() (time.Duration, gnet.Action) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -143,7 +150,8 @@ func (s *server) OnTick() (time.Duration, gnet.Action) {
 	return s.tick, gnet.None
 }
 
-// Run closes the loop's connections whose time for the handshake, for idleness or for closing is over.
+// Run closes the loop's connections whose deadline has passed: for the handshake, for being
+// idle, or for closing.
 func (l *loop) Run(context.Context) error {
 	for x := range l.conns {
 		if x.tls.Timeout() != nil {
@@ -165,7 +173,7 @@ func (s *server) run(addr string, options ...gnet.Option) error {
 	err := gnet.Run(s, addr, append(options, gnet.WithTicker(true))...)
 	for _, l := range s.loops {
 		if closed := l.options.Pool.Close(); err == nil {
-			err = closed // says if a job was left
+			err = closed // not nil if a job was left
 		}
 	}
 	return err

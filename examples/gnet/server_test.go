@@ -25,19 +25,19 @@ import (
 )
 
 var testCert = sync.OnceValue(func() tls.Certificate {
-	cert, err := throwAway()
+	cert, err := newCertificate()
 	if err != nil {
 		panic(err)
 	}
 	return cert
 })
 
-// start runs a server whose certificate e signs with, until stop is called or the test is over. stop fails the test if a
-// job is left.
+// start runs a server that signs with e, until stop is called or the test is over. stop fails
+// the test if a job is left.
 func start(t *testing.T, e *engine.Engine, o asynctls.Options, options ...gnet.Option) (addr string, client *tls.Config, stop func()) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
-		t.Skip("gnet does not tell its address there")
+		t.Skip("gnet does not report its address on Windows")
 	}
 	cert := testCert()
 	roots := x509.NewCertPool()
@@ -100,7 +100,7 @@ func newEngine(t *testing.T) *engine.Engine {
 	return e
 }
 
-// dial connects and handshakes.
+// dial connects and completes the handshake.
 func dial(t *testing.T, addr string, c *tls.Config) *tls.Conn {
 	t.Helper()
 	d := net.Dialer{Timeout: 10 * time.Second}
@@ -113,7 +113,7 @@ func dial(t *testing.T, addr string, c *tls.Config) *tls.Conn {
 	return conn
 }
 
-// eventually waits for what other goroutines do.
+// eventually waits until ok is true.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for limit := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
@@ -123,7 +123,8 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// echo sends data, all of it read back before more than window is on its way, then close_notify, and reads the server's.
+// echo sends data, at most window bytes ahead of those that it has read back. Then it sends
+// close_notify, and reads the server's.
 func echo(addr string, c *tls.Config, data []byte, window int) error {
 	conn, err := tls.Dial("tcp", addr, c)
 	if err != nil {
@@ -142,7 +143,7 @@ func echo(addr string, c *tls.Config, data []byte, window int) error {
 			return err
 		}
 		if !bytes.Equal(got[:len(part)], part) {
-			return errors.New("what comes back is not what was sent")
+			return errors.New("the echo differs")
 		}
 	}
 	if err := conn.CloseWrite(); err != nil {
@@ -154,7 +155,7 @@ func echo(addr string, c *tls.Config, data []byte, window int) error {
 	return nil
 }
 
-// Many real clients at once, in each version; afterwards nothing is left.
+// Many clients are served at once, in each version of TLS. Nothing is left afterwards.
 func TestEcho(t *testing.T) {
 	before := runtime.NumGoroutine()
 	e, err := multibuffer.New(multibuffer.Options{})
@@ -188,7 +189,7 @@ func TestEcho(t *testing.T) {
 	eventually(t, "as many goroutines as before", func() bool { return runtime.NumGoroutine() <= before+gnets() })
 }
 
-// gnets counts the goroutines that gnet's libraries start once and keep.
+// gnets counts the goroutines that a library of gnet's starts once and keeps.
 func gnets() (n int) {
 	buf := make([]byte, 1<<20)
 	for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
@@ -199,7 +200,7 @@ func gnets() (n int) {
 	return n
 }
 
-// A peer that sends and takes nothing is dropped, and those that are beside it don't notice.
+// A peer that sends and takes nothing is dropped. Other connections are not affected.
 func TestPeerThatTakesNothing(t *testing.T) {
 	addr, client, _ := start(t, newEngine(t), asynctls.Options{})
 	conn := dial(t, addr, client)
@@ -217,7 +218,7 @@ func TestPeerThatTakesNothing(t *testing.T) {
 	}
 }
 
-// A peer that takes its time gets all of it: more than sockets and buffers hold has to wait.
+// A slow peer gets every byte, though they are more than sockets and buffers hold.
 func TestSlowReader(t *testing.T) {
 	addr, client, _ := start(t, newEngine(t), asynctls.Options{HighWater: 1}, gnet.WithSocketSendBuffer(4096))
 	conn := dial(t, addr, client)
@@ -236,11 +237,11 @@ func TestSlowReader(t *testing.T) {
 		}
 	}
 	if !bytes.Equal(got, data) {
-		t.Error("what comes back is not what was sent")
+		t.Error("the echo differs")
 	}
 }
 
-// The server ends connections that don't handshake, and those that are idle, by its deadlines.
+// The server's deadlines end connections without a handshake, and idle ones.
 func TestDeadlines(t *testing.T) {
 	o := asynctls.Options{HandshakeTimeout: time.Second, IdleTimeout: time.Second}
 	addr, client, _ := start(t, newEngine(t), o)
@@ -258,7 +259,7 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
-// slow is an engine that signs when it is told to.
+// slow returns an engine whose requests the test completes.
 func slow(t *testing.T) (e *engine.Engine, asked <-chan *engine.Request) {
 	t.Helper()
 	requests := make(chan *engine.Request, 1000)
@@ -270,7 +271,7 @@ func slow(t *testing.T) (e *engine.Engine, asked <-chan *engine.Request) {
 	return e, requests
 }
 
-// Clients go while the engine signs for them; the wakes come after their connections are closed.
+// Clients close their connections while the engine signs for them. The wakes come afterwards.
 func TestClientGoesWhileSigning(t *testing.T) {
 	e, asked := slow(t)
 	addr, client, stop := start(t, e, asynctls.Options{})

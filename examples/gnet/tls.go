@@ -6,8 +6,8 @@ import (
 	"github.com/panjf2000/gnet/v2"
 )
 
-// This is what TLS takes on gnet. Between gnet and the connection are two buffers, x.wire. All of it runs on the event loop
-// of the connection, but for wake.
+// This file brings TLS to gnet. Two buffers, x.wire, stand between gnet and the TLS connection.
+// All of its functions run on the connection's event loop, except wake.
 
 // OnOpen is called by gnet for a new connection.
 func (s *server) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
@@ -18,15 +18,15 @@ func (s *server) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 	return nil, x.loop.add(x)
 }
 
-// OnTraffic is called by gnet when bytes have come, and after Wake.
+// OnTraffic is called by gnet when bytes have arrived, and after Wake.
 func (s *server) OnTraffic(c gnet.Conn) gnet.Action {
 	x := c.Context().(*session)
 	in, _ := c.Next(-1)
 	x.wire.Feed(in) // a copy: in is gnet's, once this returns
 	for {
-		err := x.serve() // reads and writes x.tls until that wants something; the handshake first
+		err := x.serve() // reads and writes x.tls until it has to wait; the handshake comes first
 		if !asynctls.Wants(err) {
-			err = x.tls.Close() // says close_notify, or the alert; wants to write until that was taken
+			err = x.tls.Close() // sends close_notify, or the alert; ErrWantWrite until gnet has taken it
 		}
 		switch sent := x.flush(); {
 		case sent && err == nil, x.wire.Unread() > maxUnread:
@@ -40,23 +40,24 @@ func (s *server) OnTraffic(c gnet.Conn) gnet.Action {
 	}
 }
 
-// OnClose is called by gnet when a connection has ended, perhaps while an engine signs for it.
+// OnClose is called by gnet when a connection has ended, perhaps while the engine signs for it.
 func (s *server) OnClose(c gnet.Conn, err error) gnet.Action {
 	x := c.Context().(*session)
 	if err == nil { // the server stops
 		x.tls.Close()
 		x.flush()
 	}
-	x.tls.Abort() // a paused handshake unwinds, and its place in the pool is free again
+	x.tls.Abort() // cancels a paused handshake, which frees its place in the pool
 	x.loop.remove(x)
 	return gnet.None
 }
 
-// flush gives gnet what is to be sent, as soon as gnet has sent what it had: all that waits is counted by x.wire, which
-// asynctls.Options.HighWater bounds. It reports whether everything is gone.
+// flush hands gnet the bytes to send, once gnet has sent what it was given before. So all bytes
+// that wait are counted by x.wire, which asynctls.Options.HighWater bounds. flush reports
+// whether everything has been sent.
 func (x *session) flush() (sent bool) {
 	if out := x.wire.Out(); len(out) > 0 && x.c.OutboundBuffered() == 0 {
-		n, _ := x.c.Write(out) // an error has closed the connection: OnClose was called
+		n, _ := x.c.Write(out) // if it fails, gnet has closed the connection and called OnClose
 		x.wire.Discard(n)
 	}
 	return x.c.OutboundBuffered() == 0

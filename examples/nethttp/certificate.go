@@ -12,23 +12,24 @@ import (
 	"time"
 )
 
-// certificate reads a certificate and its key, or makes one if there are no files.
+// certificate reads a certificate and its key. Without files it makes one for localhost that
+// lasts a day.
 func certificate(certFile, keyFile string) (tls.Certificate, error) {
 	if certFile != "" || keyFile != "" {
 		return tls.LoadX509KeyPair(certFile, keyFile)
 	}
-	log.Print("no -cert and -key: made an RSA-2048 certificate for localhost that nobody trusts, to be thrown away")
-	return throwAway()
+	log.Print("no -cert and -key: using a new RSA-2048 certificate for localhost, which no client trusts")
+	return newCertificate()
 }
 
-func throwAway() (cert tls.Certificate, err error) {
+func newCertificate() (cert tls.Certificate, err error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return cert, err
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()),
-		Subject:      pkix.Name{CommonName: "localhost, to be thrown away"},
+		Subject:      pkix.Name{CommonName: "localhost"},
 		DNSNames:     []string{"localhost"},
 		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 		NotBefore:    time.Now().Add(-time.Hour),

@@ -1,11 +1,12 @@
-// Nethttp is an ordinary net/http server, HTTP/1.1 and HTTP/2, that goes on answering on established connections while a
-// storm of handshakes goes on: an engine signs, RSA eight at a time where the CPU can, at a lower priority than the rest.
+// Nethttp is an ordinary net/http server, HTTP/1.1 and HTTP/2, that keeps answering on
+// established connections during a storm of handshakes. An engine signs for it, RSA eight at a
+// time where the CPU can, at a lower priority than the rest.
 //
-//	go run . -addr 127.0.0.1:8443
+//	go run ./examples/nethttp
 //	curl -k https://127.0.0.1:8443/
 //
-// Without -cert and -key it makes a certificate to throw away, and says so. server.go has the settings, with the reason for
-// each.
+// server.go has the settings, with the reason for each. Without -cert and -key the server makes
+// a certificate that is good for trying it out.
 package main
 
 import (
@@ -23,7 +24,7 @@ import (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8443", "`address` to listen on")
-	certFile := flag.String("cert", "", "certificate `file`, PEM; with -key. Without, one is made to be thrown away")
+	certFile := flag.String("cert", "", "certificate `file`, PEM; together with -key")
 	keyFile := flag.String("key", "", "private key `file`, PEM")
 	flag.Parse()
 	if err := run(*addr, *certFile, *keyFile); err != nil {
@@ -53,13 +54,15 @@ func run(addr, certFile, keyFile string) error {
 	defer stop()
 	drained := make(chan error, 1)
 	context.AfterFunc(ctx, func() {
-		// Requests under way are answered, and handshakes may end, before the engine is closed.
+		// The engine is closed after this, when requests under way have been answered and
+		// handshakes have ended.
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		drained <- srv.Shutdown(ctx)
 	})
-	log.Printf("https://%s/; ctrl-C ends it", addr)
-	if err := srv.ListenAndServeTLS("", ""); !errors.Is(err, http.ErrServerClosed) { // no files: config has the certificate
+	log.Printf("try: curl -k https://%s/; ctrl-C ends it", addr)
+	// The file names are empty because config has the certificate.
+	if err := srv.ListenAndServeTLS("", ""); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	err = <-drained

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -13,7 +14,7 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
-	"strings"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,12 +24,12 @@ import (
 	"asynccrypto/engine/multibuffer"
 )
 
-// start runs the server until the test is over, and returns what it takes to be its client.
+// start runs the server until the test is over. It returns its address and the config of a client.
 func start(t *testing.T, h http.Handler) (addr string, client *tls.Config, eng *engine.Engine, srv *http.Server) {
 	t.Helper()
 	procs := runtime.GOMAXPROCS(0)
 	t.Cleanup(func() { runtime.GOMAXPROCS(procs) })
-	cert, err := throwAway()
+	cert, err := newCertificate()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +45,7 @@ func start(t *testing.T, h http.Handler) (addr string, client *tls.Config, eng *
 		t.Fatal(err)
 	}
 	srv = newServer(config, h)
-	srv.ErrorLog = log.New(io.Discard, "", 0) // a line for each handshake that is given up
+	srv.ErrorLog = log.New(io.Discard, "", 0) // it would have a line for each handshake that fails
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -137,11 +138,12 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
-// No more handshakes are under way than bounded allows, and each gives its place back, also one that failed.
+// bounded lets no more handshakes be under way, and one that has ended makes room for the next,
+// even if it failed.
 func TestBounded(t *testing.T) {
 	get := bounded(1)
-	// shake has a handshake ask for a place, keeps it until ctx is done, and then fails.
-	shake := func(ctx context.Context, asked chan<- error) {
+	// handshake begins a handshake, which fails when ctx is done.
+	handshake := func(ctx context.Context, asked chan<- error) {
 		a, b := net.Pipe()
 		defer b.Close()
 		go tls.Client(b, &tls.Config{InsecureSkipVerify: true}).Handshake()
@@ -154,26 +156,27 @@ func TestBounded(t *testing.T) {
 	}
 	ctx, end := context.WithCancel(context.Background())
 	first, second := make(chan error, 1), make(chan error, 1)
-	go shake(ctx, first)
+	go handshake(ctx, first)
 	if err := <-first; err != nil {
 		t.Fatal(err)
 	}
 	late, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	shake(late, second)
+	handshake(late, second)
 	if err := <-second; err == nil {
-		t.Error("a second one got a place while the first had it")
+		t.Error("a second handshake went on while the first was under way")
 	}
 	end()
 	ctx, end = context.WithCancel(context.Background())
 	defer end()
-	go shake(ctx, second)
+	go handshake(ctx, second)
 	if err := <-second; err != nil {
-		t.Error("the place did not come back:", err)
+		t.Error("no handshake goes on after the first has failed:", err)
 	}
 }
 
-// TestMain is also the clients of TestStorm, in a process of their own: in the server's they would compete with requests.
+// TestMain also runs the clients of TestStorm, in a process of their own. In the server's they
+// would compete with requests.
 func TestMain(m *testing.M) {
 	if addr := os.Getenv("STORM"); addr != "" {
 		storm(addr)
@@ -182,7 +185,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// storm does handshakes, 100 at a time, until stdin ends, and prints how many.
+// storm does handshakes, 100 at a time, until stdin ends, and prints how many. Before that it
+// prints a line after the first 50, when the storm has begun, and after 150 more.
 func storm(addr string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var clients sync.WaitGroup
@@ -192,7 +196,9 @@ func storm(addr string) {
 			d := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
 			for ctx.Err() == nil {
 				if conn, err := d.DialContext(ctx, "tcp", addr); err == nil {
-					handshakes.Add(1)
+					if n := handshakes.Add(1); n == 50 || n == 200 {
+						fmt.Println("storm:", n)
+					}
 					conn.Close()
 				}
 			}
@@ -204,12 +210,10 @@ func storm(addr string) {
 	fmt.Println(handshakes.Load())
 }
 
-// An established connection is answered while 100 clients do nothing but handshakes. The bound says no more than that
-// answers don't stand in line behind all the handshakes.
+// An established connection is answered while 100 clients do nothing but handshakes. How long
+// answers take is measured by the project's benchmarks (go run ./bench tls), and only logged
+// here.
 func TestStorm(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes two seconds")
-	}
 	addr, client, _, _ := start(t, http.HandlerFunc(hello))
 	established := newClient(t, client, true)
 	if _, err := get(established, addr); err != nil {
@@ -221,32 +225,45 @@ func TestStorm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var printed strings.Builder
-	cmd.Stdout, cmd.Stderr = &printed, os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	lines := make(chan string, 10)
+	go func() {
+		defer close(lines)
+		for printed := bufio.NewScanner(stdout); printed.Scan(); {
+			lines <- printed.Text()
+		}
+	}()
+	if _, ok := <-lines; !ok {
+		t.Fatal("there was no storm")
+	}
 	var took []time.Duration
-	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for ends := false; !ends; {
 		began := time.Now()
 		if _, err := get(established, addr); err != nil {
-			t.Error(err)
-			break
+			t.Fatal(err)
 		}
 		took = append(took, time.Since(began))
+		select {
+		case <-lines:
+			ends = true
+		case <-time.After(time.Millisecond):
+		}
 	}
 	stdin.Close()
+	handshakes, err := strconv.Atoi(<-lines)
+	if err != nil {
+		t.Error("the clients did not end well:", err)
+	}
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	var handshakes int
-	fmt.Sscan(printed.String(), &handshakes)
 	slices.Sort(took)
-	t.Logf("%d handshakes; answers took %v, and %v (p99)", handshakes, took[len(took)/2], took[len(took)*99/100])
-	if handshakes < 10 {
-		t.Error("there was no storm")
-	}
-	if took[len(took)/2] > 250*time.Millisecond {
-		t.Error("answers took too long")
-	}
+	t.Logf("%d handshakes; %d answers took %v, and %v (p99)", handshakes, len(took), took[len(took)/2], took[len(took)*99/100])
 }

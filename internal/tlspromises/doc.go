@@ -1,4 +1,5 @@
-// Package tlspromises has no code. Its tests hold what package asynctls has found out about crypto/tls and relies on,
-// without its documentation promising it. It is a module of its own, and imports the standard library alone, so that
-// the tests run with the Go before the one that the rest needs, too: a change in Go is seen at once.
+// Package tlspromises has no code. Its tests hold what package asynctls has found out about
+// crypto/tls and relies on, although the documentation of crypto/tls does not promise it. It is
+// a module of its own and imports nothing but the standard library, so that the tests also run
+// with the version of Go before the one that the rest needs. A change in Go is noticed at once.
 package tlspromises

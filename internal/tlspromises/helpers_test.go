@@ -141,11 +141,11 @@ func pair(t *testing.T, version uint16) (server, client *tls.Conn, below *wire) 
 	sc, cc := configs(t, version)
 	s, c := newWires()
 	server, client = tls.Server(s, sc), tls.Client(c, cc)
-	shake(t, server, client)
+	handshake(t, server, client)
 	return server, client, c
 }
 
-func shake(t *testing.T, server, client *tls.Conn) {
+func handshake(t *testing.T, server, client *tls.Conn) {
 	t.Helper()
 	errs := make(chan error, 1)
 	go func() { errs <- server.Handshake() }()

@@ -12,8 +12,9 @@ import (
 
 var errNothing net.Error = temporary{}
 
-// After the handshake, a net.Error with Temporary() true from below is not sticky, at any byte of a record, also not in
-// the middle of a message after the handshake: what was read so far is kept.
+// After the handshake, a net.Error with Temporary() true from below is not sticky, at any byte
+// of a record, also not in the middle of a message after the handshake: what was read so far is
+// kept.
 func TestTemporaryReadErrorIsNotSticky(t *testing.T) {
 	for _, version := range versions {
 		server, client, below := pair(t, version)
@@ -47,14 +48,15 @@ func (c *cache) Put(key string, s *tls.ClientSessionState) { c.put++ }
 
 func (c *cache) Get(key string) (*tls.ClientSessionState, bool) { return nil, false }
 
-// A message after the handshake that comes in parts, an error between each two, is understood when it is whole.
+// A message after the handshake that comes in parts, an error between each two, is understood
+// when it is whole.
 func TestPartialPostHandshakeMessageIsKept(t *testing.T) {
 	sc, cc := configs(t, tls.VersionTLS13)
 	tickets := new(cache)
 	cc.ClientSessionCache = tickets
 	s, c := newWires()
 	server, client := tls.Server(s, sc), tls.Client(c, cc)
-	shake(t, server, client)
+	handshake(t, server, client)
 	ticket := c.take()
 	c.whenEmpty(errNothing)
 	for i := range ticket {
@@ -68,7 +70,8 @@ func TestPartialPostHandshakeMessageIsKept(t *testing.T) {
 	}
 }
 
-// In TLS 1.2 Read may return data together with the temporary error: it looks for an alert behind the data.
+// In TLS 1.2 Read may return data together with the temporary error: it looks for an alert
+// behind the data.
 func TestDataTogetherWithTemporaryError(t *testing.T) {
 	server, client, below := pair(t, tls.VersionTLS12)
 	if _, err := server.Write([]byte("x")); err != nil {
@@ -138,8 +141,8 @@ type panicContext struct{ context.Context }
 
 func (panicContext) Done() <-chan struct{} { panic("asked") }
 
-// A handshake that waits holds the mutex which ConnectionState takes. HandshakeContext asks its context whether it can be
-// done before that, and doesn't ask when there is nothing to do.
+// A handshake that waits holds the mutex which ConnectionState takes. HandshakeContext asks its
+// context whether it can be done before that, and doesn't ask when there is nothing to do.
 func TestWaitingHandshakeHoldsMutex(t *testing.T) {
 	asks := func(c *tls.Conn) (asked bool) {
 		defer func() { asked = recover() != nil }()
@@ -153,26 +156,26 @@ func TestWaitingHandshakeHoldsMutex(t *testing.T) {
 		s, c := newWires()
 		s.asleep = make(chan struct{}, 1)
 		server, client := tls.Server(s, sc), tls.Client(c, cc)
-		shaken := make(chan error, 1)
-		go func() { shaken <- server.Handshake() }()
+		handshaken := make(chan error, 1)
+		go func() { handshaken <- server.Handshake() }()
 		<-s.asleep
-		told := make(chan tls.ConnectionState, 1)
-		go func() { told <- server.ConnectionState() }()
+		notified := make(chan tls.ConnectionState, 1)
+		go func() { notified <- server.ConnectionState() }()
 		if !asks(server) {
 			t.Error("the handshake was done, or its context not asked")
 		}
 		select {
-		case <-told:
+		case <-notified:
 			t.Error("ConnectionState does not wait")
 		case <-time.After(50 * time.Millisecond):
 		}
 		if err := client.Handshake(); err != nil {
 			t.Fatal(err)
 		}
-		if err := <-shaken; err != nil {
+		if err := <-handshaken; err != nil {
 			t.Fatal(err)
 		}
-		if state := <-told; state.Version != version {
+		if state := <-notified; state.Version != version {
 			t.Error(state.Version)
 		}
 		if asks(server) || asks(client) {
@@ -181,8 +184,8 @@ func TestWaitingHandshakeHoldsMutex(t *testing.T) {
 	}
 }
 
-// The end of a handshake's context closes the connection below, on another goroutine; one that can't be cancelled, though
-// its parent is, does not.
+// The end of a handshake's context closes the connection below, on another goroutine; one that
+// can't be cancelled, though its parent is, does not.
 func TestCancelledHandshakeIsClosed(t *testing.T) {
 	for _, version := range versions {
 		for _, without := range []bool{false, true} {
@@ -195,12 +198,12 @@ func TestCancelledHandshakeIsClosed(t *testing.T) {
 			if without {
 				ctx = context.WithoutCancel(parent)
 			}
-			shaken := make(chan error, 1)
-			go func() { shaken <- server.HandshakeContext(ctx) }()
+			handshaken := make(chan error, 1)
+			go func() { handshaken <- server.HandshakeContext(ctx) }()
 			<-s.asleep
 			cancel()
 			if !without {
-				if err := <-shaken; !errors.Is(err, context.Canceled) {
+				if err := <-handshaken; !errors.Is(err, context.Canceled) {
 					t.Error(version, err)
 				}
 				continue
@@ -208,7 +211,7 @@ func TestCancelledHandshakeIsClosed(t *testing.T) {
 			if err := client.Handshake(); err != nil {
 				t.Error(version, err)
 			}
-			if err := <-shaken; err != nil {
+			if err := <-handshaken; err != nil {
 				t.Error(version, err)
 			}
 		}
@@ -231,10 +234,57 @@ func TestGetCertificateWithoutSNI(t *testing.T) {
 				sc.Certificates = nil
 			}
 			s, c := newWires()
-			shake(t, tls.Server(s, sc), tls.Client(c, cc))
+			handshake(t, tls.Server(s, sc), tls.Client(c, cc))
 			if want := !certificates || name != ""; asked != want {
 				t.Errorf("name %q, Certificates %v: asked %v", name, certificates, asked)
 			}
+		}
+	}
+}
+
+// counted counts the calls of Read.
+type counted struct {
+	*wire
+	reads int
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	c.reads++
+	return c.wire.Read(p)
+}
+
+// Read reads from its transport only if crypto/tls holds no whole record. An event loop thus
+// knows, from the records that it has passed on, whether another Read would find anything.
+func TestReadWithoutTheTransport(t *testing.T) {
+	for _, version := range versions {
+		sc, cc := configs(t, version)
+		s, below := newWires()
+		c := &counted{wire: below}
+		server, client := tls.Server(s, sc), tls.Client(c, cc)
+		handshake(t, server, client)
+		p := make([]byte, 10)
+		read := func(want string, wantErr error) {
+			t.Helper()
+			if n, err := client.Read(p); string(p[:n]) != want || err != wantErr {
+				t.Fatalf("%x: %q, %v, not %q", version, p[:n], err, want)
+			}
+		}
+		below.whenEmpty(errNothing)
+		read("", errNothing) // the tickets of TLS 1.3
+		for _, text := range []string{"one", "two", "three"} {
+			server.Write([]byte(text))
+		}
+		c.reads = 0
+		read("one", nil)
+		reads := c.reads
+		if read("two", nil); c.reads != reads {
+			t.Errorf("%x: %d reads of the transport with whole records at hand", version, c.reads-reads)
+		}
+		if read("three", nil); c.reads != reads {
+			t.Errorf("%x: %d reads of the transport with a whole record at hand", version, c.reads-reads)
+		}
+		if read("", errNothing); c.reads == reads {
+			t.Errorf("%x: no read of the transport without a record", version)
 		}
 	}
 }

@@ -17,8 +17,9 @@ import (
 	"time"
 )
 
-// A client that renegotiates does so inside Read, with a context that carries nothing; any error from below is then
-// sticky, as in the first handshake. Go's server can't renegotiate, so OpenSSL's does.
+// A client that renegotiates does so inside Read, with a context that carries nothing; any
+// error from below is then sticky, as in the first handshake. Go's server can't renegotiate, so
+// OpenSSL's does.
 func TestRenegotiationIsInsideRead(t *testing.T) {
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {

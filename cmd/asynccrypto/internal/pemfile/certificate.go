@@ -66,7 +66,7 @@ func ReadPool(option, path string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// KeyName names the kind of a public key, such as RSA-2048 or ECDSA P-256.
+// KeyName names the kind of a public key, such as RSA-2048, ECDSA P-256 or ML-DSA-44.
 func KeyName(key crypto.PublicKey) string {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
@@ -75,6 +75,9 @@ func KeyName(key crypto.PublicKey) string {
 		return "ECDSA " + k.Curve.Params().Name
 	case ed25519.PublicKey:
 		return "Ed25519"
+	}
+	if name, ok := mldsaName(key); ok {
+		return name
 	}
 	return fmt.Sprintf("%T", key)
 }

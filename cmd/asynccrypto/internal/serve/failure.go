@@ -13,7 +13,7 @@ const timedOut = "not done in time"
 
 // peerName is the address of the other end, as far as the system still knows it.
 func peerName(addr net.Addr) string {
-	if addr == nil || addr.Network() == "buffers" { // the address that asynctls gives to a connection without one
+	if addr == nil || addr.Network() == "unknown" { // the address of a connection that the system has forgotten
 		return "a peer that has gone"
 	}
 	return addr.String()

@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/tlsserver"
 	"asynccrypto/cmd/asynccrypto/internal/cli"
 	"asynccrypto/cmd/asynccrypto/internal/serve/eventlog"
 	"asynccrypto/internal/measure"
@@ -82,10 +82,10 @@ func (s *httpService) connState(c net.Conn, state http.ConnState) {
 func (s *httpService) connections() int { return int(s.conns.Load()) }
 
 // Stats implements metrics.Server. There are no jobs: net/http has a goroutine for each connection.
-func (s *httpService) Stats() asynctls.ServerStats {
+func (s *httpService) Stats() tlsserver.Stats {
 	handshaking := 0
 	s.handshaking.Range(func(any, any) bool { handshaking++; return true })
-	return asynctls.ServerStats{
+	return tlsserver.Stats{
 		Accepted:    s.accepted.Load(),
 		Handshakes:  s.handshakes.Load(),
 		Resumed:     s.resumed.Load(),

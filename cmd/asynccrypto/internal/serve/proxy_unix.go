@@ -12,7 +12,7 @@ import (
 	"os"
 	"runtime"
 
-	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/tlsserver"
 	"asynccrypto/cmd/asynccrypto/internal/cli"
 	"asynccrypto/cmd/asynccrypto/internal/serve/eventlog"
 	"asynccrypto/cmd/asynccrypto/internal/serve/relay"
@@ -21,7 +21,7 @@ import (
 
 // proxy terminates TLS before a plain backend, on event loops.
 type proxy struct {
-	server asynctls.Server
+	server tlsserver.Server
 	what   string
 }
 
@@ -34,7 +34,7 @@ func newProxy(o *options, config *tls.Config, log *eventlog.Log) (service, error
 		return nil, fmt.Errorf("-proxy %s: %w", o.proxy, err)
 	}
 	p := &proxy{}
-	p.server = asynctls.Server{
+	p.server = tlsserver.Server{
 		TLS: config,
 		Handler: &relay.Handler{
 			Backend:     b,
@@ -64,20 +64,20 @@ func newProxy(o *options, config *tls.Config, log *eventlog.Log) (service, error
 // expected reports whether err is an ordinary end of a connection: the peer's, the server's, or
 // that of -idle.
 func expected(err error) bool {
-	return err == nil || err == io.EOF || errors.Is(err, asynctls.ErrServerClosed) || errors.Is(err, os.ErrDeadlineExceeded)
+	return err == nil || err == io.EOF || errors.Is(err, tlsserver.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 func (p *proxy) describe() string { return p.what }
 
 func (p *proxy) serve(ln net.Listener) error {
-	if err := p.server.Serve(ln); !errors.Is(err, asynctls.ErrServerClosed) {
+	if err := p.server.Serve(ln); !errors.Is(err, tlsserver.ErrClosed) {
 		return err
 	}
 	return nil
 }
 
 // Stats implements metrics.Server.
-func (p *proxy) Stats() asynctls.ServerStats { return p.server.Stats() }
+func (p *proxy) Stats() tlsserver.Stats { return p.server.Stats() }
 
 func (p *proxy) connections() int {
 	s := p.Stats()

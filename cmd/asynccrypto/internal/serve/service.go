@@ -5,7 +5,7 @@ import (
 	"errors"
 	"net"
 
-	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/tlsserver"
 )
 
 // service stands behind the TLS: HTTP, or a proxy to another server.
@@ -20,7 +20,7 @@ type service interface {
 	// connections returns how many are open.
 	connections() int
 	// Stats is for package metrics.
-	Stats() asynctls.ServerStats
+	Stats() tlsserver.Stats
 }
 
 // errNotDrained is a service's error when -grace ran out.

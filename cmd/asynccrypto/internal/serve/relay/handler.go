@@ -7,10 +7,10 @@ import (
 	"net"
 	"time"
 
-	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/tlsserver"
 )
 
-// Handler passes the connections of an [asynctls.Server] on to a backend. Both sockets of a
+// Handler passes the connections of a [tlsserver.Server] on to a backend. Both sockets of a
 // connection belong to its event loop; there is no goroutine for either of them. Set the server's
 // HighWater to [HighWater].
 type Handler struct {
@@ -20,7 +20,7 @@ type Handler struct {
 	// BackendFailed is called when the backend can't be reached, or has broken off, for this
 	// client. It is called on an event loop and must not block.
 	BackendFailed func(client net.Addr, err error)
-	// Ended is called when a client's connection has ended, as Closed of [asynctls.Handler] is.
+	// Ended is called when a client's connection has ended, as Closed of [tlsserver.Handler] is.
 	Ended func(client net.Addr, err error)
 }
 
@@ -31,38 +31,38 @@ const mark = 64 << 10
 // reading from a client that takes nothing.
 const HighWater = 4 * mark
 
-// Open implements asynctls.Handler.
-func (h *Handler) Open(c *asynctls.ServerConn) error {
+// Open implements tlsserver.Handler.
+func (h *Handler) Open(c *tlsserver.Conn) error {
 	r := newRelay(c, h.Backend, h.BackendFailed)
 	c.Value = r
 	r.dialer.dial(h.DialTimeout)
 	return nil
 }
 
-// Data implements asynctls.Handler.
-func (h *Handler) Data(c *asynctls.ServerConn, b []byte) error {
+// Data implements tlsserver.Handler.
+func (h *Handler) Data(c *tlsserver.Conn, b []byte) error {
 	c.Value.(*relay).fromClient(b)
 	return nil
 }
 
-// EOF implements asynctls.EOFHandler.
-func (h *Handler) EOF(c *asynctls.ServerConn) error {
+// EOF implements tlsserver.EOFHandler.
+func (h *Handler) EOF(c *tlsserver.Conn) error {
 	c.Value.(*relay).clientEnded()
 	return nil
 }
 
-// Writable implements asynctls.WriteHandler.
-func (h *Handler) Writable(c *asynctls.ServerConn) error {
+// Writable implements tlsserver.WriteHandler.
+func (h *Handler) Writable(c *tlsserver.Conn) error {
 	c.Value.(*relay).clientTook()
 	return nil
 }
 
-// Shutdown implements asynctls.ShutdownHandler. It does nothing: only the two ends know when a
+// Shutdown implements tlsserver.ShutdownHandler. It does nothing: only the two ends know when a
 // connection is done.
-func (h *Handler) Shutdown(*asynctls.ServerConn) {}
+func (h *Handler) Shutdown(*tlsserver.Conn) {}
 
-// Closed implements asynctls.Handler.
-func (h *Handler) Closed(c *asynctls.ServerConn, err error) {
+// Closed implements tlsserver.Handler.
+func (h *Handler) Closed(c *tlsserver.Conn, err error) {
 	c.Value.(*relay).close()
 	h.Ended(c.RemoteAddr(), err)
 }

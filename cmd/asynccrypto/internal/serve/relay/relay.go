@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"asynccrypto/asynctls"
+	"asynccrypto/asynctls/tlsserver"
 	"asynccrypto/reactor"
 )
 
@@ -21,7 +22,7 @@ import (
 // breaks is broken on the other side too: a backend sees a reset, and a client sees no
 // close_notify, so that neither takes a part of the data for the whole.
 type relay struct {
-	c             *asynctls.ServerConn
+	c             *tlsserver.Conn
 	backendFailed func(client net.Addr, err error)
 	dialer        dialer
 	sock          *asynctls.Socket // the backend's; nil before it is connected, and after the end
@@ -43,7 +44,7 @@ var buffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 
 // newRelay returns the relay of c. Call dial on its dialer next. The client is not read from
 // until the backend is connected.
-func newRelay(c *asynctls.ServerConn, b *Backend, backendFailed func(client net.Addr, err error)) *relay {
+func newRelay(c *tlsserver.Conn, b *Backend, backendFailed func(client net.Addr, err error)) *relay {
 	r := &relay{c: c, backendFailed: backendFailed}
 	r.dialer = dialer{loop: c.Loop(), backend: b, connected: r.connected, event: r.event, failed: r.dialFailed}
 	c.Pause()
