@@ -93,31 +93,33 @@ static int get_loads(struct dl_phdr_info *info, size_t size, void *loads)
     return 1; /* one library is enough: the number is the process's */
 }
 
-/* Reports whether a library was loaded since the last call. Called with lookup_lock held. */
-static int has_loaded(void)
+/*
+ * Reports whether a library was loaded since the last call with that variable. That takes 10 ns,
+ * and a look for a library that is not there 15 microseconds.
+ */
+static int has_loaded(unsigned long long *before)
 {
-    static unsigned long long before;
-    unsigned long long loads = before;
+    unsigned long long loads = *before;
 
     dl_iterate_phdr(get_loads, &loads);
-    if (loads == before)
+    if (loads == *before)
         return 0;
-    before = loads;
+    *before = loads;
     return 1;
 }
 
 static struct ac_err queue;
 static _Atomic(int) has_queue;
 
-/* While there is no libcrypto, each failure costs some 10 microseconds more. */
 const struct ac_err *ac_find_err(void)
 {
+    static unsigned long long loads;
     static const struct ac_err linked = { ERR_new, ERR_set_debug, ERR_set_error };
 
     if (ERR_new != NULL && ERR_set_debug != NULL && ERR_set_error != NULL)
         return &linked;
     if (!has_queue && !in_child && pthread_mutex_trylock(&lookup_lock) == 0) {
-        if (!has_queue) { /* once another thread has found it, it must not change */
+        if (!has_queue && has_loaded(&loads)) { /* once a thread has found it, it must not change */
             has_queue = (*(void **)&queue.new_record = find("ERR_new", libcryptos)) != NULL
                         && (*(void **)&queue.set_debug = find("ERR_set_debug", libcryptos)) != NULL
                         && (*(void **)&queue.set_error = find("ERR_set_error", libcryptos)) != NULL;
@@ -133,19 +135,17 @@ const struct ac_err *ac_find_err(void)
  */
 void ac_look_up(void)
 {
-    static _Atomic(unsigned) looks; /* each takes up to 50 microseconds: rare after 64 */
-    unsigned n;
+    static unsigned long long loads;
 
     if (ac_set0_default != NULL && ac_exceptions != NULL)
         return;
-    if (OSSL_LIB_CTX_set0_default != NULL)
+    if (ac_set0_default == NULL && OSSL_LIB_CTX_set0_default != NULL)
         ac_set0_default = OSSL_LIB_CTX_set0_default;
-    if (__cxa_get_globals != NULL)
+    if (ac_exceptions == NULL && __cxa_get_globals != NULL)
         ac_exceptions = __cxa_get_globals;
-    n = atomic_fetch_add_explicit(&looks, 1, memory_order_relaxed);
-    if ((n >= 64 && n % 64 != 0) || in_child || pthread_mutex_trylock(&lookup_lock) != 0)
+    if (in_child || pthread_mutex_trylock(&lookup_lock) != 0)
         return;
-    if (has_loaded()) {
+    if (has_loaded(&loads)) {
         if (ac_set0_default == NULL)
             ac_set0_default = (ac_set0_default_fn)(uintptr_t)find("OSSL_LIB_CTX_set0_default", libcryptos);
         if (ac_exceptions == NULL)
