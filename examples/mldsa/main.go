@@ -86,11 +86,14 @@ func run(out io.Writer, addr, caFile string) error {
 		defer stop()
 		<-ctx.Done()
 	}
-	closeErr := server.Close()
+	// Not Close: the server's side of the last handshake may still be under way.
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	shutdownErr := server.Shutdown(ctx)
 	if serveErr := <-served; !errors.Is(serveErr, http.ErrServerClosed) {
 		return serveErr
 	}
-	return errors.Join(err, closeErr)
+	return errors.Join(err, shutdownErr)
 }
 
 // issue makes the authority and a certificate for this machine. An authority keeps its key to

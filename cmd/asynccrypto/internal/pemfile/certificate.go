@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -34,10 +35,14 @@ func ReadCertificate(certFile, keyFile string) (*tls.Certificate, error) {
 	if cert.Leaf, err = x509.ParseCertificate(cert.Certificate[0]); err != nil {
 		return nil, cli.Usagef("cert %s: not a valid certificate: %s", certFile, strings.TrimPrefix(err.Error(), "x509: "))
 	}
-	if keyFile == "" {
+	inOne := keyFile == ""
+	if inOne {
 		keyFile = certFile
 	}
 	key, err := ReadKey(keyFile)
+	if inOne && errors.Is(err, errNoKey) {
+		return nil, cli.Usagef("%w; give the key's file with -key FILE.pem", err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ In the output of -json, engine "std" with async_jobs 0 stands for the direct cal
 nanoseconds.`,
 	Example: `$ asynccrypto speed -key key.pem -async-jobs 64 -time 0.3
 AMD EPYC, 2 cores, linux/amd64, go1.26.8, 2026-11-28
-GOMAXPROCS: 2 (at most as many cores are used)
+GOMAXPROCS: 2 (no more cores than that are used)
 BMI2 and ADX: yes (the standard library's RSA is faster with them)
 AVX-512 IFMA: yes (with it eight RSA operations can be computed at a time; the standard library does not use it)
 
