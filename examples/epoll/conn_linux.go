@@ -32,7 +32,7 @@ func (c *conn) echo(buf []byte) error {
 			c.rest = bytes.Clone(data[n:]) // Write may take a part: the rest is to be kept
 			return err
 		}
-		data, c.rest = nil, nil
+		c.rest = nil
 		if n, err = c.tls.Read(buf); err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ type direct struct {
 func openDirect(library string) (func(*machine) side, error) {
 	handle, err := purego.Dlopen(library, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %v", errMissing, err)
+		return nil, fmt.Errorf("%w: %w", errMissing, err)
 	}
 	d := new(direct)
 	for name, to := range map[string]*uintptr{

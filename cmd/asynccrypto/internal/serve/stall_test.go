@@ -86,7 +86,7 @@ func TestServeStalledClients(t *testing.T) {
 			var all sync.WaitGroup
 			t.Cleanup(func() { close(over); cancel(); all.Wait() })
 			for i := range 8 { // more than the sockets hold
-				r, _ := http.NewRequestWithContext(ctx, "GET", fmt.Sprintf("https://%s/big?%d", addr, i), nil)
+				r, _ := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("https://%s/big?%d", addr, i), nil)
 				all.Go(func() {
 					if resp, err := c.Do(r); err == nil {
 						io.Copy(io.Discard, resp.Body)
