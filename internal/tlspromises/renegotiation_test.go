@@ -39,9 +39,10 @@ func TestRenegotiationIsInsideRead(t *testing.T) {
 	if err := os.WriteFile(name, both, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(openssl, "s_server", "-accept", "127.0.0.1:0", "-cert", name, "-tls1_2")
+	cmd := exec.Command(openssl, "s_server", "-accept", "127.0.0.1:0", "-cert", name, "-tls1_2", "-state")
 	in, _ := cmd.StdinPipe()
 	out, _ := cmd.StdoutPipe()
+	states, _ := cmd.StderrPipe()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -55,12 +56,20 @@ func TestRenegotiationIsInsideRead(t *testing.T) {
 		}
 	}
 	go io.Copy(io.Discard, out)
-	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	handshakes := make(chan struct{}, 100) // those that the server has finished
+	go func() {
+		for lines := bufio.NewScanner(states); lines.Scan(); {
+			if strings.HasSuffix(lines.Text(), "SSLv3/TLS write finished") {
+				handshakes <- struct{}{}
+			}
+		}
+	}()
+	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(5 * time.Minute))
 	asked := make(chan error, 1)
 	client := tls.Client(conn, &tls.Config{
 		InsecureSkipVerify: true,
@@ -80,13 +89,13 @@ func TestRenegotiationIsInsideRead(t *testing.T) {
 	if len(asked) != 0 {
 		t.Fatal("asked for a certificate in the first handshake")
 	}
+	<-handshakes
 	io.WriteString(in, "R\n")
-	time.Sleep(50 * time.Millisecond) // what follows is to be after the renegotiation, for s_server reads lines as commands
 	go func() {
 		if err := <-asked; err != nil {
 			t.Error(err)
 		}
-		time.Sleep(50 * time.Millisecond)
+		<-handshakes // crypto/tls takes no data while it renegotiates
 		io.WriteString(in, "hello\n")
 		asked <- nil
 	}()
