@@ -61,7 +61,7 @@ cover: ## write the coverage of the root module to cover.out and print it by fun
 	$(GO) test -coverprofile=cover.out -coverpkg=./... ./...
 	$(GO) tool cover -func=cover.out
 
-api: ## write docs/api, after a deliberate change of the public face
+api: ## write docs/api, after a deliberate change of the exported API
 	$(GO) test ./docs -run TestAPI -update
 
 vulncheck: ## look for known vulnerabilities in what the modules use

@@ -214,10 +214,10 @@ func (c *Conn) ChangedAsyncFDs(add, del []async.FD) (added, deleted []async.FD) 
 // SetAsyncCallback sets the function that is called when the connection can go on after
 // [ErrWantAsync] or [ErrWantAsyncJob] (SSL_set_async_callback). A nil fn unsets it.
 //
-// The callback may be set at any time. If the connection is waiting already, call the method
-// that returned the error once after setting it, because the event may have come before.
-// Without a callback, engines use wait fds, and nothing tells when the pool has room again: try
-// now and then.
+// The callback may be set at any time. If the connection is waiting already, call the method that
+// returned the error once after setting it, because the event may have come before. Without a
+// callback, engines use wait fds, and nothing reports when the pool has room again: call the
+// method now and then.
 //
 // fn is called on any goroutine, even before the call that returns the error has returned. It
 // must not block, and must not use the connection: let it wake the goroutine that does. A call

@@ -20,8 +20,8 @@ const readSlack = 32 << 10
 // takes nothing could make memory grow. Less output than that does not stop Read, or two such
 // connections that have much to tell each other would both wait.
 //
-// Nothing tells whether more data is decrypted already (SSL_pending). After a wake, and after
-// the handshake, read until Read returns [ErrWantRead].
+// Nothing reports whether more data is decrypted already, as SSL_pending does. After a wake, and
+// after the handshake, read until Read returns [ErrWantRead].
 func (c *Conn) Read(p []byte) (n int, err error) {
 	if err := c.ready(c.o.highWater() + readSlack); err != nil {
 		return 0, err
@@ -131,8 +131,8 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// CloseWrite says close_notify and leaves reading open, as that of a [tls.Conn] does. It
-// returns the ErrWant errors that Handshake and Write return.
+// CloseWrite sends close_notify and leaves reading open, like [tls.Conn.CloseWrite]. It returns
+// the ErrWant errors that Handshake and Write return.
 func (c *Conn) CloseWrite() error {
 	if err := c.readyToWrite(); err != nil {
 		return err

@@ -82,8 +82,8 @@ func (r *Request) Op() Op { return r.op }
 // [Request.Abandoned] reports that.
 func (r *Request) Context() context.Context { return r.ctx }
 
-// Abandoned reports whether nobody waits for the result any more, so that a slow handler can skip
-// the work. Complete the request all the same.
+// Abandoned reports whether the caller of [Engine.Do] no longer waits for the result, so a slow
+// handler can skip the work. Complete an abandoned request all the same.
 func (r *Request) Abandoned() bool { return r.state.Load() == over || r.expired.Load() }
 
 // Run runs the operation's own Run method on the calling goroutine and completes the request. If
@@ -96,13 +96,13 @@ func (r *Request) Run() {
 	r.Complete(err)
 }
 
-// Complete ends the request. [Engine.Do] returns err, nil for success, and the operation
-// belongs to the caller of Do again. The waiter is then woken, once: a job by the callback that
-// is set on its session at this moment, or else by its wait fd. A job without either is not
-// woken; its application polls by resuming it.
+// Complete ends the request. [Engine.Do] returns err, nil for success, and the operation belongs
+// to the caller of Do again. Complete then wakes the waiter, once: a job by the callback that is
+// set on its session at this moment, or else by its wait fd. A job without either is not woken;
+// its application polls by resuming the job.
 //
-// Any goroutine may call Complete, also after the handler has returned. Only the first call
-// counts. A panic in the callback does not reach the caller of Complete; a runtime.Goexit in it
+// Any goroutine may call Complete, also after the handler has returned. Only the first call has an
+// effect. A panic in the callback does not reach the caller of Complete; a [runtime.Goexit] in it
 // does.
 func (r *Request) Complete(err error) {
 	if r.ended.Swap(true) {

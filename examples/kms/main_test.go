@@ -230,6 +230,11 @@ func TestErrors(t *testing.T) {
 			t.Error("a digest of the wrong length was signed")
 		}
 		digest := sha256.Sum256(nil)
+		for _, opts := range []crypto.SignerOpts{nil, crypto.Hash(0), crypto.SHA384} {
+			if _, err := signer.Sign(nil, digest[:], opts); err == nil {
+				t.Errorf("signed with the options %v", opts)
+			}
+		}
 		s.close()
 		if _, err := signer.Sign(nil, digest[:], crypto.SHA256); err == nil {
 			t.Error("a service that is gone has signed")

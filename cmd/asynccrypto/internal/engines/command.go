@@ -10,7 +10,7 @@ import (
 // Command lists the engines.
 var Command = &cli.Command{
 	Name:  "engines",
-	Short: "List the engines, what each can do on this machine or why it can't, and what the processor has",
+	Short: "List the engines with what each can do on this machine, or why it can't, and the processor's features",
 	Setup: func(*cli.Flags) cli.Run { return list },
 }
 

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -34,10 +35,14 @@ func ReadCertificate(certFile, keyFile string) (*tls.Certificate, error) {
 	if cert.Leaf, err = x509.ParseCertificate(cert.Certificate[0]); err != nil {
 		return nil, cli.Usagef("cert %s: not a valid certificate: %s", certFile, strings.TrimPrefix(err.Error(), "x509: "))
 	}
-	if keyFile == "" {
+	inOne := keyFile == ""
+	if inOne {
 		keyFile = certFile
 	}
 	key, err := ReadKey(keyFile)
+	if inOne && errors.Is(err, errNoKey) {
+		return nil, cli.Usagef("%w; give the key's file with -key FILE.pem", err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +71,7 @@ func ReadPool(option, path string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// KeyName names the kind of a public key, such as RSA-2048 or ECDSA P-256.
+// KeyName names the kind of a public key, such as RSA-2048, ECDSA P-256 or ML-DSA-44.
 func KeyName(key crypto.PublicKey) string {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
@@ -75,6 +80,9 @@ func KeyName(key crypto.PublicKey) string {
 		return "ECDSA " + k.Curve.Params().Name
 	case ed25519.PublicKey:
 		return "Ed25519"
+	}
+	if name, ok := mldsaName(key); ok {
+		return name
 	}
 	return fmt.Sprintf("%T", key)
 }

@@ -37,7 +37,7 @@ func newOptions(f *cli.Flags) *options {
 	f.String(&o.addr, "addr", "HOST:PORT", "where to listen; without HOST on all addresses, with port 0 on any free port")
 	f.String(&o.cert, "cert", "FILE.pem", "the certificate, with its issuers after it (default a throw-away certificate, made in memory)")
 	f.String(&o.key, "key", "FILE.pem", "its private key, not encrypted (default in the certificate's file)")
-	f.String(&o.clientCA, "client-ca", "FILE.pem", "admit only clients whose certificate one of these has issued")
+	f.String(&o.clientCA, "client-ca", "FILE.pem", "admit only clients with a certificate that one of these CAs has issued")
 	f.String(&o.tls, "tls", "1.2|1.3", "only this version (default both)")
 	f.String(&o.engine, "engine", "NAME", "multibuffer, workers or none (default as for speed); with none, crypto/tls signs by itself")
 	f.Int(&o.workers, "workers", 1, 4096, "operations, or batches of eight, that the engine computes at once (default one for each core)")

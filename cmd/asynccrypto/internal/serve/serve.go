@@ -21,7 +21,7 @@ import (
 // Command serves TLS.
 var Command = &cli.Command{
 	Name:  "serve",
-	Short: "Serve TLS: files over HTTPS, or a plain backend behind it",
+	Short: "Serve files over HTTPS, or terminate TLS for a plain backend",
 	Usage: `
 [options] -root DIR      the files in DIR, over HTTP/2 and HTTP/1.1
 [options] -proxy ADDR    any TCP service at ADDR: HOST:PORT or unix:PATH
@@ -42,7 +42,7 @@ var Command = &cli.Command{
 		}
 	},
 	Long: `
-A TIME is such as 90s, 5m or 1m30s; a number alone is seconds.
+A TIME is written as 90s, 5m or 1m30s; a number alone is seconds.
 
 With -root, names that begin with a dot are hidden, except .well-known, and so are files outside DIR
 that a symbolic link points to. With -proxy, bytes are passed on unchanged. When one side ends its
@@ -58,8 +58,9 @@ SIGTERM or SIGINT stops accepting, lets connections end by themselves for the ti
 then closes the rest. The exit status is 0 if all had ended, and otherwise 1. A second SIGTERM or
 SIGINT ends the command at once. SIGHUP reads -cert and -key again.
 
-The log goes to stderr. Each handshake, connection and backend that fails is a line with its peer and
-its cause. For each cause five lines are written in ten seconds, and then how many more there were.
+The log goes to stderr. Each handshake, connection or backend that fails gets a line with its peer and
+its cause. Each cause gets at most five lines in ten seconds; a further line then gives the number of
+failures that were left out.
 `,
 	Example: `
 $ asynccrypto serve -cert cert.pem -key key.pem -proxy localhost:8080 &
