@@ -22,7 +22,8 @@ build: ## build every module, and the command as ./asynccrypto
 test: ## run every test of every module; CI=true fails where a test lacks what it needs, and runs all repetitions
 	$(GO) test work
 
-# The programs with a profile (default.pgo) compile all they import once more with it. Where no speed is judged that is time lost.
+# The programs with a profile (default.pgo) compile all they import once more with it. Where no
+# speed is judged that is time lost.
 race purego lint golangci cross: export GOFLAGS += -pgo=off
 
 race: ## run the tests with the race detector; it sees neither the C library nor the assembly, whose tests are short here

@@ -23,8 +23,8 @@ type direct struct {
 	cleanups  [numCleanups]uintptr
 	callbacks [numCallbacks]uintptr
 
-	// now is the side of the script that runs. The C functions that call Go are never freed, so they
-	// are made once and find the side here, instead of by a closure for each script.
+	// now is the side of the script that runs. The C functions that call Go are never freed, so
+	// they are made once and find the side here, instead of by a closure for each script.
 	now *directSide
 }
 
