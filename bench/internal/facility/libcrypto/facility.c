@@ -19,7 +19,9 @@
 #include <string.h>
 #include <time.h>
 
-/* For this many operations one reading of the clock is lost in the noise. They take a millisecond. */
+/*
+ * For this many operations one reading of the clock is lost in the noise. They take a millisecond.
+ */
 #define BATCH 10000
 
 static void die(const char *what)
@@ -108,7 +110,10 @@ static void start_loop(long n)
     }
 }
 
-/* set-get-clear: the context has FDS descriptors while the one at work is set, as in the Go benchmark. */
+/*
+ * set-get-clear: the context has FDS descriptors while the one at work is set, as in the Go
+ * benchmark.
+ */
 
 static int *keys, *worked;
 
