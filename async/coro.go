@@ -184,7 +184,7 @@ func (c *coro) faultError() error {
 	if c.exiting {
 		c.discard()
 	}
-	if c.notified && fault.Value == error(ErrGoexit) {
+	if c.notified && fault.Value == ErrGoexit {
 		return ErrCanceled // Pause unwound the job
 	}
 	return fault

@@ -57,7 +57,8 @@ func (e *Engine) Signer(key crypto.Signer) (Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newSigner(&boundKey{newWrappedKey(e, key, nil, state), context.Background()}), nil
+	k := newWrappedKey(e, key, nil, state)
+	return newSigner(&boundKey{k, context.Background()}), nil
 }
 
 // Decrypter wraps a private key that decrypts. The errors are those of [Engine.Signer], except

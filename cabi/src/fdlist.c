@@ -2,7 +2,7 @@
  * A session's wait fds. Marks show which were added and deleted since a paused job was last
  * resumed.
  */
-#include "ctx.h"
+#include "fdlist.h"
 
 #include <errno.h>
 #include <stdlib.h>

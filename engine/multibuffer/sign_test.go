@@ -140,7 +140,8 @@ func TestErrorsOfCryptoRSA(t *testing.T) {
 				t.Errorf("%d bits, %s: the error is another %v", bits, name, err)
 			}
 		}
-		// Where crypto/rsa panics, the engine goes on. Go 1.27 turned some of its panics into errors.
+		// Where crypto/rsa panics, the engine goes on. Go 1.27 turned some of its panics into
+		// errors.
 		for name, opts := range map[string]crypto.SignerOpts{
 			"no options":           nil,
 			"no such hash":         crypto.Hash(99),

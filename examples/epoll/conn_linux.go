@@ -32,7 +32,7 @@ func (c *conn) echo(buf []byte) error {
 			c.rest = bytes.Clone(data[n:]) // Write may take a part: the rest is to be kept
 			return err
 		}
-		data, c.rest = nil, nil
+		c.rest = nil
 		// An error may come with the last bytes; the next Read returns it again.
 		if n, err = c.tls.Read(buf); n == 0 {
 			return err

@@ -25,8 +25,8 @@ type direct struct {
 	cleanups  [numCleanups]uintptr
 	callbacks [numCallbacks]uintptr
 
-	// now is the side of the script that runs. The C functions that call Go are never freed, so they
-	// are made once and find the side here, instead of by a closure for each script.
+	// now is the side of the script that runs. The C functions that call Go are never freed, so
+	// they are made once and find the side here, instead of by a closure for each script.
 	now *directSide
 }
 
@@ -35,7 +35,7 @@ type direct struct {
 func openDirect(library string) (version, func(*machine) side, error) {
 	handle, err := purego.Dlopen(library, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {
-		return 0, nil, fmt.Errorf("%w: %v", errMissing, err)
+		return 0, nil, fmt.Errorf("%w: %w", errMissing, err)
 	}
 	var lib version
 	if number, err := purego.Dlsym(handle, "OpenSSL_version_num"); err == nil {

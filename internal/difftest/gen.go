@@ -111,15 +111,15 @@ func (g *generator) step() Step {
 
 // op draws a step by the weights for the model's state: outside, in a job, or in a cleanup.
 func (g *generator) op() Op {
-	place := 0
+	column := 0
 	if g.m.inCleanup() {
-		place = 2
+		column = 2
 	} else if g.m.control != 0 {
-		place = 1
+		column = 1
 	}
-	n := g.rng.IntN(totals[place])
+	n := g.rng.IntN(totals[column])
 	for op, w := range weights {
-		if n -= w[place]; n < 0 {
+		if n -= w[column]; n < 0 {
 			return Op(op)
 		}
 	}

@@ -119,7 +119,7 @@ func (p *interp) read() ([]byte, error) {
 func (p *interp) died() error {
 	p.in.Close()
 	p.out.Close()
-	return fmt.Errorf("the C interpreter died: %v: %s", p.cmd.Wait(), p.stderr)
+	return fmt.Errorf("the C interpreter died: %w: %s", p.cmd.Wait(), p.stderr)
 }
 
 func (p *interp) stop() {

@@ -33,7 +33,7 @@ func (m *mute) Write(p []byte) (int, error) {
 // not see the close_notify, at which it would end.
 func mutedClient(t *testing.T, c *tls.Config, args ...string) (server io.Writer, client *tls.Conn, wire *mute) {
 	t.Helper()
-	server, addr := startServer(t, args...)
+	server, addr, _ := startServer(t, args...)
 	conn, err := net.DialTimeout("tcp", addr, time.Minute)
 	if err != nil {
 		t.Fatal(err)

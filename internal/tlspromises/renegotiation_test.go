@@ -18,8 +18,8 @@ import (
 )
 
 // startServer starts OpenSSL's server, which sends what it reads from in, or does what the letters
-// R and K ask for.
-func startServer(t *testing.T, args ...string) (in io.WriteCloser, addr string) {
+// R and K ask for. handshakes receives a value for each handshake that the server has finished.
+func startServer(t *testing.T, args ...string) (in io.WriteCloser, addr string, handshakes <-chan struct{}) {
 	t.Helper()
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
@@ -39,9 +39,10 @@ func startServer(t *testing.T, args ...string) (in io.WriteCloser, addr string) 
 	if err := os.WriteFile(name, both, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(openssl, append([]string{"s_server", "-accept", "127.0.0.1:0", "-cert", name}, args...)...)
+	cmd := exec.Command(openssl, append([]string{"s_server", "-accept", "127.0.0.1:0", "-cert", name, "-state"}, args...)...)
 	in, _ = cmd.StdinPipe()
 	out, _ := cmd.StdoutPipe()
+	states, _ := cmd.StderrPipe()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -56,20 +57,28 @@ func startServer(t *testing.T, args ...string) (in io.WriteCloser, addr string) 
 		}
 	}
 	go io.Copy(io.Discard, out)
-	return in, addr
+	finished := make(chan struct{}, 100)
+	go func() {
+		for lines := bufio.NewScanner(states); lines.Scan(); {
+			if strings.HasSuffix(lines.Text(), "SSLv3/TLS write finished") {
+				finished <- struct{}{}
+			}
+		}
+	}()
+	return in, addr, finished
 }
 
 // A client that renegotiates does so inside Read, with a context that carries nothing; any
 // error from below is then sticky, as in the first handshake. Go's server can't renegotiate, so
 // OpenSSL's does.
 func TestRenegotiationIsInsideRead(t *testing.T) {
-	in, addr := startServer(t, "-tls1_2")
-	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	in, addr, handshakes := startServer(t, "-tls1_2")
+	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(5 * time.Minute))
 	asked, reads := make(chan error, 1), goroutine()
 	client := tls.Client(conn, &tls.Config{
 		InsecureSkipVerify: true,
@@ -92,13 +101,13 @@ func TestRenegotiationIsInsideRead(t *testing.T) {
 	if len(asked) != 0 {
 		t.Fatal("asked for a certificate in the first handshake")
 	}
+	<-handshakes
 	io.WriteString(in, "R\n")
-	time.Sleep(50 * time.Millisecond) // what follows is to be after the renegotiation, for s_server reads lines as commands
 	go func() {
 		if err := <-asked; err != nil {
 			t.Error(err)
 		}
-		time.Sleep(50 * time.Millisecond)
+		<-handshakes // crypto/tls takes no data while it renegotiates
 		io.WriteString(in, "hello\n")
 		asked <- nil
 	}()

@@ -30,8 +30,8 @@ type Run func(args []string, std Stdio) error
 type Command struct {
 	Name  string
 	Short string // what it does: one sentence, without its full stop
-	// Usage follows the command's name on the command line. Each line is one way to call it, perhaps
-	// with an explanation.
+	// Usage follows the command's name on the command line. Each line is one way to call it,
+	// perhaps with an explanation.
 	Usage     string
 	Arguments string // explains the arguments, before the options; may be empty
 	// Setup declares the options, each with its default and its help, and returns the function

@@ -141,7 +141,7 @@ func TestServeDrainHTTP(t *testing.T) {
 	for _, finish := range []bool{true, false} {
 		s := startServe(t, "-cert", cert.File, "-key", cert.KeyFile, "-root", root, "-grace", map[bool]string{true: "30s", false: "0.2"}[finish])
 		ctx, cancel := context.WithCancel(t.Context())
-		req, _ := http.NewRequestWithContext(ctx, "GET", "https://"+s.addr+"/large", nil)
+		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+s.addr+"/large", nil)
 		resp, err := httpClient(t, &tls.Config{RootCAs: cert.Pool}, true).Do(req)
 		if err != nil {
 			t.Fatal(err)
