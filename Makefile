@@ -3,13 +3,14 @@
 GO ?= go
 FUZZTIME ?= 5s
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 # Each module's folder, as go.work has them.
 modules = $(shell $(GO) list -m -f '{{.Dir}}')
 systems = linux/arm64 darwin/arm64 windows/amd64 linux/386 freebsd/amd64 openbsd/amd64 netbsd/amd64 dragonfly/amd64
 
-.PHONY: help build test race purego lint cross fuzz bench cover api vulncheck
+.PHONY: help build test race purego lint golangci cross fuzz bench cover api vulncheck
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -21,8 +22,9 @@ build: ## build every module, and the command as ./asynccrypto
 test: ## run every test of every module; CI=true fails where a test lacks what it needs, and runs all repetitions
 	$(GO) test work
 
-# The programs with a profile (default.pgo) compile all they import once more with it. Where no speed is judged that is time lost.
-race purego lint cross: export GOFLAGS += -pgo=off
+# The programs with a profile (default.pgo) compile all they import once more with it. Where no
+# speed is judged that is time lost.
+race purego lint golangci cross: export GOFLAGS += -pgo=off
 
 race: ## run the tests with the race detector; it sees neither the C library nor the assembly, whose tests are short here
 	$(GO) test -race $$($(GO) list work | grep -v -e '/cabi$$' -e /internal/ifma -e /multibuffer)
@@ -38,6 +40,9 @@ lint: ## check formatting, vet and staticcheck
 	if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w: $$unformatted"; exit 1; fi
 	$(GO) vet work
 	for dir in $(modules); do (cd "$$dir" && $(GO) run $(STATICCHECK) ./...) || exit 1; done
+
+golangci: ## check what .golangci.yml adds to lint
+	for dir in $(modules); do (cd "$$dir" && $(GO) run $(GOLANGCI) run) || exit 1; done
 
 cross: ## build every module and its tests for the other systems
 	for system in $(systems); do \
@@ -57,7 +62,7 @@ cover: ## write the coverage of the root module to cover.out and print it by fun
 	$(GO) test -coverprofile=cover.out -coverpkg=./... ./...
 	$(GO) tool cover -func=cover.out
 
-api: ## write docs/api, after a deliberate change of the public face
+api: ## write docs/api, after a deliberate change of the exported API
 	$(GO) test ./docs -run TestAPI -update
 
 vulncheck: ## look for known vulnerabilities in what the modules use

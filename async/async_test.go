@@ -22,6 +22,7 @@ var children = map[string]func() error{
 	"locked":      lockedChild,
 	"locked drop": lockedDropChild,
 	"bubble drop": bubbleDropChild,
+	"checked":     checkedChild,
 	"memory":      memoryChild,
 }
 
@@ -36,8 +37,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// runChild runs one of children and returns its output.
-func runChild(tb testing.TB, name string) string {
+// runChild runs one of children, with more environment variables, and returns its output.
+func runChild(tb testing.TB, name string, env ...string) string {
 	tb.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -45,6 +46,7 @@ func runChild(tb testing.TB, name string) string {
 	}
 	cmd := exec.Command(exe)
 	cmd.Env = append(os.Environ(), childEnv+"="+name, "GORACE=atexit_sleep_ms=0") // else a second each
+	cmd.Env = append(cmd.Env, env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		tb.Fatalf("child %q: %v\n%s", name, err, out)

@@ -23,9 +23,9 @@ func NewContext(parent context.Context, j Job) context.Context {
 	return &jobContext{parent, j}
 }
 
-// FromContext returns the job for which ctx was made, or the innermost of nested ones
-// (ASYNC_get_current_job). ok is false if there is no job or it has finished. The caller may be on
-// a goroutine other than the job's: see [Job.InJob].
+// FromContext returns the job that ctx carries (ASYNC_get_current_job). If ctx was derived from
+// the contexts of several jobs it returns the innermost job. ok is false if there is no job or it
+// has finished. The caller may be on a goroutine other than the job's: see [Job.InJob].
 func FromContext(ctx context.Context) (j Job, ok bool) {
 	c, ok := ctx.Value(jobKey{}).(*jobContext)
 	if !ok || !c.job.alive() {

@@ -74,6 +74,9 @@ func (c *coro) spawn() {
 	next, stop := iter.Pull(func(yield func(struct{}) bool) {
 		c.yield = yield
 		c.g.Store(gid.Get())
+		if checkThreads {
+			defer c.pool.remember()()
+		}
 		panicked := false
 		defer func() {
 			if panicked {
@@ -135,9 +138,8 @@ func (c *coro) pausedAt(gen uint64) bool {
 	return c.linked && c.word.CompareAndSwap(gen, gen|flagPaused)
 }
 
-// settle returns how the stretch of the job ended from which c.next has just returned. That call
-// is not in here because a function that is entered before a switch and left after it costs a
-// mispredicted return.
+// settle returns how the job stopped, after c.next has returned. That call is not in here because
+// a function that is entered before a switch and left after it costs a mispredicted return.
 func (c *coro) settle(gen uint64) (Outcome, error) {
 	for c.fn != nil {
 		if !c.linked {
@@ -182,7 +184,7 @@ func (c *coro) faultError() error {
 	if c.exiting {
 		c.discard()
 	}
-	if c.notified && fault.Value == error(ErrGoexit) {
+	if c.notified && fault.Value == ErrGoexit {
 		return ErrCanceled // Pause unwound the job
 	}
 	return fault

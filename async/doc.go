@@ -1,16 +1,17 @@
 // Package async is OpenSSL's asynchronous facility, ASYNC_JOB and ASYNC_WAIT_CTX, for Go.
 //
-// A program starts a cryptographic operation as a job. Deep inside, the job signs with a key that
-// lives in an engine: an accelerator, an HSM, a batch of eight. The engine submits the operation
-// and pauses the job. The goroutine that started the job gets control back and does other work.
-// When the result is ready the engine wakes the application, the application resumes the job, and
-// the signature is returned as if nothing had happened:
+// A program starts a cryptographic operation as a job. Somewhere in its calls the job signs with a
+// private key of an engine: an accelerator, an HSM, or workers that compute eight signatures at a
+// time. The engine submits the operation and pauses the job. The goroutine that started the job
+// gets control back and does other work. When the result is ready the engine wakes the
+// application, the application resumes the job, and the signature is returned as if nothing had
+// happened:
 //
 //	pool, err := async.NewPool(100, 0)
-//	var w async.WaitCtx // one for each session, a connection say
+//	var w async.WaitCtx // one for each session, such as a connection
 //	job, outcome, err := pool.Start(&w, func(j async.Job) error {
 //		ctx := async.NewContext(context.Background(), j)
-//		sig, err = signer.WithContext(ctx).Sign(rand.Reader, digest, crypto.SHA256) // pauses in here
+//		sig, err = signer.WithContext(ctx).Sign(rand.Reader, digest, crypto.SHA256) // pauses the job
 //		return err
 //	})
 //	for outcome == async.Paused {
@@ -18,15 +19,15 @@
 //		outcome, err = job.Resume()
 //	}
 //
-// Package engine has such signers, and the means to write an engine. This package knows nothing of
-// cryptography: any code can pause a job with [Job.Pause].
+// Package engine provides such signers, and lets you write engines. Package async itself contains
+// no cryptography: any code can pause a job with [Job.Pause].
 //
 // # When to use it
 //
-// Use jobs where one goroutine, or a few, drive many operations: in an event loop, or with more
-// handshakes than you want goroutines for. A job switches in less than a tenth of a microsecond,
-// and a paused one costs about 3 KB. A program that is content with a goroutine for each request
-// needs no jobs: the same engine's signers block a goroutine just as well.
+// Use jobs where one goroutine, or a few, drive many operations: in an event loop, or when there
+// are more handshakes than you want goroutines. Pausing and resuming a job takes less than a tenth
+// of a microsecond, and a paused job costs about 3 KB. A program with a goroutine for each request
+// needs no jobs: outside a job the same signers block their goroutine.
 //
 // # How the application learns that a job can go on
 //
@@ -35,15 +36,16 @@
 //     for them.
 //   - By a callback, if [WaitCtx.SetCallback] has set one: the engine calls it and touches no
 //     fd.
-//   - By trying: to resume a job too early does no harm, because it pauses again.
+//   - By polling: resuming a job too early does no harm, because the job pauses again.
 //
 // # Goroutines
 //
-// Any goroutine may use a [Pool], several may at once, and any may resume or cancel a [Job]. If two
-// do so at once, one gets [ErrBusy]. A [WaitCtx] is owned by the running job or, while the job is
-// paused, by the goroutine that last started or resumed it. Switching to and from a job is a
-// happens-before edge, so no lock is needed. Only [WaitCtx.Callback] may be called from anywhere,
-// and an engine's workers read nothing else.
+// A [Pool] may be used by several goroutines at once, and any goroutine may resume or cancel a
+// [Job]. If two goroutines resume a job at once, one of them gets [ErrBusy]. A [WaitCtx] is owned
+// by the running job or, while the job is paused, by the goroutine that last started or resumed
+// it. Switching to and from a job is a happens-before edge, so no lock is needed. Only
+// [WaitCtx.Callback] may be called by any goroutine at any time, and an engine's workers call no
+// other method.
 //
 // A job is one goroutine. Code in it may start further goroutines, but these cannot pause it: Pause
 // returns [ErrNotInJob] there, and engines block instead.
@@ -63,8 +65,9 @@
 //	ASYNC_get_current_job, ASYNC_get_wait_ctx     FromContext, Job.WaitCtx
 //	ASYNC_is_capable                              IsCapable
 //
-// The observable behaviour of OpenSSL's functions holds here too. Where they crash, leak or leave
-// the application without a wake, this package returns an error or simply works. A job can be
-// cancelled ([Job.Cancel]), nested, and resumed by another goroutine; it may panic; and a caller
-// that finds the pool full is notified when to try again ([Pool.Notify]).
+// The observable behaviour of OpenSSL's functions holds here too. Where OpenSSL's functions crash,
+// leak or leave the application without a wake, this package returns an error or simply works. A
+// job can be cancelled ([Job.Cancel]), started inside another job, and resumed by another
+// goroutine, and it may panic. [Pool.Notify] tells a caller that found the pool full when to try
+// again.
 package async

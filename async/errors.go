@@ -25,6 +25,20 @@ var (
 	// return. The next Pause unwinds it. It is also the error of the Start or Resume during which
 	// a job was unwound.
 	ErrCanceled = errors.New("async: job was cancelled")
+	// ErrThreadLocked is the error of [Pool.Start], [Job.Resume], [Job.Cancel], [Job.Pause],
+	// [Pool.Close] and [WaitCtx.Close] if ASYNCCRYPTO_CHECK=threads is in the environment when the
+	// program starts. They return it where the runtime would end the process, because the caller
+	// is locked to its thread in another way than the callers that use the [Pool]. The call has
+	// done nothing: a paused job is still paused, and a goroutine in the right state can go on
+	// with it. It is also joined to the error of a job that returned with its goroutine locked.
+	//
+	// The check sees whether a goroutine is locked, the number of calls from C that it is in, and
+	// on Linux and Windows its thread. It cannot see how many calls of runtime.LockOSThread are
+	// outstanding on a locked thread. On Windows it cannot see either that two calls which a
+	// thread of C's own makes, one after the other, are two threads to the runtime. A check takes
+	// a few microseconds, so use it in tests.
+	ErrThreadLocked = errors.New("async: goroutine is locked to its thread in another way than the pool's users; " +
+		"use a pool of its own in a callback from C, and BlockPause around calls of C")
 	// ErrGoexit is wrapped by the [PanicError] of a job that called runtime.Goexit.
 	ErrGoexit = errors.New("async: runtime.Goexit in a job")
 

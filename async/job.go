@@ -1,13 +1,15 @@
 package async
 
 import (
+	"cmp"
 	"runtime"
 
 	"asynccrypto/internal/gid"
 )
 
-// Func is a job's body. Its argument is the job's own handle. It leaves its results where the
-// caller can see them. Its error becomes that of the Start or Resume during which it returns.
+// Func is the function that a job runs. Its argument is the job's own handle. It stores its
+// results in variables that the caller can read. The Start or Resume during which it returns
+// returns its error.
 type Func func(Job) error
 
 // Job is the handle of a started job (ASYNC_JOB). Copy it freely; the zero Job is no job. A handle
@@ -18,14 +20,18 @@ type Job struct {
 	gen uint64
 }
 
-// Resume lets a paused job go on until it pauses again or ends (ASYNC_start_job with a job). Any
-// goroutine may call it, not only the one that did last time. The function, its argument and the
-// WaitCtx are those of Start. With [Failed] the error is [ErrStale], [ErrBusy], [ErrCanceled] or a
-// [*PanicError]; with [Finished] it is the function's own.
+// Resume continues a paused job until it pauses again or ends (ASYNC_start_job with a job). Any
+// goroutine may call it, not only the one that started or last resumed the job. The function, its
+// argument and the WaitCtx remain those of Start. With [Failed] the error is [ErrStale],
+// [ErrBusy], [ErrCanceled], [ErrThreadLocked] or a [*PanicError]; with [Finished] it is the
+// function's own.
 func (j Job) Resume() (Outcome, error) {
 	c := j.c
 	if c == nil {
 		return Failed, ErrStale
+	}
+	if checkThreads && c.pool.elsewhere() {
+		return Failed, cmp.Or(j.kick(), ErrThreadLocked)
 	}
 	for !c.word.CompareAndSwap(j.gen|flagPaused, j.gen) {
 		if err := j.kick(); err != nil {
@@ -63,17 +69,26 @@ func (j Job) kick() error {
 // and returns when the job is resumed. A job may be resumed too early, so check whether the event
 // that you wait for has happened, and pause again if not. Pause returns
 //
-//	nil             when the job is resumed, and at once for the zero Job and while
-//	                pausing is blocked
-//	ErrNotInJob     at once, on a goroutine that is not the job's own
-//	ErrStale        at once, when the job is over
-//	ErrCanceled     once, in a job that was cancelled
+//	nil              when the job is resumed, and at once for the zero Job and while
+//	                 pausing is blocked
+//	ErrNotInJob      at once, on a goroutine that is not the job's own
+//	ErrStale         at once, when the job is over
+//	ErrCanceled      once, in a job that was cancelled
+//	ErrThreadLocked  at once, where the job cannot pause, see below
 //
 // Called again after ErrCanceled it does not return: it unwinds the job and runs its deferred
 // functions, as runtime.Goexit does.
+//
+// A job cannot pause inside a call from C (//export, syscall.NewCallback) or between LockOSThread
+// and UnlockOSThread of its own. The runtime ends the process then, see [Pool], unless
+// ASYNCCRYPTO_CHECK=threads is in the environment. Call [Job.BlockPause] around such code. Pause
+// then returns nil at once, and engines block the goroutine instead.
 func (j Job) Pause() error {
 	c := j.c
 	if c != nil && c.word.Load() == j.gen && gid.Get() == c.g.Load() && c.blocked == 0 {
+		if checkThreads && c.pool.elsewhere() {
+			return ErrThreadLocked
+		}
 		c.yield(struct{}{})
 		if c.word.Load() == j.gen {
 			return nil
@@ -112,12 +127,12 @@ func (j Job) pauseRarely() error {
 
 // Cancel ends a job. A paused job is resumed on the caller's goroutine and runs to its end before
 // Cancel returns. Its Pause returns [ErrCanceled], and if it pauses once more it is unwound.
-// Either way its deferred functions run and its place in the pool is free again. In a running job
-// the next Pause returns ErrCanceled, and Cancel returns nil at once.
+// Either way its deferred functions run and its place in the pool is free again. If the job is
+// running, Cancel returns nil at once, and the job's next Pause returns ErrCanceled.
 //
-// Any goroutine may call Cancel. But as with Resume the job owns its WaitCtx meanwhile, so nobody
-// else may be using that. The error is [ErrStale] if the job is over, or a [*PanicError] if it
-// panicked on its way out.
+// Any goroutine may call Cancel. During Cancel, as during Resume, the job owns its WaitCtx, so no
+// other goroutine may use the WaitCtx then. The error is [ErrStale] if the job is over, or a
+// [*PanicError] if it panicked on its way out. With [ErrThreadLocked] the job is still paused.
 func (j Job) Cancel() error {
 	if j.c == nil {
 		return ErrStale
@@ -128,6 +143,9 @@ func (j Job) Cancel() error {
 		case word&^flagBits != j.gen:
 			return ErrStale
 		case word&flagPaused != 0:
+			if checkThreads && j.c.pool.elsewhere() {
+				return ErrThreadLocked
+			}
 			if err, ok := j.cancelPaused(); ok {
 				return err
 			}
@@ -154,15 +172,18 @@ func (j Job) cancelPaused() (err error, ok bool) {
 }
 
 // BlockPause makes Pause return at once (ASYNC_block_pause), so that code that must not be
-// interrupted, such as a section under a lock, can call functions that might pause. Calls nest.
-// The end of the job ends them all. BlockPause does nothing outside the job's own goroutine.
+// interrupted, such as a section under a lock, can call functions that might pause. A call of C
+// code that may call back into Go must not be interrupted either, nor a section under
+// runtime.LockOSThread: see [Job.Pause]. Calls nest. The end of the job ends them all. BlockPause
+// does nothing outside the job's own goroutine.
 func (j Job) BlockPause() {
 	if j.inside() {
 		j.c.blocked++
 	}
 }
 
-// UnblockPause undoes one BlockPause (ASYNC_unblock_pause). Without one it does nothing.
+// UnblockPause undoes one BlockPause (ASYNC_unblock_pause). If pausing is not blocked it does
+// nothing.
 func (j Job) UnblockPause() {
 	if j.inside() && j.c.blocked > 0 {
 		j.c.blocked--
@@ -174,9 +195,9 @@ func (j Job) inside() bool { return j.alive() && j.c.g.Load() == gid.Get() }
 
 func (j Job) alive() bool { return j.c != nil && j.c.word.Load()&^flagBits == j.gen }
 
-// WaitCtx returns the session that the job was started with (ASYNC_get_wait_ctx), or nil if that
-// was nil or the job is over. Only the owner of the session may use it: the running job or, while
-// the job is paused, the goroutine that last started or resumed it.
+// WaitCtx returns the session that the job was started with (ASYNC_get_wait_ctx), or nil if the
+// job has no session or is over. Only the owner of the session may use it: the running job or,
+// while the job is paused, the goroutine that last started or resumed it.
 func (j Job) WaitCtx() *WaitCtx {
 	if !j.alive() {
 		return nil
@@ -186,8 +207,11 @@ func (j Job) WaitCtx() *WaitCtx {
 
 // InJob reports whether the caller is on the job's own goroutine and pausing is not blocked. Pause
 // would then pause or, after Cancel, return its error. Where InJob is false, engines block the
-// goroutine.
-func (j Job) InJob() bool { return j.inside() && j.c.blocked == 0 }
+// goroutine. With ASYNCCRYPTO_CHECK=threads it is also false where Pause would return
+// [ErrThreadLocked].
+func (j Job) InJob() bool {
+	return j.inside() && j.c.blocked == 0 && !(checkThreads && j.c.pool.elsewhere())
+}
 
 // Err returns nil while the job may go on, [ErrCanceled] once it was cancelled, and [ErrStale]
 // when it is over. Any goroutine may call it. Engines call it before they submit an operation for

@@ -21,6 +21,14 @@ func TestPoolUnderLockOSThread(t *testing.T)     { runChild(t, "locked") }
 func TestPoolDropUnderLockOSThread(t *testing.T) { runChild(t, "locked drop") }
 func TestPoolDropInABubble(t *testing.T)         { runChild(t, "bubble drop") }
 
+// The check finds nothing wrong with a pool that is used on one locked thread only, and returns an
+// error for every use that the runtime would end the process for. Package cgotest tests the same
+// in callbacks from C.
+func TestPoolUnderLockOSThreadChecked(t *testing.T) { runChild(t, "locked", checkThreads) }
+func TestErrThreadLocked(t *testing.T)              { runChild(t, "checked", checkThreads) }
+
+const checkThreads = "ASYNCCRYPTO_CHECK=threads"
+
 // lockedChild uses a pool in every way on a locked thread.
 func lockedChild() error {
 	runtime.LockOSThread()
@@ -81,6 +89,83 @@ func lockedChild() error {
 	w.Close()
 	pool.Start(&w, deep)
 	return pool.Close()
+}
+
+// checkedChild uses a pool that belongs to goroutines that are not locked on one that is, and the
+// reverse.
+func checkedChild() error {
+	for _, home := range []string{"not locked", "locked"} {
+		change, restore := runtime.LockOSThread, runtime.UnlockOSThread
+		if home == "locked" {
+			runtime.LockOSThread()
+			change, restore = restore, change
+		}
+		if err := useElsewhere(change, restore); err != nil {
+			return fmt.Errorf("a pool whose users are %s: %w", home, err)
+		}
+	}
+	return nil
+}
+
+func useElsewhere(change, restore func()) error {
+	pool, err := async.NewPool(4, 0)
+	if err != nil {
+		return err
+	}
+	var w async.WaitCtx
+	var errs []error
+	check := func(call string, got, want error) {
+		if !errors.Is(got, want) || want == nil && got != nil {
+			errs = append(errs, fmt.Errorf("%s: %v, want %v", call, got, want))
+		}
+	}
+	never := func(async.Job) error { return errors.New("the job ran") }
+	job, _, err := pool.Start(&w, func(j async.Job) error { return j.Pause() })
+	check("Start", err, nil)
+	running, _, err := pool.Start(&w, func(j async.Job) error {
+		change()
+		_, err := j.Resume()
+		check("Resume of the caller's own job", err, async.ErrBusy)
+		restore()
+		check("Pause after that", j.Pause(), nil)
+		change()
+		check("Pause elsewhere", j.Pause(), async.ErrThreadLocked)
+		if j.InJob() {
+			errs = append(errs, errors.New("InJob elsewhere"))
+		}
+		restore()
+		if !j.InJob() {
+			errs = append(errs, errors.New("not InJob"))
+		}
+		return nil
+	})
+	check("Start of the second job", err, nil)
+	if running.Err() != async.ErrStale {
+		errs = append(errs, errors.New("the second job has paused"))
+	}
+	change()
+	_, err = job.Resume()
+	check("Resume elsewhere", err, async.ErrThreadLocked)
+	_, err = running.Resume()
+	check("Resume of an ended job elsewhere", err, async.ErrStale)
+	check("Cancel elsewhere", job.Cancel(), async.ErrThreadLocked)
+	check("Close of the session elsewhere", w.Close(), async.ErrThreadLocked)
+	_, out, err := pool.Start(&w, never)
+	check("Start elsewhere", err, async.ErrThreadLocked)
+	if out != async.Failed {
+		errs = append(errs, fmt.Errorf("Start elsewhere: %v", out))
+	}
+	check("Close elsewhere", pool.Close(), async.ErrThreadLocked)
+	restore()
+	out, err = job.Resume()
+	check("Resume", err, nil)
+	if out != async.Finished {
+		errs = append(errs, fmt.Errorf("Resume: %v", out))
+	}
+	check("Close of the session", w.Close(), nil)
+	check("Close", pool.Close(), nil)
+	check("Start on a closed pool", func() error { _, _, err := pool.Start(nil, never); return err }(), async.ErrClosed)
+	return errors.Join(errs...)
 }
 
 // lockedDropChild drops a pool with a paused job. The collector may not touch its coroutines.

@@ -11,17 +11,17 @@ type waiter struct {
 	stopped bool // stop has been called
 }
 
-// Notify queues fn for a place in the pool, after a Start that returned NoJobs. The pool calls fn
-// once, with arg, when a place is free: at once, on the caller's goroutine, if a place came free
-// since that Start, and otherwise on the goroutine that frees one. Waiters are notified first in,
-// first out. Close notifies all of them. fn must not block: let it tell another goroutine to call
-// Start again. The place is not reserved. If that Start comes too late it returns NoJobs again, so
-// call Notify again.
+// Notify makes the pool call fn(arg) once, when it has a free place for a job. Call it after
+// [Pool.Start] has returned [NoJobs]. If a place came free since that Start, fn is called at once,
+// on the caller's goroutine; otherwise it is called on the goroutine that frees a place. Waiters
+// are notified first in, first out. Close notifies all of them. fn must not block: let it tell
+// another goroutine to call Start again. The place is not reserved. If another job takes it first,
+// Start returns NoJobs again, so call Notify again.
 //
-// A nil fn asks for nothing. Call stop if you lose interest: it leaves the queue or, if fn was
-// called already and you are not going to call Start, passes the notification on to the next
-// waiter. fn may still be running when stop returns. OpenSSL has no counterpart: there an
-// application at the limit has to guess when to try again.
+// If fn is nil, Notify does nothing. Call stop if you no longer want to call Start: it takes fn
+// off the queue or, if fn was called already, passes the notification on to the next waiter. fn
+// may still be running when stop returns. OpenSSL has no counterpart: there an application at the
+// limit has to guess when to try again.
 func (pool *Pool) Notify(fn func(arg any), arg any) (stop func()) {
 	p := pool.p
 	if fn == nil {

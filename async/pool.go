@@ -3,6 +3,7 @@ package async
 import (
 	"cmp"
 	"errors"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -12,21 +13,33 @@ import (
 	"asynccrypto/internal/list"
 )
 
-// Pool is a bounded set of coroutines on which jobs run: ASYNC_init_thread's pool of a thread, as
-// a value. Any goroutine may use it, several may at once, and a job may be resumed by a goroutine
-// other than the one that started it.
+// Pool is a bounded set of coroutines that run jobs: a value in place of the pool that
+// ASYNC_init_thread makes for a thread. Several goroutines may use a Pool at once, and a job may
+// be resumed by a goroutine other than the one that started it.
 //
-// A coroutine is tied to the thread-lock state in which it was made. A Pool is used either only by
-// goroutines that are not locked to a thread, or only by one that is (runtime.LockOSThread), at
-// one depth of locking. Mixing them is fatal: the runtime ends the process. So a job that locks
-// itself to a thread must unlock before it pauses or returns. Package initialization runs locked.
-// A Pool may be made there, since coroutines are made on first use, but not used. The same holds
-// for bubbles of testing/synctest: use a Pool in the bubble where it first started a job, and
-// close it there.
+// A coroutine is tied to the thread-lock state in which it was made. A goroutine is locked to its
+// thread by runtime.LockOSThread, during package initialization, and in a function that C has
+// called (//export, syscall.NewCallback). Use a Pool either only on goroutines that are not locked,
+// or only on one locked thread, inside the same number of LockOSThread calls and of calls from C.
+// Start, Resume, Cancel and Close are uses. Mixing the two is fatal: the runtime ends the process
+// ("coro: OS thread locking must match"). So
+//
+//	a callback from C   makes, uses and closes a Pool of its own, or hands the work to a goroutine
+//	                    that is not locked
+//	a job               unlocks its goroutine before it pauses or returns, and calls
+//	                    [Job.BlockPause] before it calls C code that may call Go code that pauses
+//	an init function    may make a Pool, since coroutines are made on first use, but not use it
+//
+// With ASYNCCRYPTO_CHECK=threads in the environment, a use in the wrong state returns
+// [ErrThreadLocked] instead.
+//
+// The same holds for bubbles of testing/synctest, without a check: use a Pool in the bubble where
+// it first started a job, and close it there.
 //
 // Keep the Pool as long as its jobs, and call Close when done. The garbage collector closes a Pool
-// that is dropped, unless it was used under runtime.LockOSThread or in a bubble. A job that is
-// paused and dropped keeps its goroutine until then, and for ever if it refers to its own Pool.
+// that is dropped, unless it was used on a locked thread or in a bubble. A paused job that
+// is never resumed keeps its goroutine until the Pool is closed, and for ever if the job refers to
+// its own Pool and nobody closes that.
 type Pool struct {
 	_ noCopy // a copy would be closed with the original
 	p *pool
@@ -44,8 +57,11 @@ type pool struct {
 	stopped atomic.Int64  // coroutines that ended because the pool is closed
 	max     int
 	init    int
-	locked  bool // used under runtime.LockOSThread
+	locked  bool // used on a goroutine that is locked to its thread
 	bubbled bool // used in a testing/synctest bubble
+
+	// home is the thread-lock state of the first Start's caller. Without checkThreads it is nil.
+	home atomic.Pointer[lockState]
 
 	mu      sync.Mutex // held to grow, to close and to change the waiters
 	waiters list.List[*waiter]
@@ -57,12 +73,12 @@ const (
 )
 
 // NewPool returns a pool of at most max coroutines, or without a limit if max is 0. The first
-// Start makes init of them at once (ASYNC_init_thread). It is an error if either is negative, max
-// exceeds 2^32-1, or init exceeds max; as in OpenSSL, the last makes (0, n) an error too.
-// Coroutines are reused and kept until Close. Each costs about 3 KB.
+// Start makes init of them at once (ASYNC_init_thread). NewPool returns an error if max or init is
+// negative, if max exceeds 2^31-1, or if init exceeds max. As in OpenSSL, init must therefore be 0
+// if max is 0. Coroutines are reused and kept until Close. Each costs about 3 KB.
 func NewPool(max, init int) (*Pool, error) {
-	if max < 0 || init < 0 || init > max || uint64(max) > idleIndex {
-		return nil, errors.New("async: NewPool(max, init) needs 0 <= init <= max < 1<<32; max 0 is no limit")
+	if max < 0 || init < 0 || init > max || max > math.MaxInt32 {
+		return nil, errors.New("async: NewPool(max, init) needs 0 <= init <= max < 1<<31; max 0 is no limit")
 	}
 	p := &pool{max: max, init: init}
 	p.all.Store(new([]*coro))
@@ -84,7 +100,7 @@ func IsCapable() bool { return true }
 //	Finished  zero                  fn's own
 //	NoJobs    zero                  ErrNoJobs: the pool is at its limit, see Notify
 //	Failed    zero                  ErrClosed; a *PanicError if fn panicked; ErrCanceled if the
-//	                                job was cancelled while it ran, and unwound
+//	                                job was cancelled while it ran, and unwound; ErrThreadLocked
 func (pool *Pool) Start(w *WaitCtx, fn Func) (Job, Outcome, error) {
 	p := pool.p
 	if p == nil {
@@ -92,6 +108,12 @@ func (pool *Pool) Start(w *WaitCtx, fn Func) (Job, Outcome, error) {
 	}
 	if fn == nil {
 		return Job{}, Failed, errNilFunc
+	}
+	if checkThreads {
+		if !p.enter() {
+			return Job{}, Failed, ErrThreadLocked
+		}
+		fn = p.checked(fn)
 	}
 	c := p.pop()
 	if c == nil {
@@ -149,14 +171,17 @@ func (p *pool) grow() *coro {
 	return all[old]
 }
 
-// Close closes the pool. It cancels the paused jobs on the caller's goroutine, see [Job.Cancel],
-// the newest first, counted from their first pauses, and ends the coroutines. In a running job the
-// next Pause returns [ErrCanceled]. The functions waiting in [Pool.Notify] are called. Called
-// again, Close does nothing. The error joins the [PanicError]s of jobs that panicked while they
-// were cancelled.
+// Close closes the pool. It cancels the paused jobs on the caller's goroutine (see [Job.Cancel]),
+// in the reverse order of their first pauses, and ends the coroutines. The next Pause of a running
+// job returns [ErrCanceled]. Close calls the functions that wait in [Pool.Notify]. Called again,
+// Close does nothing. The error joins the [PanicError]s of jobs that panicked while they were
+// cancelled. With [ErrThreadLocked] nothing was closed.
 func (pool *Pool) Close() error {
 	if pool.p == nil {
 		return nil
+	}
+	if checkThreads && pool.p.elsewhere() {
+		return ErrThreadLocked
 	}
 	err := pool.p.close()
 	runtime.KeepAlive(pool)

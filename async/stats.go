@@ -2,8 +2,9 @@ package async
 
 import "runtime"
 
-// PoolStats are a pool's figures. Jobs pay nothing for them: Stats reads them off the coroutines.
-// So they do not belong to one exact moment, and while jobs start and end Running is off by a few.
+// PoolStats are a pool's figures. Jobs do not maintain them: Stats reads them from the coroutines.
+// So the figures do not belong to one exact moment, and while jobs start and end Running may be
+// off by a few.
 type PoolStats struct {
 	Limit      int    // the most jobs at once, NewPool's max; 0 for no limit
 	Coroutines int    // made and kept for reuse; 0 once the pool is closed and its last job has ended
@@ -45,8 +46,8 @@ func (p *pool) stats() PoolStats {
 	return s
 }
 
-// countIdle walks down the stack of idle coroutines. If nobody changes the stack meanwhile the
-// number is exact. Otherwise the walk may be led astray: onto a coroutine that was popped and
+// countIdle walks down the stack of idle coroutines. If no goroutine changes the stack during the
+// walk the number is exact. Otherwise the walk may go astray: onto a coroutine that was popped and
 // pushed on top again, even in circles, or onto one newer than all. So the walk has an end, and
 // there are a few tries; after those the number is about right.
 func (p *pool) countIdle() (n int) {

@@ -38,13 +38,14 @@ func (s Status) String() string {
 	return "Status(" + strconv.Itoa(int(s)) + ")"
 }
 
-// Outcome is how a stretch of a job ended. [Pool.Start] and [Job.Resume] return it (the results of
-// ASYNC_start_job, with OpenSSL's numbers).
+// Outcome is the result of [Pool.Start] and [Job.Resume]: how the job stopped, or why it did not
+// run (the results of ASYNC_start_job, with OpenSSL's numbers).
 type Outcome int8
 
 const (
 	// Failed is ASYNC_ERR: the facility could not do what was asked, or the job panicked. The
-	// error says which. The handle is of no further use, except after [ErrBusy].
+	// error says which. The handle is of no further use, except after [ErrBusy] and
+	// [ErrThreadLocked].
 	Failed Outcome = 0
 	// NoJobs is ASYNC_NO_JOBS: the pool is at its limit. Only [Pool.Start] returns it, with
 	// [ErrNoJobs].

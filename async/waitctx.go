@@ -18,7 +18,7 @@ type CleanupFunc func(w *WaitCtx, key any, fd FD, data any)
 //
 // A WaitCtx is owned by the running job or, while the job is paused, by the goroutine that last
 // started or resumed it. Switching to and from a job is a happens-before edge, so no lock is
-// needed. Only [WaitCtx.Callback] may be called from anywhere.
+// needed. Only [WaitCtx.Callback] may be called by any goroutine at any time.
 //
 // Two jobs on one WaitCtx at once, which the manual page forbids and OpenSSL's own tests do, are
 // possible if one goroutine drives both. They then share the fds, the marks of changed fds
@@ -58,7 +58,7 @@ func (w *WaitCtx) FD(key any) (fd FD, data any, ok bool) {
 }
 
 // ClearFD removes the newest record with that key (ASYNC_WAIT_CTX_clear_fd). It does not call the
-// cleanup: the caller closes the fd. It returns false if there is no such record.
+// cleanup, so the caller closes the fd. It returns false if there is no such record.
 func (w *WaitCtx) ClearFD(key any) bool { return w.fds.clear(key) }
 
 // AllFDs appends the session's fds to dst, newest first (ASYNC_WAIT_CTX_get_all_fds). The engines
@@ -67,9 +67,9 @@ func (w *WaitCtx) AllFDs(dst []FD) []FD { return w.fds.all(dst) }
 
 // ChangedFDs appends the fds added and the fds deleted since a paused job was last resumed, each
 // newest first (ASYNC_WAIT_CTX_get_changed_fds). Call it when Start or Resume has returned Paused.
-// An fd that was added and deleted within that stretch is in neither list. An fd that was deleted
-// and set again is in both: apply the deletions before the additions. Reading resets nothing. The
-// changes of a job's last stretch are reported again at the next pause.
+// An fd that was added and deleted within that time is in neither list. An fd that was deleted and
+// set again is in both: apply the deletions before the additions. Reading the lists changes
+// nothing. Changes after a job's last pause are reported once more at the next job's first pause.
 func (w *WaitCtx) ChangedFDs(add, del []FD) (added, deleted []FD) { return w.fds.changed(add, del) }
 
 // SetCallback sets the function that an engine calls instead of signaling a wait fd, and its
@@ -116,15 +116,30 @@ func (w *WaitCtx) Status() Status { return w.status }
 // are paused on w: they run to their end here, on the caller's goroutine, see [Job.Cancel]. Then
 // it calls the cleanups, newest first. After that w is the zero value and may be used again. A job
 // that is running on w, which can only be the caller's own, goes on. Called again, also from a
-// cleanup, Close does nothing. The error is always nil; it is there for io.Closer.
+// cleanup, Close does nothing. The error is nil or [ErrThreadLocked], with which only the callback
+// is unset.
 func (w *WaitCtx) Close() error {
 	w.unsetCallback()
 	if w.jobs.Front() == nil && w.fds.n == 0 {
 		w.status = StatusUnsupported
 		return nil
 	}
+	if checkThreads && w.elsewhere() {
+		return ErrThreadLocked
+	}
 	w.closeUsed()
 	return nil
+}
+
+// elsewhere reports whether Close would have to switch to a job whose pool is used in a
+// thread-lock state other than the caller's.
+func (w *WaitCtx) elsewhere() bool {
+	for n := w.jobs.Front(); n != nil; n = n.Next() {
+		if n.Value.word.Load()&flagPaused != 0 && n.Value.pool.elsewhere() {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *WaitCtx) closeUsed() {

@@ -40,15 +40,19 @@ func (q *backlog) add(p []byte) {
 		return
 	}
 	q.block()
-	if q.head > 0 && len(*q.b)+len(p) > cap(*q.b) {
-		// The bytes are moved to the front, and the block does not grow, as long as that frees
-		// enough to be worth the copy.
-		if n := q.len(); n <= q.head {
-			*q.b = append((*q.b)[:0], q.bytes()...)
-			q.head = 0
-		}
+	if len(*q.b)+len(p) > cap(*q.b) {
+		q.compact()
 	}
 	*q.b = append(*q.b, p...)
+}
+
+// compact moves the bytes to the front, so that the block need not grow, if that frees enough to
+// be worth the copy.
+func (q *backlog) compact() {
+	if q.head > 0 && q.len() <= q.head {
+		*q.b = append((*q.b)[:0], q.bytes()...)
+		q.head = 0
+	}
 }
 
 func (q *backlog) block() {
@@ -61,6 +65,9 @@ func (q *backlog) block() {
 // written there are queued by extend.
 func (q *backlog) room(limit int) []byte {
 	q.block()
+	if len(*q.b) == cap(*q.b) {
+		q.compact()
+	}
 	b := *q.b
 	if len(b) == cap(b) {
 		b = slices.Grow(b, minBlock)

@@ -7,8 +7,8 @@ import (
 
 // Buffers is a [Transport] of two buffers in memory (memory BIOs). The event loop that has the
 // wire feeds the input, and takes the output after each call of the [Conn], whatever that has
-// returned. The zero value is ready to use. An empty Buffers holds no memory. The goroutine
-// that uses the Conn, one at a time, is the only one that may use its Buffers.
+// returned. The zero value is ready to use. An empty Buffers holds no memory. Only the goroutine
+// that uses the Conn at the time may use its Buffers.
 type Buffers struct {
 	Local, Remote net.Addr // the addresses of ClientHelloInfo.Conn; may be nil
 
@@ -17,15 +17,15 @@ type Buffers struct {
 	closed  bool
 }
 
-// Feed appends a copy of p, which came off the wire, to the input. Nothing bounds the input
-// except the caller: while Unread grows, do not read more off the wire.
+// Feed appends a copy of p, which was read from the wire, to the input. Only the caller bounds the
+// input: while Unread grows, do not read more from the wire.
 func (b *Buffers) Feed(p []byte) {
 	if !b.closed && !b.eof {
 		b.in.add(p)
 	}
 }
 
-// FeedEOF says that the wire has ended. Input that was fed before is read first.
+// FeedEOF marks the end of the input. Input that was fed before is read first.
 func (b *Buffers) FeedEOF() { b.eof = true }
 
 // Unread returns the number of bytes that were fed and not read yet.
@@ -35,7 +35,7 @@ func (b *Buffers) Unread() int { return b.in.len() }
 // its [Conn].
 func (b *Buffers) Out() []byte { return b.out.bytes() }
 
-// Discard removes the first n bytes of Out: they were sent.
+// Discard removes the first n bytes of Out. Call it when they were sent.
 func (b *Buffers) Discard(n int) { b.out.drop(n) }
 
 // Read implements [Transport].

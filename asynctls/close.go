@@ -3,8 +3,7 @@ package asynctls
 import "net"
 
 // Close ends the connection. It cancels a handshake under way: the handshake's job unwinds and
-// frees its place, and the engine drops the result. On an open connection
-// it says close_notify.
+// frees its place, and the engine drops the result. On an open connection it sends close_notify.
 //
 // Close returns [ErrWantWrite] until the transport has sent all output, then closes the
 // transport and returns its error; later calls return nil. It may be called at any time. Call
@@ -20,7 +19,7 @@ func (c *Conn) Close() error {
 	if c.phase != closing {
 		c.endOperation()
 		if c.phase == open {
-			c.tls.Close() // says close_notify; Flush returns the transport's error below
+			c.tls.Close() // sends close_notify; Flush returns the transport's error below
 		}
 		c.end(closing)
 		c.last = sinceEpoch()

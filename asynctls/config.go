@@ -6,10 +6,10 @@ import (
 	"crypto/tls"
 )
 
-// Config returns a copy of c in which every private key with a method
-// WithContext(context.Context) crypto.Signer is bound to the context of its handshake, so that
-// it can work as a job. Call Config once for all connections, not once for each. The copy is
-// all that net/http needs, for HTTP/1 and HTTP/2:
+// Config returns a copy of c in which every private key with a method WithContext(context.Context)
+// crypto.Signer is bound to the context of its handshake, so that its signatures can run in jobs.
+// Call Config once for all connections, not once for each. net/http needs nothing else, for HTTP/1
+// and HTTP/2:
 //
 //	http.Server{TLSConfig: asynctls.Config(cfg)}
 //

@@ -2,11 +2,11 @@ package asynctls
 
 import "time"
 
-// Deadline returns the time at which to call Timeout, or the zero time for never. It is the end
-// of the time that the handshake, or a renegotiation, may take; or that an open connection may
-// be idle; or that Close may take to send the output. It moves with every byte read or written,
-// but a timer does not have to move with it: let the timer call Timeout, and set it again to
-// the new Deadline. A Conn has no timer of its own.
+// Deadline returns the time at which to call Timeout, or the zero time for never. The deadline is
+// that of the handshake or of a renegotiation, that of an idle open connection, or that of a Close
+// that still has output to send. It moves with every byte read or written, but a timer does not
+// have to move with it: let the timer call Timeout, and set it again to the new Deadline. A Conn
+// has no timer of its own.
 func (c *Conn) Deadline() time.Time {
 	if after, _ := c.timeLimit(); after > 0 {
 		return epoch.Add(c.last + after)

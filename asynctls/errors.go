@@ -8,20 +8,19 @@ import (
 	"time"
 )
 
-// The ErrWant errors are those of Handshake, Read, Write, CloseWrite and Close when they cannot
-// go on now. Nothing is lost: call the same method again after the wake. The package comment
-// has a table of an event loop's part after each. They are returned as they are, never
-// wrapped.
+// Handshake, Read, Write, CloseWrite and Close return an ErrWant error when they cannot go on now.
+// Nothing is lost: call the same method again after the wake. A table in the package comment says
+// what an event loop does after each of them. The errors are never wrapped.
 var (
-	// ErrWantRead: the transport has no input.
+	// ErrWantRead means that the transport has no input.
 	ErrWantRead = errors.New("asynctls: want read")
-	// ErrWantWrite: the transport holds more output than Options.HighWater, or, for Close, any
-	// output.
+	// ErrWantWrite means that the transport holds more output than Options.HighWater. From Close
+	// it means that the transport holds any output.
 	ErrWantWrite = errors.New("asynctls: want write")
-	// ErrWantAsync: the operation is paused while an engine computes. Input need not be watched
-	// for until the wake.
+	// ErrWantAsync means that the operation is paused while an engine computes. Do not watch for
+	// input until the wake.
 	ErrWantAsync = errors.New("asynctls: want async")
-	// ErrWantAsyncJob: the pool of jobs is at its limit. Input need not be watched for until
+	// ErrWantAsyncJob means that the pool of jobs is at its limit. Do not watch for input until
 	// the wake.
 	ErrWantAsyncJob = errors.New("asynctls: want async job")
 )
@@ -51,6 +50,10 @@ func (wouldBlock) Temporary() bool { return true } // so that crypto/tls can go 
 // errReentered is the error of a Conn's methods when one of the tls.Config's functions calls
 // them, inside the handshake.
 var errReentered = errors.New("asynctls: called from inside the handshake")
+
+// errRenegotiation ends a Read of a client whose server asks for a renegotiation too late.
+var errRenegotiation = errors.New("asynctls: the server asked to renegotiate after CloseWrite, " +
+	"when no ClientHello can be sent; call CloseWrite once the server has nothing more to ask")
 
 // timeoutError is the error with which Conn.Timeout ends a connection. It wraps
 // os.ErrDeadlineExceeded.

@@ -278,8 +278,8 @@ func TestGridNeverAnswers(t *testing.T) {
 	}
 }
 
-// handshakeAndClose is handshake, one byte at a time. After a failure it closes each side, and gives its
-// alert to the other.
+// handshakeAndClose is handshake, one byte at a time. After a failure it closes each side, and
+// gives its alert to the other.
 func handshakeAndClose(t *testing.T, s, c *side) (sErr, cErr error) {
 	t.Helper()
 	sErr, cErr = handshake(t, s, c, 1)

@@ -86,3 +86,22 @@ func TestTakeInputOfBuffers(t *testing.T) {
 		t.Error(c.ahead, b.Unread())
 	}
 }
+
+// A connection that is paused again before it has read all the bytes that were taken, each
+// time, does not make their memory grow.
+func TestTakeInputIsBounded(t *testing.T) {
+	const highWater = 4 << 10
+	transport := &script{err: ErrWouldBlock}
+	c := NewServerConn(transport, nil, &Options{HighWater: highWater})
+	p := make([]byte, 1000)
+	for range 1000 {
+		transport.chunks = []string{string(make([]byte, highWater))}
+		c.takeInput()
+		if n, err := c.readInput(p); n != len(p) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if n := cap(*c.ahead.held.b); n > 8*highWater {
+		t.Errorf("%d bytes of memory hold %d", n, c.ahead.held.len())
+	}
+}

@@ -56,7 +56,7 @@ func TestClientOfOpenSSL(t *testing.T) {
 	cert := tlstest.NewCert(t, tlstest.RSAKey())
 	file := writePEM(t, cert)
 	for version, flag := range opensslVersions {
-		p, addr := startServer(t, file, flag, "-Verify", "1", "-CAfile", file, "-verify_return_error")
+		p, addr := startServer(t, file, flag, "-Verify", "1", "-CAfile", file, "-verify_return_error", "-state")
 		c := asynctls.Config(&tls.Config{
 			RootCAs: tlstest.RootsOf(cert), ServerName: "example.test", Certificates: []tls.Certificate{tlstest.WithEngine(t, e, cert)},
 			ClientSessionCache: tls.NewLRUClientSessionCache(10),
@@ -73,7 +73,7 @@ func TestClientOfOpenSSL(t *testing.T) {
 			if version == tls.VersionTLS13 {
 				for _, command := range []string{"K", "k"} { // with and without asking for ours
 					p.Say(command + "\n")
-					time.Sleep(50 * time.Millisecond) // it takes what it reads at once for one line
+					p.Expect(t, "write server key update") // it takes what it reads at once for one line
 					p.Say("after " + command + "\n")
 					expectRead(t, w, "after "+command+"\n")
 					write(t, w, "ours after "+command+"\n")
@@ -190,8 +190,9 @@ func TestRenegotiation(t *testing.T) {
 				t.Error("it keeps its place in the pool")
 			}
 			p.Expect(t, "after")
-			p.Say("r\n")                                                     // asks for none
-			time.AfterFunc(100*time.Millisecond, func() { p.Say("data\n") }) // crypto/tls takes none meanwhile
+			p.Say("r\n") // asks for none
+			renegotiate(t, w)
+			p.Say("data\n") // crypto/tls takes none while it renegotiates
 			expectRead(t, w, "data\n")
 			if err := w.Close(); err != nil {
 				t.Error(err)
@@ -235,5 +236,23 @@ func TestKeyUpdateFlood(t *testing.T) {
 	}
 	if err := <-errs; err == nil || !strings.Contains(err.Error(), "too many non-advancing records") {
 		t.Error(err)
+	}
+}
+
+// renegotiate reads until a renegotiation has begun and ended.
+func renegotiate(t *testing.T, w *wired) {
+	t.Helper()
+	for begun := false; ; {
+		n, err := w.Conn.Read(make([]byte, 10))
+		w.pump(t)
+		if n != 0 || err != asynctls.ErrWantRead {
+			t.Fatal(n, err)
+		}
+		_, done := w.ConnectionState()
+		if begun && done {
+			return
+		}
+		begun = begun || !done
+		w.buf.Feed(<-w.in)
 	}
 }

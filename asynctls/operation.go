@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 
 	"asynccrypto/async"
+	"asynccrypto/internal/gid"
 )
 
 // operation is a function that a connection runs in a job: its handshake, or a Read of a client
@@ -114,6 +116,9 @@ func (c *Conn) drive(fn async.Func) (over bool, err error) {
 		op.state = running
 		op.job, out, err = c.o.Pool.Start(&op.w, func(j async.Job) error {
 			op.job = j
+			g := gid.Get()
+			operations.Store(g, op)
+			defer operations.Delete(g)
 			return fn(j)
 		})
 	}
@@ -176,6 +181,24 @@ func (c *Conn) endOperation() {
 	c.op = nil
 }
 
+// operations are the operations that have a job, by the job's goroutine (gid.Get).
+var operations sync.Map
+
+// withJob returns ctx if it carries a job. crypto/tls gives some functions of the tls.Config no
+// context, and in a renegotiation all of them one that carries nothing. It calls them on the
+// goroutine of the handshake. If that is a connection's job withJob returns a context of that job,
+// and otherwise, as for net/http, ctx.
+func withJob(ctx context.Context) context.Context {
+	if _, ok := async.FromContext(ctx); ok {
+		return ctx
+	}
+	if op, ok := operations.Load(gid.Get()); ok {
+		op := op.(*operation)
+		return op.conn.jobContext(op.job)
+	}
+	return ctx
+}
+
 // jobContext returns the context of a handshake in the job j.
 func (c *Conn) jobContext(j async.Job) context.Context {
 	ctx := c.o.Context
@@ -214,10 +237,10 @@ func (c *Conn) ChangedAsyncFDs(add, del []async.FD) (added, deleted []async.FD) 
 // SetAsyncCallback sets the function that is called when the connection can go on after
 // [ErrWantAsync] or [ErrWantAsyncJob] (SSL_set_async_callback). A nil fn unsets it.
 //
-// The callback may be set at any time. If the connection is waiting already, call the method
-// that returned the error once after setting it, because the event may have come before.
-// Without a callback, engines use wait fds, and nothing tells when the pool has room again: try
-// now and then.
+// The callback may be set at any time. If the connection is waiting already, call the method that
+// returned the error once after setting it, because the event may have come before. Without a
+// callback, engines use wait fds, and nothing reports when the pool has room again: call the
+// method now and then.
 //
 // fn is called on any goroutine, even before the call that returns the error has returned. It
 // must not block, and must not use the connection: let it wake the goroutine that does. A call

@@ -14,18 +14,19 @@ type Options struct {
 	// Pool runs the handshakes, and its limit bounds those under way. It is required. With a
 	// pool for each event loop, a loop's coroutines stay on its own processor.
 	Pool *async.Pool
-	// HandshakeTimeout bounds a handshake, from NewServerConn or NewClientConn on; 0 means 10
-	// seconds, a negative value no bound. See Conn.Deadline.
+	// HandshakeTimeout bounds a handshake, counted from NewServerConn or NewClientConn; 0 means 10
+	// seconds, and a negative value means no bound. See [Conn.Deadline].
 	HandshakeTimeout time.Duration
 	// IdleTimeout is how long a connection may go without a byte read or written; 0 means for ever.
 	IdleTimeout time.Duration
 	// HighWater is how many bytes the transport may hold before Write returns ErrWantWrite; 0
-	// means 64 KB. Read does so with 32 KB more. The count is Transport.Buffered and nothing
-	// else: the bytes that were taken out of Buffers are no longer bounded, so take them when
-	// the wire has room, not before. HighWater also bounds the input that the Conn takes from
-	// the transport while it waits for an engine or for the pool.
+	// means 64 KB. Read returns it at 32 KB more. Only Transport.Buffered counts: bytes that were
+	// taken out of Buffers are no longer bounded, so take them when the wire has room, not before.
+	// HighWater also bounds the input that the Conn takes from the transport while it waits for an
+	// engine or for the pool.
 	HighWater int
-	// Context, if not nil, gives its values, but not its end, to the contexts of handshakes.
+	// Context, if not nil, supplies the values of the contexts of handshakes. Its cancellation and
+	// its deadline do not reach them.
 	Context context.Context
 }
 

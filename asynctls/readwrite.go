@@ -11,17 +11,19 @@ const maxPlaintext = 16384
 const readSlack = 32 << 10
 
 // Read reads data from the peer, after the handshake. It returns n > 0 with a nil error, or 0
-// with one of the ErrWant errors, or the result of [tls.Conn]'s Read. That is [io.EOF]
-// after a close_notify, but also when the transport ends without one between two records, so a
-// protocol has to mark the end of its messages itself.
+// with one of the ErrWant errors, or the result of [tls.Conn]'s Read. That can be n > 0 together
+// with an error, io.EOF for example, when the alert came right behind the data: use the n bytes
+// first, as [io.Reader] asks; the next Read returns the error again. The error is [io.EOF] after
+// a close_notify, but also when the transport ends without one between two records, so a protocol
+// has to mark the end of its messages itself.
 //
 // While the transport holds 32 KB more than HighWater of [Options], Read returns
 // [ErrWantWrite]. Reading can make crypto/tls send something, so that otherwise a peer that
 // takes nothing could make memory grow. Less output than that does not stop Read, or two such
 // connections that have much to tell each other would both wait.
 //
-// Nothing tells whether more data is decrypted already (SSL_pending). After a wake, and after
-// the handshake, read until Read returns [ErrWantRead].
+// Nothing reports whether more data is decrypted already, as SSL_pending does. After a wake, and
+// after the handshake, read until Read returns [ErrWantRead].
 func (c *Conn) Read(p []byte) (n int, err error) {
 	if err := c.ready(c.o.highWater() + readSlack); err != nil {
 		return 0, err
@@ -131,13 +133,19 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// CloseWrite says close_notify and leaves reading open, as that of a [tls.Conn] does. It
-// returns the ErrWant errors that Handshake and Write return.
+// CloseWrite sends close_notify and leaves reading open, like [tls.Conn.CloseWrite]. It returns
+// the ErrWant errors that Handshake and Write return.
+//
+// Nothing follows close_notify, whatever the peer sends: no alert when Read fails, and no
+// answer to a KeyUpdate, after which Read goes on all the same. If a server asks a client to
+// renegotiate, Read fails at once.
 func (c *Conn) CloseWrite() error {
 	if err := c.readyToWrite(); err != nil {
 		return err
 	}
-	return c.tls.CloseWrite()
+	err := c.tls.CloseWrite()
+	c.writeClosed = c.writeClosed || err == nil
+	return err
 }
 
 // ready prepares for reading and writing: it finishes the handshake, and sends until the

@@ -8,9 +8,8 @@ import (
 
 // Socket is a [Transport] over a connected stream socket, for an event loop that watches the fd
 // itself: when the fd is ready for reading, call the [Conn]; when it is ready for writing, call
-// Flush, and the Conn if it returned [ErrWantWrite]. Watch for writing only while Buffered is
-// more than 0. The goroutine that uses the Conn, one at a time, is the only one that may use
-// its Socket.
+// Flush, and the Conn if it returned [ErrWantWrite]. Watch for writing only while Buffered is more
+// than 0. Only the goroutine that uses the Conn at the time may use its Socket.
 type Socket struct {
 	held backlog
 	fd   int32 // -1 when closed, because the number may then be another file's

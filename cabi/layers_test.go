@@ -22,7 +22,7 @@ func TestLayers(t *testing.T) {
 			if !regexp.MustCompile(`\n0:.* lock\.c\b`).MatchString(layers) {
 				t.Errorf("lock.c is not in the lowest layer:\n%s", layers)
 			}
-			for _, name := range []string{"job.c", "waitctx.c", "thread.c", "pool.c", "fdlist.c"} {
+			for _, name := range []string{"start.c", "waitctx.c", "thread.c", "pool.c", "fdlist.c"} {
 				if strings.Count(layers, " "+name) != 1 {
 					t.Errorf("%s is not listed once:\n%s", name, layers)
 				}

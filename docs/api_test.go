@@ -17,8 +17,9 @@ import (
 	"testing"
 )
 
-// TestAPI keeps docs/api the public face of the project: a file for each package, a line for each exported symbol.
-// Prose is not part of it, so a change of a comment is no change of the API. After a deliberate change:
+// TestAPI keeps docs/api the public face of the project: a file for each package, a line for each
+// exported symbol. Prose is not part of it, so a change of a comment is no change of the API.
+// After a deliberate change:
 //
 //	go test ./docs -update
 func TestAPI(t *testing.T) {
@@ -73,7 +74,8 @@ func difference(old, new string) string {
 	return b.String()
 }
 
-// symbols returns a sorted line for each exported symbol of a package, as the package is on linux/amd64.
+// symbols returns a sorted line for each exported symbol of a package, as the package is on
+// linux/amd64.
 func symbols(t *testing.T, p pkg) []string {
 	t.Helper()
 	system := build.Default
@@ -130,7 +132,8 @@ func (s *symbolList) text(node any) string {
 	return spaces.ReplaceAllString(b.String(), " ")
 }
 
-// values lists constants and variables. A constant's value is part of its contract, a variable's is not.
+// values lists constants and variables. A constant's value is part of its contract, a variable's
+// is not.
 func (s *symbolList) values(list []*doc.Value) {
 	for _, v := range list {
 		var typ string // of the constants that iota continues
@@ -163,7 +166,8 @@ func (s *symbolList) funcs(list []*doc.Func) {
 	}
 }
 
-// typ lists a type, and on lines of their own the exported fields of a struct and the methods of an interface.
+// typ lists a type, and on lines of their own the exported fields of a struct and the methods of
+// an interface.
 func (s *symbolList) typ(t *doc.Type) {
 	for _, spec := range t.Decl.Specs {
 		spec := spec.(*ast.TypeSpec)

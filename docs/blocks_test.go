@@ -90,8 +90,8 @@ func pages(t *testing.T) map[string]string {
 	return texts
 }
 
-// TestBlocks holds that each Go block of the pages is right: a whole file compiles as it stands, and
-// a fragment stands in the file that the comment before it names.
+// TestBlocks holds that each Go block of the pages is right: a whole file compiles as it stands,
+// and a fragment stands in the file that the comment before it names.
 func TestBlocks(t *testing.T) {
 	var programs []block
 	for page, text := range pages(t) {
@@ -116,8 +116,8 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
-// compile builds the blocks, each in a folder of its own, in a module that joins the workspace: they
-// may import whatever the examples import.
+// compile builds the blocks, each in a folder of its own, in a module that joins the workspace:
+// they may import whatever the examples import.
 func compile(t *testing.T, programs []block) {
 	t.Helper()
 	root, err := filepath.Abs("..")

@@ -17,11 +17,13 @@ var (
 	rowNo    = regexp.MustCompile(`^([A-Z])(\d+)$`)
 	// testRef is a test and the directory of its package, as engine/workers.Example_fds.
 	testRef = regexp.MustCompile(`^([a-z/]+)\.((?:Test|Example|Fuzz|Benchmark)\w*)$`)
-	// placeRef is a file and the symbols in it that are meant, as async/waitctx.go: WaitCtx.FD, WaitCtx.ClearFD.
+	// placeRef is a file and the symbols in it that are meant, as async/waitctx.go: WaitCtx.FD,
+	// WaitCtx.ClearFD.
 	placeRef = regexp.MustCompile(`^([a-z_/]+\.go): (.+)$`)
 )
 
-// TestConformance holds docs/conformance.md against the code: rows are numbered and complete, and what they name exists.
+// TestConformance holds docs/conformance.md against the code: rows are numbered and complete, and
+// what they name exists.
 func TestConformance(t *testing.T) {
 	text := read(t, "conformance.md")
 	d := declarations{t: t, cache: map[string]map[string]bool{}}
@@ -57,7 +59,8 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// checkCell checks that a cell says something, and that what keeps and shows a sentence is named so that check sees it.
+// checkCell checks that a cell says something, and that what keeps and shows a sentence is named
+// so that check sees it.
 func checkCell(t *testing.T, row, column, cell string) {
 	t.Helper()
 	if cell == "" {
@@ -212,8 +215,8 @@ func receiver(f *ast.FuncDecl) string {
 	}
 }
 
-// TestAsyncNeedsNothingFirst: on Windows, where C programs include windows.h before async.h, package async depends on
-// nothing but the standard library and what is internal to this module.
+// TestAsyncNeedsNothingFirst: on Windows, where C programs include windows.h before async.h,
+// package async depends on nothing but the standard library and what is internal to this module.
 func TestAsyncNeedsNothingFirst(t *testing.T) {
 	t.Setenv("GOOS", "windows")
 	t.Setenv("GOARCH", "amd64")

@@ -40,8 +40,8 @@ func read(t *testing.T, name string) string {
 // pkg is a package that users import, in whichever module.
 type pkg struct{ path, dir string }
 
-// publicPackages lists the libraries of all modules. Commands, benchmarks, examples, tests and the C library are not
-// imported by anybody.
+// publicPackages lists the libraries of all modules. Commands, benchmarks, examples, tests and
+// the C library are not imported by anybody.
 func publicPackages(t *testing.T) (all []pkg) {
 	t.Helper()
 	list := output(t, "..", "go", "list", "-f", "{{if ne .Name \"main\"}}{{if .GoFiles}}{{.ImportPath}} {{.Dir}}{{end}}{{end}}", "work")
@@ -72,7 +72,8 @@ func rootPackages(t *testing.T) (paths []string) {
 // module returns the module's path, which is not always asynccrypto.
 func module(t *testing.T) string { return strings.Fields(read(t, "../go.mod"))[1] }
 
-// TestBuildList holds the promise that who imports a library package gets golang.org/x/sys and no other module.
+// TestBuildList holds the promise that who imports a library package gets golang.org/x/sys and no
+// other module.
 func TestBuildList(t *testing.T) {
 	root, err := filepath.Abs("..")
 	if err != nil {
@@ -112,7 +113,8 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// TestReleasing holds RELEASING.md to the modules of go.work: each has a row, after the modules that it requires.
+// TestReleasing holds RELEASING.md to the modules of go.work: each has a row, after the modules
+// that it requires.
 func TestReleasing(t *testing.T) {
 	mod := module(t)
 	row := map[string]int{} // by folder

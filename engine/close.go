@@ -13,18 +13,18 @@ var errOwnWorker = errors.New("closed in one of its own operations or callbacks,
 // Close is [Engine.Shutdown] without a deadline: it returns when the last operation has ended.
 func (e *Engine) Close() error { return e.Shutdown(context.Background()) }
 
-// Shutdown closes the engine. From now on [Engine.Do] and signers return ErrClosed. Operations
-// that were accepted before, in line or in flight, are completed, and wake their callers as
-// always. Shutdown returns nil when none is left and the workers have ended.
+// Shutdown closes the engine. From then on [Engine.Do] and signers return ErrClosed. Operations
+// that were accepted before, in line or in flight, are completed and wake their callers as usual.
+// Shutdown returns nil when no operation is left and the workers have ended.
 //
-// If ctx is done first, every operation left is answered with an error that wraps ErrClosed, and
-// an operation that has not begun never will. Operations that run directly (see [Config].Direct)
-// are not: their callers get their results. Shutdown then returns an error that wraps ctx's and
-// says how many operations still run in the handler or directly, or nil if none does. Stats
-// counts them as InFlight until they end.
+// If ctx is done first, every operation that is left returns an error that wraps ErrClosed, and
+// operations that have not begun never begin. Operations that run directly (see [Config].Direct)
+// are an exception: their callers get their results. If operations still run then, in the handler
+// or directly, Shutdown returns an error that wraps ctx's and gives their number; otherwise it
+// returns nil. Stats counts those operations as InFlight until they end.
 //
-// Shutdown may be called again, and by several goroutines. Called in one of the engine's
-// operations, or in a callback on one of its workers, it returns an error and does nothing.
+// Shutdown may be called again, and by several goroutines. If one of the engine's operations calls
+// it, or a callback on one of the engine's workers, it returns an error and does nothing.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	if e.onOwn() {
 		return fmt.Errorf("engine %q: %w", e.name, errOwnWorker)

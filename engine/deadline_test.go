@@ -20,7 +20,7 @@ func TestDeadline(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				pool := newPool(t)
-				for _, place := range []string{"in flight", "queued", "waiting"} {
+				for _, state := range []string{"in flight", "queued", "waiting"} {
 					op := newSecret()
 					began := time.Now()
 					if inJob {
@@ -28,7 +28,7 @@ func TestDeadline(t *testing.T) {
 						s.listen()
 						s.startCtx(ctx, pool, e, op)
 						s.want(t, async.Paused, nil)
-						go func() { // resumes the jobs of all three places
+						go func() { // resumes the jobs of all three states
 							<-s.wakes
 							s.resume()
 							s.want(t, async.Finished, context.DeadlineExceeded)
@@ -36,12 +36,12 @@ func TestDeadline(t *testing.T) {
 					} else {
 						go func() {
 							if err := e.Do(ctx, op); err != context.DeadlineExceeded {
-								t.Error(place, err)
+								t.Error(state, err)
 							}
 						}()
 					}
 					synctest.Wait()
-					if place == "in flight" {
+					if state == "in flight" {
 						defer op.wantWiped(t)
 					}
 					if d := time.Since(began); d != 0 {

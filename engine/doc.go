@@ -1,51 +1,52 @@
-// Package engine lets you write and use asynchronous crypto engines: a bounded queue, workers,
-// and [crypto.Signer] wrappers for private keys.
+// Package engine lets you use and write asynchronous crypto engines. It provides a bounded queue,
+// workers, and [crypto.Signer] wrappers for private keys.
 //
-// An engine runs cryptographic operations somewhere else: on a fixed number of workers, eight at
-// a time, in an HSM, in a key service. [New] makes one from a function that handles a batch of
-// operations. Ready-made engines are package workers, which runs any blocking operation, and
-// package multibuffer, which computes RSA signatures eight at a time.
+// An engine runs cryptographic operations away from the goroutine that asks for them: on a fixed
+// number of workers, in an HSM, or in a key service. [New] makes an engine from a function that
+// handles a batch of operations. Two engines are ready to use: package
+// [asynccrypto/engine/workers] runs any blocking operation, and package
+// [asynccrypto/engine/multibuffer] computes RSA signatures eight at a time.
 //
 // Wrap a private key once, when it is loaded, and use the signer wherever a [crypto.Signer] goes:
 //
 //	eng, err := workers.New(workers.Options{})
 //	signer, err := eng.Signer(key) // also a crypto.Decrypter if key is one
 //
-// A plain call blocks its goroutine, so a tls.Config or x509.CreateCertificate can use the signer
-// as it is; it gains the engine's batching and its bounded queue. Bound to a job's context by
-// signer.WithContext(ctx), the same call pauses the job (see package async) and the application's
-// goroutine goes on with other work. Operations other than signatures and decryptions go through
-// [Engine.Do].
+// A plain call of Sign blocks its goroutine, so a tls.Config or x509.CreateCertificate can use the
+// signer as it is, and gains the engine's batching and bounded queue. If the signer is bound to a
+// job's context, by signer.WithContext(ctx), Sign pauses the job (see package
+// [asynccrypto/async]), and the application's goroutine goes on with other work. [Engine.Do] runs
+// operations other than signatures and decryptions.
 //
 // # How a job is woken
 //
-// Each operation causes exactly one wake, when it is done. If a callback is set on the job's
-// session (an [async.WaitCtx]) at that moment it is called; otherwise the session's wait fd
-// becomes readable.
+// Each operation causes exactly one wake, when it is done. If the job's session (an
+// [async.WaitCtx]) has a callback at that moment, the engine calls it. Otherwise the session's
+// wait fd becomes readable.
 //
 // The wait fd is an eventfd on Linux, a pipe on other Unix systems, an event object on Windows.
 // The engine makes it when a job first waits on a session that has no callback. The fd stays the
-// same for the session's life and is closed with it. Its key is the *Engine; several engines on
-// one session have an fd each. It is readable while there is a result that the job has not seen,
-// so resume the job when it is.
+// same for the session's life and is closed with it. The key of the fd is the *Engine; if several
+// engines work for one session, each has its own fd. The fd is readable while there is a result
+// that the job has not seen, so resume the job while the fd is readable.
 //
 // The engine owns the fd: do not read, close or clear it. Resuming the job makes it unreadable
-// again. If you close it the engine may write to another file that has been given its number. If
-// you clear its record the session no longer lists it, and nothing tells you of the operations in
-// flight.
+// again. If you close the fd, the engine may write to another file that has been given the same
+// number. If you clear its record, the session no longer lists the fd, and you do not learn when
+// the operations in flight are done.
 //
 // # When the engine is full
 //
-// The operation waits in line and the session's status is async.StatusEAGAIN. The line is first
-// in, first out, and an operation that ends moves the first in line into the queue. So a full
-// engine too causes exactly one wake for each operation, when it is done, and nobody has to try
-// again. A job that is resumed too early pauses again.
+// The operation waits in line, and the session's status is [async.StatusEAGAIN]. The line is first
+// in, first out: when an operation ends, the first operation in line moves into the queue. So each
+// operation of a full engine, too, causes exactly one wake, when it is done, and the application
+// need not try again. A job that is resumed too early pauses again.
 //
 // # A key service or an HSM
 //
-// You need not write an engine for one: package workers alone is enough. Give the key a Sign
-// method that makes the blocking call, and wrap it. An example of package workers is such a
-// program as a whole.
+// A key service needs no engine of its own: package [asynccrypto/engine/workers] is enough. Give
+// the key a Sign method that makes the blocking call, and wrap the key. The example KeyService of
+// that package is a complete program.
 //
 //	type remoteKey struct {
 //		public crypto.PublicKey
@@ -64,8 +65,8 @@
 //
 // # Writing an engine
 //
-// Write a [Handler] when a batch is faster than its operations one by one, or when the service
-// answers on its own later, so that no goroutine has to wait for each call. The examples show
-// both. The queue, the workers, wakes, signers, deadlines and statistics are the same for all
-// engines.
+// Write a [Handler] if a batch is faster than its operations one by one, or if the service sends
+// its answers later and no goroutine should wait for each call. The examples show both. Pass
+// [Request.Context] on to the service, so that a call ends when its caller no longer waits for it.
+// The queue, the workers, wakes, signers, deadlines and statistics are the same for all engines.
 package engine

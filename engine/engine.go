@@ -34,8 +34,8 @@ type Config struct {
 	// Depth bounds the requests that are queued or in flight; 0 means 16 batches for each worker.
 	// Further requests wait in line, with async.StatusEAGAIN. Each of them is a paused job or a
 	// blocked goroutine, so a bound on those bounds the line. A request is in flight until it is
-	// completed: a Handler that completes its requests later, such as one that calls a remote
-	// signer, wants as many as the other side can have in hand.
+	// completed. For a Handler that completes its requests later, such as one that calls a remote
+	// signer, set Depth to the number of requests that the other side can work on at once.
 	Depth int
 	// Nice, on Linux, is added to the niceness of the workers. They then run on threads of their
 	// own with that lower priority, so that the rest of the program goes first when processors
@@ -43,9 +43,9 @@ type Config struct {
 	// run under runtime.LockOSThread, so they cannot use an [async.Pool] that belongs to other
 	// goroutines. 0 to 19; on other systems New returns an error unless it is 0.
 	Nice int
-	// Direct runs an operation on the goroutine that calls Do if a worker is free and nothing is
-	// queued: every one on an elliptic curve, and any other whose caller could only wait for it.
-	// The first row that fits an operation holds.
+	// Direct runs some operations on the goroutine that calls Do, while a worker is free and
+	// nothing is queued: those on elliptic curves, and those whose caller could do nothing but
+	// wait. The first row that fits an operation applies.
 	//
 	//	operation                                in a job   context       runs on
 	//	signature with a prepared key            either     either        a worker, in a batch
@@ -54,33 +54,34 @@ type Config struct {
 	//	every other                              no         can end       a worker
 	//	every other                              yes        either        a worker; the job is paused
 	//
-	// The way to a worker and back costs up to 30 µs, about what an Ed25519 or P-256 signature
-	// takes itself. The row of elliptic curves holds for the standard library's private keys with
-	// random bytes from crypto/rand, or none; any other reader may block, so an operation with
-	// one is like every other. A context can end if its Done channel is not nil: the caller may
-	// then have to return before the operation does.
+	// The way to a worker and back costs up to 30 µs, about as much as an Ed25519 or P-256
+	// signature itself. The row of elliptic curves applies to the standard library's private keys
+	// if the random bytes come from crypto/rand or are not needed. Any other reader may block, so
+	// an operation with one belongs to the rows below. A context can end if its Done channel is
+	// not nil: the caller may then have to return before the operation does.
 	//
 	// The caller's goroutine stands in for a worker, so no more operations run at once than there
 	// are Workers. Direct has no effect with Nice, because the caller's thread does not run at
 	// the workers' priority.
 	Direct bool
 	// Prepare, if not nil, is called for each private key that [Engine.Signer] wraps.
-	// SignOp.Prepared holds its result for the Handler; nil is for keys that need no preparation.
-	// With Prepare set, only operations with prepared keys share a batch, and every other
-	// operation is given to the Handler alone. An error refuses the key. wipe may be nil. It is
-	// called once, when the signer is closed and no operation uses it any more, or when the
-	// signer is garbage. Several goroutines may call Prepare at once.
+	// [SignOp].Prepared holds its result for the Handler; nil means that the key needs no
+	// preparation. If Prepare is set, only operations with prepared keys share a batch, and the
+	// Handler is given every other operation alone. If Prepare returns an error, Signer refuses
+	// the key with an error that wraps it. wipe may be nil. The engine calls it once, when the
+	// signer is closed and no operation uses the prepared key any more, or when the signer is
+	// garbage. Several goroutines may call Prepare at once.
 	Prepare func(key crypto.PrivateKey) (prepared any, wipe func(), err error)
-	// Figures, if not nil, adds the Handler's own statistics to Stats. It must neither block nor
+	// Figures, if not nil, adds the Handler's own statistics to [Stats]. It must neither block nor
 	// call the engine.
 	Figures func(*Stats)
 }
 
-// Engine is a bounded queue of operations, the workers that run them, and the signers and wakes
-// of their callers. Make one with [New] or with a constructor such as workers.New. Any goroutine
-// may use it. Call Close when done: the workers keep an Engine from being garbage until then. In
-// a bubble of testing/synctest, use only an Engine that was made in that bubble, and nowhere
-// else; otherwise the runtime ends the process.
+// Engine is a bounded queue of operations, the workers that run them, and the signers and wakes of
+// their callers. Make one with [New] or with a constructor such as workers.New. Any goroutine may
+// use it. Call Close when done: the workers keep an Engine from being garbage until then. Use an
+// Engine that was made in a bubble of testing/synctest only in that bubble, and use no other
+// Engine there; otherwise the runtime ends the process.
 type Engine struct {
 	name     string
 	handler  Handler
@@ -173,23 +174,23 @@ func New(c Config) (*Engine, error) {
 // Name returns Config.Name.
 func (e *Engine) Name() string { return e.name }
 
-// Do runs op to its end and returns its error. On the goroutine of a job that ctx carries
-// ([async.NewContext]) Do pauses that job. On any other goroutine, and where pausing is blocked,
-// it blocks.
+// Do runs op to its end and returns its error. If ctx carries a job ([async.NewContext]) and Do is
+// called on the job's goroutine, Do pauses the job. On any other goroutine, and while pausing is
+// blocked, Do blocks.
 //
-// When the engine is full, op waits in line, first in, first out; nobody needs to try again. A
-// wait of whatever length ends in one wake.
+// When the engine is full, op waits in line, first in, first out; the caller need not try again. A
+// wait of any length ends in one wake.
 //
 // Do returns before op has ended in two cases: when ctx is done, with ctx's error, and when the
 // job is cancelled, with async.ErrCanceled. The operation is then abandoned. It may still be
 // running, so the caller must not touch op again. Do returns ErrClosed at once if the engine is
 // closed, and a [*PanicError] if op panics.
 //
-// Inside another operation of the same engine, op would wait for the worker that its caller
-// occupies. So Do runs it right there, whatever ctx says later, and Stats does not count it. The
-// engine cannot see that it is inside when Do is called from a goroutine or a job that the
-// operation has started and waits for, or through an operation of another engine: then all
-// workers may come to wait for each other.
+// If an operation calls Do of its own engine, op would wait for the worker that the caller
+// occupies. So Do then runs op at once on the caller's goroutine, even if ctx ends meanwhile, and
+// Stats does not count op. The engine cannot recognize such a call if it comes from a goroutine or
+// a job that the operation has started and waits for, or through an operation of another engine.
+// Do not call Do in such ways: all workers may end up waiting for each other.
 func (e *Engine) Do(ctx context.Context, op Op) error {
 	if isNil(op) {
 		return fmt.Errorf("engine %q: no operation: op is nil", e.name)

@@ -10,12 +10,12 @@ import (
 	"io"
 )
 
-// Op is an operation, with its input and its output. It belongs to the engine from the call of
-// [Engine.Do] until it has ended. After Do has returned nil or the operation's own error, it
-// belongs to the caller again.
+// Op is an operation with its input and its output. It belongs to the engine from the call of
+// [Engine.Do] until the operation has ended. After Do has returned nil or the operation's own
+// error, it belongs to the caller again.
 type Op interface {
-	// Run does the operation on the calling goroutine and blocks until it is done. A Handler
-	// calls it, by [Request.Run], for every operation that it has no faster way for.
+	// Run does the operation on the calling goroutine and blocks until it is done. A Handler calls
+	// it, by [Request.Run], for every operation for which it has no faster method.
 	Run() error
 }
 
@@ -125,7 +125,7 @@ func cloneSignerOpts(opts crypto.SignerOpts) crypto.SignerOpts {
 			return new(*o)
 		}
 	}
-	return opts
+	return cloneMLDSAOptions(opts)
 }
 
 // DecryptOp is the operation that a [Decrypter], or a [Signer] whose key decrypts, submits for

@@ -15,9 +15,9 @@ import (
 // WithContext returns. Any goroutine may use it.
 //
 // Wrap a key once, when you load it, and share the Signer: do not wrap it for each handshake or
-// signature. Wrapping may prepare the key ([Config].Prepare), and package multibuffer takes
-// longer for that than for a signature. Call WithContext for each handshake; it costs a small
-// allocation.
+// signature. Wrapping may prepare the key ([Config].Prepare). Package
+// [asynccrypto/engine/multibuffer] takes longer for that than for a signature. Call WithContext
+// for each handshake; it costs a small allocation.
 //
 // The errors are the key's own or those of [Engine.Do]. If the key panics, as crypto/rsa does for
 // nil options, the error is a [*PanicError].
@@ -28,12 +28,13 @@ type Signer interface {
 	crypto.Signer
 	// WithContext returns the same key bound to ctx. If ctx carries a job ([async.NewContext]),
 	// operations pause that job. Otherwise they block, and return ctx's error if ctx is done
-	// first. Without WithContext there is no context: operations always block, in a job too.
+	// first. The operations of a signer that WithContext has not bound always block, also in a
+	// job.
 	WithContext(ctx context.Context) crypto.Signer
-	// Close makes every later operation fail with [ErrClosed], also of signers that WithContext
-	// has returned. The engine's prepared copy of the key is wiped when the last operation in
-	// flight has ended. The key itself is not touched: it stays its owner's. Close returns nil,
-	// also when called again.
+	// Close makes every later operation fail with [ErrClosed], also those of signers that
+	// WithContext has returned. The engine's prepared copy of the key is wiped when the last
+	// operation in flight has ended. The key itself is not changed, and still belongs to its
+	// owner. Close returns nil, also when called again.
 	Close() error
 }
 
@@ -56,7 +57,8 @@ func (e *Engine) Signer(key crypto.Signer) (Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newSigner(&boundKey{newWrappedKey(e, key, nil, state), context.Background()}), nil
+	k := newWrappedKey(e, key, nil, state)
+	return newSigner(&boundKey{k, context.Background()}), nil
 }
 
 // Decrypter wraps a private key that decrypts. The errors are those of [Engine.Signer], except

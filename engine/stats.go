@@ -13,9 +13,9 @@ type Stats struct {
 	Queued    int    // operations waiting for a worker
 	Waiting   int    // operations waiting for room in the queue, with StatusEAGAIN
 	// Latency counts how long each completed or failed operation took, from the call of Do until
-	// its answer, including the time in line. A deadline, of a context or of Shutdown, is an
-	// answer, though the operation may go on; its latency is counted when the operation has
-	// ended, as in Failed. A dropped operation has no answer. So Latency.Count() = Completed +
+	// Do's result, including the time in line. If a deadline, of a context or of Shutdown, ended
+	// the call, the time runs until the deadline, and is counted, as in Failed, when the operation
+	// itself has ended. Dropped operations are not counted. So Latency.Count() = Completed +
 	// Failed.
 	Latency Histogram
 	// BatchSizes[i] counts the batches of i+1 requests. Its length is [Config].MaxBatch. The
@@ -25,7 +25,7 @@ type Stats struct {
 	// Config.Figures sets the next two; see package multibuffer.
 
 	// Vectorized counts the operations that were computed by the method for several at a time,
-	// including those that were alone in their batch.
+	// even if an operation was alone in its batch.
 	Vectorized uint64
 	// Recomputed counts the results that failed their check and were computed again by the key
 	// itself. Vectorized does not include them.

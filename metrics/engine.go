@@ -25,16 +25,16 @@ func engineDesc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("asynccrypto_engine_"+name, help, append([]string{"engine"}, labels...), nil)
 }
 
-// AddEngine adds the metrics of e, with name in the label engine. Engines of one kind all have
-// the same Name, so give them names that say what they are for. The Collector keeps e until
-// RemoveEngine, closed or not. AddEngine returns an error if e is nil, or if name is empty, not
-// UTF-8 or taken ([ErrExists]).
+// AddEngine adds the metrics of e, with name in the label engine. Engines of one kind all have the
+// same [engine.Engine.Name], so choose names that say what the engines are for. The Collector
+// keeps e until RemoveEngine, even if e is closed. AddEngine returns an error if e is nil, or if
+// name is empty, not UTF-8 or taken ([ErrExists]).
 func (c *Collector) AddEngine(name string, e *engine.Engine) error {
 	return c.add("engine", name, e == nil, engineSource{e})
 }
 
-// RemoveEngine removes the engine of that name, if there is one. Its metrics end, and the name is
-// free. A scrape that has begun may still show it.
+// RemoveEngine removes the engine of that name, if there is one. Its metrics end, and the name may
+// be used again. A scrape that has begun may still show it.
 func (c *Collector) RemoveEngine(name string) { c.remove("engine", name) }
 
 type engineSource struct{ *engine.Engine }

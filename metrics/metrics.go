@@ -8,8 +8,7 @@
 //	err = c.AddServer("https", server)
 //
 // A scrape reads the statistics of each engine, pool and server once, so its metrics agree with
-// each other. Nothing is kept between scrapes. Operations and jobs cost no more than without a
-// Collector.
+// each other. The Collector keeps nothing between scrapes. It adds no cost to operations and jobs.
 //
 // # Engines
 //
@@ -54,18 +53,18 @@
 //
 // # What to watch
 //
-// An engine has too little power if operations_waiting stays above 0, or if operations are slow
-// although batches are full. A pool is too small if pool_waiting is above 0. faults_caught_total
-// should stay 0; alert on any increase.
+// An engine needs more workers or cores if operations_waiting stays above 0, or if operations are
+// slow while batches are full. A pool is too small if pool_waiting stays above 0.
+// faults_caught_total should stay 0; alert on any increase.
 //
 //	histogram_quantile(0.99, rate(asynccrypto_engine_operation_duration_seconds_bucket[5m]))
 //	rate(asynccrypto_engine_batch_size_sum[5m]) / rate(asynccrypto_engine_batch_size_count[5m])
 //	sum without (state) (asynccrypto_pool_jobs) / asynccrypto_pool_limit
 //	increase(asynccrypto_engine_faults_caught_total[1h]) > 0
 //
-// No metric holds a key, an input or the text of an error. The labels are the names that you
-// give. So give no name that is secret, and do not give one to each session: each name is a set
-// of time series.
+// No metric holds a key, an input or the text of an error. The names that you give become labels.
+// So give no secret names, and do not add a source for each session: each name adds a set of time
+// series.
 package metrics
 
 import (

@@ -1,7 +1,7 @@
-// Package reactor is an event loop for jobs (package async) and for the sockets beside them.
+// Package reactor is an event loop for jobs (package [asynccrypto/async]) and for sockets.
 //
-// One goroutine drives thousands of sessions. It starts jobs, and when an engine has completed an
-// operation the loop calls the session's function, which resumes the job.
+// One goroutine drives thousands of sessions: it starts their jobs. When an engine has completed
+// an operation, the loop calls the session's function, which resumes the job.
 //
 //	loop, err := reactor.New(reactor.Options{})
 //	watch, err := loop.Add(&session, func() { outcome, err = job.Resume() })
@@ -10,34 +10,35 @@
 //
 // # When to use it
 //
-// Use a loop when one goroutine, or one for each core, should do the work of a goroutine for each
-// connection: because there are 100,000 connections, or because established connections should not
-// wait behind handshakes. A program that has a loop of its own needs no second one: it sets a
-// callback, or watches the session's fds itself. A program that has a goroutine for each
-// connection needs no loop.
+// Use a loop when one goroutine, or one for each core, should serve all connections, instead of a
+// goroutine for each connection: because there are 100,000 connections, or because established
+// connections should not wait behind handshakes. A program that has an event loop already needs no
+// second one: it sets a callback, or watches the session's fds itself. A program with a goroutine
+// for each connection needs no loop.
 //
-// Several loops are independent, and a session stays with its loop. Functions run on the loop's
-// goroutine one at a time, so the data of a loop needs no locks. A function that blocks, blocks
-// the loop. Other goroutines reach the loop by [Loop.Post].
+// Loops are independent of each other, and a session stays with its loop. A loop calls functions
+// on its goroutine, one at a time, so data that only these functions use needs no locks. A
+// function that blocks stops the whole loop. Other goroutines hand functions to the loop by
+// [Loop.Post].
 //
 // # Sources of events
 //
-//   - [Loop.Add]: a wait context, by its callback. This is the cheap way: an engine's worker
-//     puts the session on a list, and interrupts the loop only if it sleeps. It takes no fd, no
-//     allocation, and no system call of the loop's own.
+//   - [Loop.Add]: a wait context, by its callback. This is the cheapest way: an engine's worker
+//     puts the session on a list, and interrupts the loop only if the loop sleeps. A wake takes no
+//     fd, no allocation, and no system call of the loop.
 //   - [Loop.AddFDs]: a wait context by its fds, for engines that do not support callbacks, as in
 //     OpenSSL.
-//   - [Loop.Watch]: anything else that another goroutine has to report.
+//   - [Loop.Watch]: any other event that another goroutine reports.
 //   - [Loop.Socket]: a socket or pipe, edge-triggered.
-//   - [Loop.Post], [Loop.Low], [Loop.After]: functions to run next, when there is nothing else
-//     to do, or at a time.
+//   - [Loop.Post], [Loop.Low], [Loop.After]: functions to run in the next turn, after everything
+//     else, or at a certain time.
 //
 // # Systems
 //
 // On Linux the loop is an epoll instance inside Go's own poller. While it has nothing to do its
-// goroutine is parked, and holds no thread and no P. On macOS and the BSDs it waits in kevent, in
-// a thread of its own like any blocking call; that code is compiled and vetted, but not yet tried.
-// Elsewhere [New] returns an error.
+// goroutine is parked, and holds no thread and no P. On macOS and the BSDs the loop waits in
+// kevent and, like any blocking call, occupies a thread; that code is compiled and vetted, but has
+// not been run yet. On other systems [New] returns an error.
 //
-// OpenSSL has no counterpart: there the application brings the loop.
+// OpenSSL has no counterpart: there the application provides the loop.
 package reactor

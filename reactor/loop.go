@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	// ErrClosed is the error of methods that need a loop that is not closed.
+	// ErrClosed is the error of methods that were called on a closed loop.
 	ErrClosed = errors.New("reactor: the loop is closed")
 	// ErrRunning is the error of [Loop.Run] while another Run is in progress.
 	ErrRunning = errors.New("reactor: the loop is already running; use Post to reach it")
@@ -22,15 +22,14 @@ type Options struct {
 	LowBudget int // the number of functions of Low that run in one turn; 0 stands for 1
 }
 
-// Loop is an event loop. Its methods are for one goroutine at a time. Before Run that is the
-// goroutine that sets the loop up; then it is the one that calls Run, and the methods may be
-// called in the functions that the loop calls. Any goroutine may call [Loop.Post], [Loop.Close]
-// and [Watch.Wake].
+// Loop is an event loop. Only one goroutine at a time may call its methods: before Run the
+// goroutine that sets the loop up, and then the goroutine that calls Run, in the functions that
+// the loop calls. Any goroutine may call [Loop.Post], [Loop.Close] and [Watch.Wake] at any time.
 //
 // A turn runs, in this order: the functions for events of fds; the watches that were woken; posted
 // functions; the timers that are due; and at most LowBudget of the low functions. Each part runs
-// only the entries that are there when it begins. Later ones wait for the next turn, so nothing
-// that repeats itself starves the rest.
+// only the entries that are there when the part begins. Later entries wait for the next turn, so
+// an entry that queues itself again does not starve the others.
 type Loop struct {
 	poller *poller
 	budget int
@@ -79,13 +78,13 @@ func New(o Options) (*Loop, error) {
 	return &Loop{poller: p, budget: max(1, o.LowBudget), waitFDs: make(map[async.FD]*waitFD), base: time.Now()}, nil
 }
 
-// Run makes the calling goroutine the loop's, and runs the loop until ctx is done or the loop is
-// closed. If ctx is done it returns the error of ctx; it may then be called again, and goes on
-// where it stopped. If the loop is closed it returns nil. Called while the loop runs, on any
-// goroutine, it returns [ErrRunning].
+// Run runs the loop on the calling goroutine until ctx is done or the loop is closed. If ctx is
+// done Run returns the error of ctx; it may then be called again, and continues where it stopped.
+// If the loop is closed Run returns nil. While a Run is in progress, another call, on any
+// goroutine, returns [ErrRunning].
 //
-// A panic in a function that the loop calls reaches the caller of Run. The loop is intact then: it
-// may be closed, or run again, and goes on with the function after the one that panicked.
+// A panic in a function that the loop calls reaches the caller of Run. The loop remains usable: it
+// may be closed, or run again, and then continues with the function after the one that panicked.
 func (l *Loop) Run(ctx context.Context) error {
 	l.mu.Lock()
 	if l.runs {
@@ -126,11 +125,10 @@ func (l *Loop) end() {
 	}
 }
 
-// Close ends the loop. Any goroutine may call it at any moment; called again, it does nothing. A
-// Run in progress returns when the function that it is calling has returned, and then closes the
-// loop's own fds. Otherwise Close closes them. Functions that have not been called by then are
-// never called. The owners of watched fds still own them. The error is always nil; it is there for
-// io.Closer.
+// Close ends the loop. Any goroutine may call it at any moment; called again, it does nothing. If
+// a Run is in progress, it ends when the function that it is calling has returned, and closes the
+// loop's own fds. Otherwise Close closes them. Functions that are still queued are never called.
+// The owners of watched fds still own them. The error is always nil; it is there for io.Closer.
 func (l *Loop) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -191,7 +189,7 @@ func (l *Loop) turn() {
 	l.running = false
 }
 
-// Now returns the time of the turn, which is that of the first call of Now in it. Outside Run it
+// Now returns the time of the turn: the time of the first call of Now in this turn. Outside Run it
 // returns the current time.
 func (l *Loop) Now() time.Time {
 	if !l.running {

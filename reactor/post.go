@@ -1,8 +1,9 @@
 package reactor
 
-// Post runs fn on the loop, in the order of posting. Any goroutine may call it. On the loop, too,
-// fn runs later; if a posted function posts fn, it runs in the next turn. Post returns false after
-// Close. Functions still queued when Close is called never run.
+// Post queues fn to run on the loop; posted functions run in the order of posting. Any goroutine
+// may call Post. Post never calls fn itself, not even on the loop's goroutine. If a posted
+// function posts fn, fn runs in the next turn. Post returns false after Close. Functions that are
+// still queued when Close is called never run.
 func (l *Loop) Post(fn func()) bool {
 	l.mu.Lock()
 	if l.closed.Load() {
@@ -40,9 +41,9 @@ func (l *Loop) takePosted() {
 	l.next = 0
 }
 
-// Low queues fn behind everything else. In each turn LowBudget functions of that queue run, after
-// all the rest. It is for work that comes in bursts and may wait, such as the steps of handshakes
-// beside open connections.
+// Low queues fn to run on the loop with low priority: at the end of each turn LowBudget functions
+// of this queue run. It is for work that comes in bursts and may wait, such as the steps of
+// handshakes in a server with open connections.
 func (l *Loop) Low(fn func()) { l.low.push(fn) }
 
 func (l *Loop) runLow() {

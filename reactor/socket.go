@@ -6,7 +6,7 @@ import (
 	"asynccrypto/async"
 )
 
-// Events is the set of things that an fd has become ready for.
+// Events is the set of events for which an fd has become ready.
 type Events uint8
 
 const (
@@ -21,16 +21,17 @@ type Socket struct {
 	l *Loop
 }
 
-// Socket watches an fd, edge-triggered: h runs on the loop when the fd has become ready for
-// something, not as long as it is ready. So read, and write, until the system returns EAGAIN, or
-// remember that you have not. The first event comes with the next turn and reports the state at
-// that time. An event may be reported twice, and after Readable there may be nothing to read.
+// Socket watches an fd, edge-triggered: h runs on the loop when the fd becomes ready, and does not
+// run again while the fd stays ready. So read, and write, until the system returns EAGAIN, or
+// remember that the fd may still be ready. The first event comes with the next turn and reports
+// the state at that time. An event may be reported twice, and after Readable there may be nothing
+// to read.
 //
 // The caller still owns the fd, which should be non-blocking and may be in one Socket of a loop at
 // most. The error is [ErrClosed], or wraps the system's error: syscall.EEXIST for an fd that is
-// watched already, EPERM for a file, which is always ready. Go's own poller has the fd of a
-// net.Conn. Watch a duplicate, as its File method makes, set it to non-blocking after the call of
-// Fd, and close the net.Conn.
+// watched already, EPERM for a regular file, which is always ready. Go's own poller watches the fd
+// of a [net.Conn]. To watch a net.Conn, make a duplicate with its File method, call Fd, set that
+// fd to non-blocking, and close the net.Conn.
 func (l *Loop) Socket(fd async.FD, h func(Events)) (*Socket, error) {
 	s := &Socket{registration{event: h}, l}
 	if err := l.watch(fd, &s.registration, true); err == ErrClosed {

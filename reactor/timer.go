@@ -23,9 +23,9 @@ func (l *Loop) After(d time.Duration, fn func()) *Timer {
 	return t
 }
 
-// Reset makes the function run d after Now: instead of at the time set before or, if it has run or
-// was stopped, once more. It costs next to nothing to put off an idle deadline, as for each packet
-// of a connection: the heap learns of the new time when the old one has come.
+// Reset makes the function run d after Now, instead of at the time set before. If the function has
+// run already, or was stopped, it runs once more. Putting off a deadline, as for each packet of a
+// connection, costs very little: the heap is updated only when the old time has come.
 func (t *Timer) Reset(d time.Duration) {
 	l := t.l
 	l.timers.set(t, int64(l.Now().Add(d).Sub(l.base)))

@@ -31,9 +31,9 @@ func (l *Loop) Watch(ready func()) *Watch {
 
 // Add watches a wait context by its callback, and sets the callback of w for that. ready runs on
 // the loop when an engine reports that the job on w can go on. Several wakes before ready runs
-// count as one. The caller must own w, as for its SetCallback. Many wakes cost one interruption of
-// the loop's sleep, and none while the loop is awake. A wait context without wakes costs nothing.
-// The error is [ErrClosed].
+// count as one. The caller must own w, as for [async.WaitCtx.SetCallback]. If the loop sleeps, any
+// number of wakes interrupt it once; if it is awake, they do not interrupt it. A wait context
+// without wakes costs nothing. The error is [ErrClosed].
 func (l *Loop) Add(w *async.WaitCtx, ready func()) (*Watch, error) {
 	if l.closed.Load() {
 		return nil, ErrClosed
@@ -66,8 +66,9 @@ func (w *Watch) Wake() {
 }
 
 // Remove ends the watch: ready is not called again, and later wakes do nothing. It unsets the
-// callback of w, unless w has another by now, and stops watching its fds. It may be called before
-// w is closed or after it. Called again, it does nothing.
+// callback of the wait context, unless that has another callback by now, and stops watching its
+// fds. Remove may be called before the wait context is closed or after that. Called again, it does
+// nothing.
 func (w *Watch) Remove() {
 	if w.state.Or(removed)&removed != 0 {
 		return

@@ -9,11 +9,11 @@ import (
 )
 
 // AddFDs watches a wait context by its wait fds, for engines that do not support callbacks. ready
-// runs once a turn while one of the fds is readable (level-triggered). So resume the job then,
-// which clears them. Call [Watch.Changed] each time the job has paused. An fd may belong to
-// several wait contexts; the ready functions of all then run. The caller must own w, as for its
-// AllFDs. The error is [ErrClosed] or the system's error for one of the fds; then nothing is
-// watched.
+// runs once a turn while one of the fds is readable (level-triggered). So let ready resume the
+// job, which makes the fds unreadable again. Call [Watch.Changed] each time the job has paused. An
+// fd may belong to several wait contexts; then the ready functions of all of them run. The caller
+// must own w, as for [async.WaitCtx.AllFDs]. The error is [ErrClosed] or the system's error for
+// one of the fds; then nothing is watched.
 func (l *Loop) AddFDs(w *async.WaitCtx, ready func()) (*Watch, error) {
 	if l.closed.Load() {
 		return nil, ErrClosed
@@ -30,9 +30,10 @@ func (l *Loop) AddFDs(w *async.WaitCtx, ready func()) (*Watch, error) {
 	return watch, nil
 }
 
-// Changed applies the changes that the job made to its wait fds in its last stretch. Call it
-// whenever Start or Resume has returned Paused. The errors are those of [Loop.AddFDs]; the other
-// fds are watched all the same. On a Watch of another kind, or after Remove, it does nothing.
+// Changed watches the fds that the job has added since it was last resumed, and stops watching
+// those that it has deleted. Call it whenever Start or Resume has returned Paused. The errors are
+// those of [Loop.AddFDs]; after an error all other fds are watched. On a Watch that AddFDs did not
+// return, or after Remove, Changed does nothing.
 func (w *Watch) Changed() error {
 	if !w.byFDs || w.ctx == nil {
 		return nil

@@ -42,10 +42,13 @@ type Conn struct {
 	state state
 	flow  flow
 	// The following are independent of the state and of each other.
-	queued       bool // a function that goes on with the handshake, or with reading, is queued
-	paused       bool // by Pause
+	queued     bool // a function that goes on with the handshake, or with reading, is queued
+	paused     bool // by Pause
+	handshaken bool // the handshake has succeeded, so that Open was called and Closed is owed
+	// awaitsWake says that the handshake waits for an engine or for the pool. Input stays in the
+	// socket until the wake: a step would take it into memory, for as many as MaxPending peers.
+	awaitsWake   bool
 	awaitsHeader bool // a header of the PROXY protocol comes before the handshake
-	handshaken   bool // the handshake has succeeded, so that Open was called and Closed is owed
 }
 
 // state is where a connection is in its life.
@@ -113,12 +116,12 @@ func newConn(l *loop, fd async.FD, remote netip.AddrPort) *Conn {
 // Write returns an error then.
 func (c *Conn) Loop() *reactor.Loop { return c.loop.reactor }
 
-// Write is [asynctls.Conn.Write]. Output that the socket does not take now is sent when it
-// does. After [asynctls.ErrWantWrite] the Handler is given no more data from c until there is
-// room. It has to keep the bytes that were not taken, and write them when there is room, which
-// Writable tells a [WriteHandler]. It also has to bound the bytes that it keeps, if the bytes
-// come from elsewhere, such as from the other members of a chat. The first Write of up to 16 KB
-// in a call of Data never returns ErrWantWrite. Once the connection is closed Write returns
+// Write is [asynctls.Conn.Write]. Output that the socket does not take now is sent when it does.
+// After [asynctls.ErrWantWrite] the Handler is given no more data from c until there is room. It
+// must keep the bytes that were not taken, and write them when there is room: the server then
+// calls the Writable of a [WriteHandler]. If the bytes come from elsewhere, such as from the other
+// members of a chat, the Handler must also bound the bytes that it keeps. The first Write of up to
+// 16 KB in a call of Data never returns ErrWantWrite. Once the connection is closed Write returns
 // [net.ErrClosed].
 func (c *Conn) Write(p []byte) (int, error) {
 	if c.tls == nil {
@@ -164,10 +167,11 @@ func (c *Conn) Close() error {
 // lost.
 func (c *Conn) Abort() { c.end(nil) }
 
-// Pause stops reading, and with it the notice of the end of the stream, until [Conn.Resume]. It
-// is for a Handler that passes its input on to something slower. Data is not called before
-// Resume; input stays in the socket, and then with the peer. Writing goes on. A reset by the peer
-// ends the connection all the same, and input that has not been read is lost.
+// Pause stops reading until [Conn.Resume]; until then the end of the stream is not reported
+// either. It is for a Handler that passes its input on to something slower. Data is not called
+// before Resume. Input stays in the socket's buffer and, when that is full, at the peer. Writing
+// goes on.
+// A reset by the peer ends the connection all the same, and input that has not been read is lost.
 func (c *Conn) Pause() { c.paused = true }
 
 // Resume undoes [Conn.Pause]. Data is called later, not by Resume.
@@ -178,10 +182,10 @@ func (c *Conn) Resume() {
 	}
 }
 
-// AwaitSent makes the server call the [WriteHandler]'s Writable once, later, when at most this
-// many bytes are [Conn.Buffered], whether or not Write has returned [asynctls.ErrWantWrite]. It
-// is for a Handler whose two directions must not hold each other up: Data is not called while
-// more than half of HighWater is held, so such a Handler stops writing before that.
+// AwaitSent makes the server call the [WriteHandler]'s Writable once, later, when [Conn.Buffered]
+// is at most this many bytes, whether or not Write has returned [asynctls.ErrWantWrite]. It is for
+// a Handler whose two directions must not hold each other up: Data is not called while more than
+// half of HighWater is held, so such a Handler stops writing before that.
 func (c *Conn) AwaitSent(buffered int) {
 	c.sentMark = int32(min(max(buffered, 0), math.MaxInt32))
 	if c.sock.Buffered() <= buffered {

@@ -1,6 +1,6 @@
-// Package tlsserver serves TLS connections by the ten thousand on a few event loops (package
-// reactor). Handshakes run as jobs (package async), so that a private key may be an engine's
-// and no handshake blocks a loop; open connections need neither a job nor a goroutine.
+// Package tlsserver serves tens of thousands of TLS connections on a few event loops (package
+// reactor). Handshakes run as jobs (package async), so an engine may compute the signatures, and
+// no handshake blocks a loop; open connections need neither a job nor a goroutine.
 //
 // # When to use it
 //

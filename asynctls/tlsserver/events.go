@@ -20,7 +20,11 @@ func (c *Conn) handle(ev reactor.Events) {
 			c.queueStep()
 		}
 	case handshaking:
-		c.queueStep()
+		if !c.awaitsWake {
+			c.queueStep()
+		} else if c.sock.Buffered() > 0 {
+			_ = c.sock.Flush() // the handshake's next write returns the error
+		}
 	case open, halfClosed:
 		if ev&reactor.Writable != 0 && !c.flush() {
 			return

@@ -67,7 +67,7 @@ func ExampleServer() {
 	c.Close()
 	fmt.Printf("%s%v\n", got, err)
 
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	fmt.Println(s.Shutdown(ctx))
 	// Output:

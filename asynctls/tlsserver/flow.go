@@ -27,6 +27,7 @@ func (c *Conn) read() {
 			c.flow = heldBack
 			return
 		}
+		c.sock.beginRead()
 		n, err := c.tls.Read(c.loop.buf)
 		if n > 0 {
 			c.active()

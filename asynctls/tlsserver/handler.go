@@ -2,11 +2,11 @@ package tlsserver
 
 // Handler is the application of a [Server]. It is called for connections whose handshakes are done.
 //
-// The methods are called on the connection's loop, one at a time for all connections of that
-// loop, and must not block. Long work belongs on another goroutine, which brings its result
-// back with [Conn.Loop] and Post. An error that a method returns ends the connection, and is
-// passed to Closed. That includes [asynctls.ErrWantWrite], for which a method should return
-// nil. A panic ends the connection too, with a [*PanicError].
+// The methods are called on the connection's loop, one at a time for all connections of that loop,
+// and must not block. Do long work on another goroutine, and bring its result back with
+// [Conn.Loop] and Post. An error that a method returns ends the connection, and is passed to
+// Closed. That includes [asynctls.ErrWantWrite], for which a method should return nil. A panic
+// ends the connection too, with a [*PanicError].
 //
 // A Handler may also implement [EOFHandler], [WriteHandler] and [ShutdownHandler].
 type Handler interface {
@@ -27,8 +27,9 @@ type Handler interface {
 // has no EOF is closed as soon as its output is sent.
 type EOFHandler interface{ EOF(c *Conn) error }
 
-// WriteHandler is a [Handler] that wants to know when there is room again: Writable is called
-// after Write has returned [asynctls.ErrWantWrite], and as [Conn.AwaitSent] asks.
+// WriteHandler is a [Handler] that is told when there is room for output again. Writable is called
+// after Write has returned [asynctls.ErrWantWrite], and when the condition of [Conn.AwaitSent] is
+// met.
 type WriteHandler interface{ Writable(c *Conn) error }
 
 // ShutdownHandler is a [Handler] that knows when its connections are in the middle of

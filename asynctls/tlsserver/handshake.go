@@ -23,7 +23,9 @@ func (c *Conn) step() {
 		if c.state != handshaking {
 			return
 		}
-		switch err := c.tls.Handshake(); {
+		err := c.tls.Handshake()
+		c.awaitsWake = err == asynctls.ErrWantAsync || err == asynctls.ErrWantAsyncJob
+		switch {
 		case err == nil:
 			c.opened()
 		case !asynctls.Wants(err):

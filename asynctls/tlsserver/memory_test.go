@@ -47,7 +47,7 @@ func closeAll(fds []int) {
 func atMost(n int) int {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil {
-		n = int(min(uint64(n), uint64(limit.Cur-200)/2))
+		n = int(min(uint64(n), uint64(limit.Cur-200)/2)) //nolint:unconvert // Cur is signed on FreeBSD
 	}
 	return n
 }

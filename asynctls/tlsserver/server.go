@@ -31,19 +31,20 @@ type Server struct {
 	// MaxHandshakes bounds the handshakes under way on each loop; 0 means 1,000. Each is a job
 	// of some 20 KB. Further handshakes wait in line, and their peers' bytes wait in the sockets.
 	MaxHandshakes int
-	// MaxPending bounds the connections whose handshake is not done, whether it has begun or
-	// not; 0 means 20,000. Beyond it each listener holds one more connection, and the system's
-	// queue the others.
+	// MaxPending bounds the connections whose handshake is not done, whether it has begun or not;
+	// 0 means 20,000. Beyond that each listener holds one more connection, and the system's queue
+	// holds the others.
 	MaxPending int
 	// MaxConns bounds all connections, open or not; 0 means that nothing does. Beyond it each
 	// listener holds one more connection, and the system's queue the others.
 	MaxConns int
-	// HandshakeSteps is how many steps of handshakes a loop takes in a turn, between two looks
-	// at the open connections; 0 means 1.
+	// HandshakeSteps is how many steps of handshakes a loop takes in a turn, before it serves the
+	// open connections again; 0 means 1.
 	HandshakeSteps int
-	// HandshakeTimeout bounds a handshake, from the moment the connection was accepted; 0 means
-	// 10 seconds, a negative value no bound. It also bounds how long a closed connection goes
-	// on sending while its peer takes nothing; with no bound on handshakes that is 10 seconds.
+	// HandshakeTimeout bounds a handshake, from the moment the connection was accepted; 0 means 10
+	// seconds, and a negative value means no bound. It also bounds how long a closed connection
+	// goes on sending while its peer takes nothing; with no bound on handshakes that is 10
+	// seconds.
 	HandshakeTimeout time.Duration
 	// IdleTimeout is how long a connection may go without a byte read, written or sent; 0 means
 	// for ever.
@@ -51,7 +52,8 @@ type Server struct {
 	// HighWater is how many bytes a connection may hold, unsent, before [Conn.Write] returns
 	// [asynctls.ErrWantWrite]; 0 means 64 KB.
 	HighWater int
-	// Context, if not nil, gives its values, but not its end, to the contexts of handshakes.
+	// Context, if not nil, supplies the values of the contexts of handshakes. Its cancellation and
+	// its deadline do not reach them.
 	Context context.Context
 	// ProxyProtocolFrom, if not nil, reports whether connections from this address come through
 	// a proxy that says whose they are, by the PROXY protocol, version 1 or 2. Their header is

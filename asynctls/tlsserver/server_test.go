@@ -148,7 +148,7 @@ func TestServerFeatures(t *testing.T) {
 	}
 }
 
-// Shutdown sends all that was written, and says close_notify.
+// Shutdown sends all that was written, and sends close_notify.
 func TestServerShutdown(t *testing.T) {
 	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
 	var read atomic.Int64

@@ -8,16 +8,16 @@ import (
 	"asynccrypto/internal/gid"
 )
 
-// Shutdown ends the server without losing a byte that it has taken. It stops accepting, lets
-// handshakes under way end, lets connections handle the input that has arrived and send all
-// output (see [ShutdownHandler]), says close_notify on each, and returns when the last is
-// closed. If ctx is done first, Shutdown closes the connections that are left, and returns
-// ctx's error.
+// Shutdown ends the server without losing input that has arrived or output that Write has taken.
+// It stops accepting, and lets the handshakes under way end. Each connection handles the input
+// that has arrived, and sends all its output (see [ShutdownHandler]) and close_notify. Shutdown
+// returns when the last connection is closed. If ctx is done first, Shutdown closes the
+// connections that are left, and returns ctx's error.
 //
 // Shutdown may be called several times, by several goroutines, and before Serve. Called by a
-// [Handler], by a function of TLS, or by a function given to the Post of [Conn.Loop], it would
-// wait for itself. A Handler's call, and a posted function's, returns an error and does
-// nothing; the functions of TLS must not call it. Start a goroutine for it there.
+// [Handler], by a function of TLS, or by a function given to the Post of [Conn.Loop], Shutdown
+// would wait for itself: start a goroutine for it there. If a Handler or a posted function calls
+// it all the same, it returns an error and does nothing. The functions of TLS must not call it.
 func (s *Server) Shutdown(ctx context.Context) error {
 	if s.onLoop() {
 		return errOnLoop

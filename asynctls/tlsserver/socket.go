@@ -25,7 +25,7 @@ type socket struct {
 	// Position in the TLS records that were read (RFC 8446, section 5.1).
 	recordLeft uint16 // bytes missing in the record whose header was read
 	headerRead uint8  // bytes of a record's header that were read
-	oneRecord  bool   // the last Read ended one record, and brought nothing after it
+	oneRecord  bool   // a Read since beginRead ended one record, and brought nothing after it
 
 	// The peer's address, kept because the system forgets it when the peer resets the
 	// connection. The port is 0 if there is no address, or if it has a zone. A netip.AddrPort
@@ -98,11 +98,15 @@ func (s *socket) countRecords(p []byte) {
 	s.oneRecord = records == 1 && s.headerRead == 0
 }
 
+// beginRead is called before a Read of the asynctls.Conn, for drained.
+func (s *socket) beginRead() { s.oneRecord = false }
+
 // drained is asked after a Read of the asynctls.Conn that had room for a whole record and
-// returned data. It reports whether neither crypto/tls nor the socket has any more: crypto/tls
-// reads from its transport only when it holds no whole record, so it held only the one that
-// ended here. It may be false although nothing is left. It saves a small echo a Read that would
-// find nothing, and its allocation.
+// returned data. It reports whether neither the Conn nor the socket has any more: if that Read
+// came as far as the socket, the Conn held no input that it had taken during the handshake, and
+// crypto/tls no whole record, so there was only the one that ended here. It may be false
+// although nothing is left. It saves a small echo a Read that would find nothing, and its
+// allocation.
 func (s *socket) drained() bool { return s.oneRecord && s.empty && !s.ended }
 
 // Write implements [asynctls.Transport].

@@ -1,33 +1,9 @@
-/* Wait contexts and their wait fds. */
+/* Wait contexts. */
 #ifndef AC_CTX_H
 #define AC_CTX_H
 
+#include "fdlist.h"
 #include "local.h"
-
-typedef void cleanup_fn(ASYNC_WAIT_CTX *, const void *key, OSSL_ASYNC_FD fd, void *data);
-
-/*
- * A wait fd. Its record stays until the next reset after a clear, so that the application learns
- * of the clear.
- */
-struct record {
-    const void *key;
-    void *data;
-    cleanup_fn *cleanup;
-    OSSL_ASYNC_FD fd;
-    unsigned char added, deleted; /* since the last reset */
-    unsigned char closing;        /* its cleanup has been called */
-};
-
-/*
- * The records, the oldest first; lookups search for the newest, from the end. The first record
- * needs no allocation.
- */
-struct fdlist {
-    uint32_t n, room; /* room: of more, in records */
-    uint32_t num_added, num_deleted;
-    struct record *more, first;
-};
 
 #define CTX_SIZE 128
 
@@ -70,6 +46,8 @@ static inline struct ctx *ctx_of(const ASYNC_WAIT_CTX *handle)
     if (RARELY(handle == NULL)
         || RARELY(atomic_load_explicit(&c->self, memory_order_relaxed) != (uintptr_t)handle))
         return NULL;
+    if (c == NULL)
+        __builtin_unreachable(); /* else each caller would test it once more */
     return c;
 }
 
@@ -78,24 +56,5 @@ struct ctx *ac_ctx_take(struct thread *t);  /* one of the thread's own contexts,
 struct ctx *ac_ctx_fetch(struct thread *t); /* one from the store or new memory, or NULL */
 void ac_ctx_put(struct thread *t, struct ctx *c);
 void ac_ctx_leave(struct thread *t); /* gives all of the thread's contexts to the store */
-
-/* fdlist.c */
-int ac_fds_add(struct fdlist *l, const void *key, OSSL_ASYNC_FD fd, void *data, cleanup_fn *cleanup);
-struct record *ac_fds_find(struct fdlist *l, const void *key);
-int ac_fds_clear(struct fdlist *l, const void *key);
-void ac_fds_reset_marks(struct fdlist *l);
-void ac_fds_clean_up(struct fdlist *l, ASYNC_WAIT_CTX *handle);
-
-static inline struct record *fds_at(struct fdlist *l, uint32_t i) { return i == 0 ? &l->first : &l->more[i - 1]; }
-
-/*
- * Called when a paused job resumes: by then the application has had its chance to read the
- * changes.
- */
-static inline void fds_reset(struct fdlist *l)
-{
-    if ((l->num_added | l->num_deleted) != 0)
-        ac_fds_reset_marks(l);
-}
 
 #endif

@@ -28,10 +28,10 @@ static void begin(unsigned high, unsigned low)
 /* The context is kept on the stack that is left, as the assembly keeps the registers. */
 void ac_switch(void **from, void *to)
 {
-    ucontext_t here;
+    ucontext_t current;
 
-    *from = &here;
-    if (swapcontext(&here, to) != 0)
+    *from = &current;
+    if (swapcontext(&current, to) != 0)
         abort(); /* it cannot return to a caller to report the failure */
 }
 

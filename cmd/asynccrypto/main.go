@@ -25,11 +25,11 @@ var program = &cli.Program{
 		version.Command,
 	},
 	Long: `
-Keys are PEM files as openssl writes them, not encrypted. Options may stand before or after the
-arguments. A TIME is such as 90s, 5m or 1m30s; a number alone is seconds.
+Keys are unencrypted PEM files, as openssl writes them. Options may stand before or after the
+arguments. A TIME is written as 90s, 5m or 1m30s; a number alone is seconds.
 
-The exit status is 0 on success, 1 if something failed, 2 if the arguments or a file that they name
-make no sense, and 128 plus the number of the signal if a signal stopped the command.
+The exit status is 0 on success, 1 if something failed, 2 if the arguments, or a file that they name,
+are not valid, and 128 plus the number of the signal if a signal stopped the command.
 `,
 	Example: `
 $ openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072 -out key.pem

@@ -4,6 +4,6 @@ package multibuffer
 
 import "crypto/boring"
 
-// boringCrypto reports whether BoringCrypto is crypto/rsa's implementation. GOEXPERIMENT=boringcrypto
-// sets the build tag.
+// boringCrypto reports whether BoringCrypto is crypto/rsa's implementation.
+// GOEXPERIMENT=boringcrypto sets the build tag.
 func boringCrypto() bool { return boring.Enabled() }

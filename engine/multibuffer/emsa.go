@@ -10,8 +10,8 @@ import (
 	"asynccrypto/engine/internal/sysrand"
 )
 
-// digestInfo holds the bytes before the digest in EMSA-PKCS1-v1_5 (RFC 8017, section 9.2, note 1): the
-// DER of a DigestInfo up to the digest itself. MD5SHA1 is TLS 1.0's hash, which has none.
+// digestInfo holds the bytes before the digest in EMSA-PKCS1-v1_5 (RFC 8017, section 9.2, note
+// 1): the DER of a DigestInfo up to the digest itself. MD5SHA1 is TLS 1.0's hash, which has none.
 var digestInfo = map[crypto.Hash][]byte{
 	crypto.MD5SHA1:    {},
 	crypto.MD5:        info(16, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x02, 0x05),
@@ -43,10 +43,10 @@ func nistInfo(size int, n byte) []byte {
 	return info(size, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, n)
 }
 
-// encode pads the digest of op into em, which is as long as the modulus. It returns false if crypto/rsa
-// may refuse op or do it in another way; leave op to crypto/rsa then. That includes a salt from another
-// reader than crypto/rand's: if such a reader blocks or panics, that must hit its own operation and no
-// batch. No step depends on the digest's value.
+// encode pads the digest of op into em, which is as long as the modulus. It returns false if
+// crypto/rsa may refuse op or do it in another way; leave op to crypto/rsa then. That includes a
+// salt from another reader than crypto/rand's: if such a reader blocks or panics, that must hit
+// its own operation and no batch. No step depends on the digest's value.
 func encode(em []byte, op *engine.SignOp) (ok bool) {
 	switch opts := op.Opts.(type) {
 	case crypto.Hash:

@@ -28,9 +28,9 @@ type group struct {
 	data [ifma.MaxBatch][]byte // the padded message, then the signature
 }
 
-// handle vectorizes the requests that can be, and leaves the others to the standard library. The others
-// come last, because one of them may read from a caller's own reader, which may block or exit the
-// goroutine.
+// handle vectorizes the requests that can be, and leaves the others to the standard library. The
+// others come last, because one of them may read from a caller's own reader, which may block or
+// exit the goroutine.
 func (h *handler) handle(batch []*engine.Request) {
 	var groups [len(sizes)]group
 	var others []*engine.Request
@@ -48,8 +48,8 @@ func (h *handler) handle(batch []*engine.Request) {
 	})
 }
 
-// each calls f for every number from i to n-1, even if f panics or exits the goroutine, as an operation
-// or a callback can: that must not affect the others in the batch.
+// each calls f for every number from i to n-1, even if f panics or exits the goroutine, as an
+// operation or a callback can: that must not affect the others in the batch.
 func each(i, n int, f func(int)) {
 	defer func() {
 		if i < n {
@@ -62,8 +62,8 @@ func each(i, n int, f func(int)) {
 	}
 }
 
-// join puts r into the group for its modulus. It returns false for a request that the kernels cannot
-// do.
+// join puts r into the group for its modulus. It returns false for a request that the kernels
+// cannot do.
 func join(groups *[len(sizes)]group, r *engine.Request) bool {
 	op, ok := r.Op().(*engine.SignOp)
 	if !ok {
@@ -88,8 +88,9 @@ func join(groups *[len(sizes)]group, r *engine.Request) bool {
 	return false
 }
 
-// sign computes a group, which may be empty. If a result fails the check with the public exponent, the
-// standard library computes it again: a faulty signature that left the process would give the key away.
+// sign computes a group, which may be empty. If a result fails the check with the public
+// exponent, the standard library computes it again: a faulty signature that left the process
+// would give the key away.
 func (h *handler) sign(size int, g *group) {
 	if g.n == 0 {
 		return

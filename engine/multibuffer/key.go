@@ -9,9 +9,9 @@ import (
 	"asynccrypto/internal/ifma"
 )
 
-// prepare makes a copy of a private key for the kernels. A key that the kernels do not accept, or of
-// another kind, gets none and is left to the standard library. prepare refuses an invalid RSA key,
-// because a signature with it could give its primes away.
+// prepare makes a copy of a private key for the kernels. A key that the kernels do not accept, or
+// of another kind, gets none and is left to the standard library. prepare refuses an invalid RSA
+// key, because a signature with it could give its primes away.
 func prepare(key crypto.PrivateKey) (prepared any, wipe func(), err error) {
 	k, ok := key.(*rsa.PrivateKey)
 	if !ok || k == nil {
@@ -47,9 +47,9 @@ func prepare(key crypto.PrivateKey) (prepared any, wipe func(), err error) {
 	return lanes, lanes.Wipe, nil
 }
 
-// check refuses the keys that prepare refuses, on a machine without kernels: the CPU must not decide
-// which keys a program can use. crypto/rsa itself signs with a key that was changed after it was
-// precomputed.
+// check refuses the keys that prepare refuses, on a machine without kernels: the CPU must not
+// decide which keys a program can use. crypto/rsa itself signs with a key that was changed after
+// it was precomputed.
 func check(key crypto.PrivateKey) (prepared any, wipe func(), err error) {
 	if k, ok := key.(*rsa.PrivateKey); ok && k != nil {
 		err = k.Validate()

@@ -1,4 +1,4 @@
-// Package multibuffer is the engine that computes RSA signatures eight at a time.
+// Package multibuffer is an engine that computes RSA signatures eight at a time.
 //
 // On a CPU with AVX-512 IFMA (Intel since Ice Lake, AMD since Zen 4) one stream of instructions
 // computes eight private-key operations in about the time that the standard library takes for
@@ -6,9 +6,9 @@
 //
 //	signer, err := multibuffer.Signer(key)
 //
-// The keys may differ, and so may their owners: signatures that are asked for at one time are
-// computed together. Nothing waits to fill a batch. An idle worker takes the requests that are
-// there. A lone request is a batch of one, which is still faster than the standard library.
+// Signatures with different keys, and for different callers, are computed together. A batch never
+// waits to be filled: an idle worker takes the requests that are queued. A single request is a
+// batch of one, which is still faster than the standard library.
 //
 // # Which operations are vectorized
 //
@@ -16,14 +16,15 @@
 // PSS, with every hash and salt length that crypto/rsa accepts, given as a [crypto.Hash] or an
 // [*rsa.PSSOptions]. A PKCS #1 v1.5 signature equals crypto/rsa's byte for byte.
 //
-// The standard library does everything else, on the same workers: decryption, other keys, PSS
-// with another reader than crypto/rand's, every [engine.Func]; and all of it where [Supported]
-// returns false. Callers see no difference. [engine.Stats].Vectorized counts the vectorized
-// operations.
+// The standard library computes everything else, on the same workers: decryption, operations with
+// other keys, PSS with a reader other than crypto/rand's, and every [engine.Func]. Where
+// [Supported] returns false it computes the signatures, too. Callers see no difference.
+// [engine.Stats].Vectorized counts the vectorized operations.
 //
-// An elliptic-curve operation is over before a change of threads has paid for itself. So while
-// the engine is idle it runs on the caller, also in a job (see [engine.Config].Direct), and one
-// event loop keeps one core busy with such operations: run as many loops as there are cores.
+// An elliptic-curve operation is too short to gain from a change of threads. So while the engine
+// is idle the operation runs on the caller's goroutine, also in a job (see
+// [engine.Config].Direct). One event loop then keeps one core busy with such operations: run as
+// many loops as there are cores.
 //
 // # Safety
 //
@@ -45,19 +46,19 @@ import (
 
 // Options are the options of [New]. The zero value is ready for use.
 type Options struct {
-	// Workers is how many batches are computed at once; 0 means GOMAXPROCS, and more gains
-	// nothing.
+	// Workers is how many batches are computed at once; 0 means GOMAXPROCS. More workers than that
+	// gain nothing.
 	Workers int
 	// Depth bounds the operations that are queued or running; 0 means 16 batches for each worker.
-	// A batch is eight operations, or one where the standard library does everything. Further
-	// operations wait in line.
+	// A batch is eight operations, or one operation where the standard library computes
+	// everything. Further operations wait in line.
 	Depth int
 	// Nice, on Linux, lowers the priority of the workers' threads by this much, 1 to 19. On other
 	// systems New returns an error unless it is 0.
 	Nice int
 	// Standard leaves every operation of this engine to the standard library, as the environment
-	// variable ASYNCCRYPTO_IFMA=off and the build tag purego do for all engines. Supported
-	// reports those two. Standard shows in Stats.Vectorized, which stays 0.
+	// variable ASYNCCRYPTO_IFMA=off and the build tag purego do for all engines. [Supported] takes
+	// those two into account, but not Standard. With Standard, Stats.Vectorized stays 0.
 	Standard bool
 }
 
@@ -74,9 +75,10 @@ func Supported() (ok bool, reason string) {
 	return ifma.Supported()
 }
 
-// New returns an engine of your own; [Default] is shared. It works on every machine; where
-// [Supported] returns false it is no faster than package workers. Call Close when done. The
-// errors are those of [engine.New] for these options.
+// New returns a new engine, for a program that does not want to share [Default]. It works on every
+// machine; where [Supported] returns false it is no faster than package
+// [asynccrypto/engine/workers]. Call Close when done. The errors are those of [engine.New] for
+// these options.
 func New(o Options) (*engine.Engine, error) {
 	c := engine.Config{
 		Name:     "multibuffer",

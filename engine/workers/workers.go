@@ -1,25 +1,25 @@
-// Package workers is the engine for everything: it runs any blocking operation on a fixed number
-// of goroutines. A signature by a wrapped key runs that key's own Sign method, whatever the key
-// is: the standard library's, an HSM's, a client of a key service (KMS).
+// Package workers is an engine that runs any blocking operation on a fixed number of goroutines. A
+// signature by a wrapped key runs that key's own Sign method, and the key may be of any kind: a
+// key of the standard library, of an HSM, or of a key service (KMS).
 //
-// So this package alone is enough for a key service: give the key a Sign method that makes the
-// blocking call, and wrap it once. The example KeyService is such a program as a whole.
+// So this package is enough for a key service: give the key a Sign method that makes the blocking
+// call, and wrap the key once. The example KeyService is a complete program.
 //
 //	eng, err := workers.New(workers.Options{Workers: 64}) // 64 calls at once
 //	signer, err := eng.Signer(key)                        // a crypto.Signer
 //
-// It makes no operation faster. It gives you a bounded queue, and workers that run at low
-// priority if you set Nice: a flood of handshakes, or of calls to an HSM, waits in a queue of
-// known length instead of taking every processor or a thread each.
+// The engine makes no operation faster. It provides a bounded queue, and workers that run at low
+// priority if you set Nice. Many handshakes, or calls to an HSM, then wait in a bounded queue,
+// instead of occupying every processor or a thread each.
 package workers
 
 import "asynccrypto/engine"
 
 // Options are the options of [New]. The zero value is ready for use.
 type Options struct {
-	// Workers is how many operations run at once; 0 means GOMAXPROCS. For operations that
-	// compute, more gains nothing. For operations that wait, such as calls to a key service, take
-	// as many as the service can have in hand.
+	// Workers is how many operations run at once; 0 means GOMAXPROCS. For operations that compute,
+	// more workers gain nothing. For operations that wait, such as calls to a key service, use as
+	// many workers as the service handles calls at once.
 	Workers int
 	// Depth bounds the operations that are queued or running; 0 means 16 for each worker. Further
 	// operations wait in line.

@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,4 +96,13 @@ func writePEM(t *testing.T, dir, name string, cert *x509.Certificate) string {
 		t.Fatal(err)
 	}
 	return file
+}
+
+// A number that is too small is an error that names the option.
+func TestTooFew(t *testing.T) {
+	for _, n := range []int{0, -5} {
+		if err := run(io.Discard, n); err == nil || !strings.Contains(err.Error(), "-n") {
+			t.Errorf("-n %d: %v", n, err)
+		}
+	}
 }

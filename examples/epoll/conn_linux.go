@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// conn is a connection. Only the loop's goroutine uses it, but for the callback that conn.tls
+// conn is a connection. Only the loop's goroutine uses it, except for the callback that conn.tls
 // is given.
 type conn struct {
 	loop   *loop
@@ -32,8 +32,9 @@ func (c *conn) echo(buf []byte) error {
 			c.rest = bytes.Clone(data[n:]) // Write may take a part: the rest is to be kept
 			return err
 		}
-		data, c.rest = nil, nil
-		if n, err = c.tls.Read(buf); err != nil {
+		c.rest = nil
+		// An error may come with the last bytes; the next Read returns it again.
+		if n, err = c.tls.Read(buf); n == 0 {
 			return err
 		}
 		data = buf[:n]
@@ -51,7 +52,7 @@ func (c *conn) step() {
 	err := c.echo(c.loop.buf[:])
 	c.count()
 	if err != nil && !asynctls.Wants(err) {
-		// The end, good or bad. Close says close_notify or the alert, and wants to write until
+		// The end, good or bad. Close sends close_notify or the alert, and wants to write until
 		// the peer has taken it.
 		if err = c.tls.Close(); err != asynctls.ErrWantWrite {
 			c.loop.remove(c)

@@ -92,8 +92,8 @@ func (l *loop) wake(c *conn) {
 // stop ends the loop. Any goroutine may call it.
 func (l *loop) stop() {
 	l.mu.Lock()
+	defer l.mu.Unlock() // after the signal: once the loop sees that it has ended, its fds are closed
 	l.ended = true
-	l.mu.Unlock()
 	l.signal()
 }
 
@@ -256,7 +256,7 @@ func (l *loop) tick() {
 	}
 }
 
-// hangUpAll says close_notify on every connection, as far as the sockets take it at once.
+// hangUpAll sends close_notify on every connection whose socket takes it at once.
 func (l *loop) hangUpAll() {
 	for _, c := range l.conns {
 		c.tls.Close()

@@ -22,6 +22,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -103,8 +104,11 @@ func serve(ctx context.Context, listener *net.TCPListener, cert tls.Certificate)
 // certificate reads a certificate and its key. Without files it makes one for localhost that
 // lasts a day.
 func certificate(certFile, keyFile string) (cert tls.Certificate, err error) {
-	if certFile != "" || keyFile != "" {
+	switch {
+	case certFile != "" && keyFile != "":
 		return tls.LoadX509KeyPair(certFile, keyFile)
+	case certFile != "" || keyFile != "":
+		return cert, errors.New("-cert and -key belong together; give both, or neither to try it out")
 	}
 	log.Print("no -cert and -key: using a new RSA-2048 certificate for localhost, which no client trusts")
 	key, err := rsa.GenerateKey(rand.Reader, 2048)

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"log"
 	"math/big"
 	"net"
@@ -14,9 +15,12 @@ import (
 
 // certificate reads a certificate and its key. Without files it makes one for localhost that
 // lasts a day.
-func certificate(certFile, keyFile string) (tls.Certificate, error) {
-	if certFile != "" || keyFile != "" {
+func certificate(certFile, keyFile string) (cert tls.Certificate, err error) {
+	switch {
+	case certFile != "" && keyFile != "":
 		return tls.LoadX509KeyPair(certFile, keyFile)
+	case certFile != "" || keyFile != "":
+		return cert, errors.New("-cert and -key belong together; give both, or neither to try it out")
 	}
 	log.Print("no -cert and -key: using a new RSA-2048 certificate for localhost, which no client trusts")
 	return newCertificate()

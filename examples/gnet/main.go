@@ -75,5 +75,7 @@ func serve(addr, certFile, keyFile string, loops int) error {
 			context.AfterFunc(ctx, func() { e.Stop(context.Background()) })
 		},
 	}
-	return s.run("tcp://"+addr, gnet.WithNumEventLoop(loops))
+	// Without SO_REUSEADDR the server could not be started again for a minute after it has closed
+	// a connection.
+	return s.run("tcp://"+addr, gnet.WithNumEventLoop(loops), gnet.WithReuseAddr(true))
 }

@@ -24,6 +24,9 @@ import (
 	"github.com/panjf2000/gnet/v2/pkg/logging"
 )
 
+// limit ends a test that hangs. It is far away: no test judges how long something takes.
+const limit = 5 * time.Minute
+
 var testCert = sync.OnceValue(func() tls.Certificate {
 	cert, err := newCertificate()
 	if err != nil {
@@ -77,7 +80,7 @@ func start(t *testing.T, e *engine.Engine, o asynctls.Options, options ...gnet.O
 	l.Close()
 	f.Close()
 	stop = sync.OnceFunc(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		if err := g.Stop(ctx); err != nil {
 			t.Error("stop:", err)
@@ -103,21 +106,21 @@ func newEngine(t *testing.T) *engine.Engine {
 // dial connects and completes the handshake.
 func dial(t *testing.T, addr string, c *tls.Config) *tls.Conn {
 	t.Helper()
-	d := net.Dialer{Timeout: 10 * time.Second}
+	d := net.Dialer{Timeout: limit}
 	conn, err := tls.DialWithDialer(&d, "tcp", addr, c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(limit))
 	return conn
 }
 
 // eventually waits until ok is true.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for limit := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(limit) {
+	for deadline := time.Now().Add(limit); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
 			t.Fatal("never: ", what)
 		}
 	}
@@ -131,7 +134,7 @@ func echo(addr string, c *tls.Config, data []byte, window int) error {
 		return err
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(limit))
 	got := make([]byte, window)
 	for len(data) > 0 {
 		part := data[:min(window, len(data))]
@@ -218,6 +221,51 @@ func TestPeerThatTakesNothing(t *testing.T) {
 	}
 }
 
+// corked holds back what is written while cork is set, and then sends it at once.
+type corked struct {
+	net.Conn
+	cork bool
+	held []byte
+}
+
+func (c *corked) Write(p []byte) (int, error) {
+	c.held = append(c.held, p...)
+	if !c.cork {
+		_, err := c.Conn.Write(c.held)
+		c.held = nil
+		return len(p), err
+	}
+	return len(p), nil
+}
+
+// A client's last bytes are echoed, though its close_notify comes with them.
+func TestLastBytes(t *testing.T) {
+	addr, client, _ := start(t, newEngine(t), asynctls.Options{})
+	below, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer below.Close()
+	below.SetDeadline(time.Now().Add(20 * time.Second))
+	client.MaxVersion, client.ServerName = tls.VersionTLS12, "localhost" // in TLS 1.3 an alert looks like data from outside
+	wire := &corked{Conn: below}
+	conn := tls.Client(wire, client)
+	if err := conn.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	wire.cork = true
+	if _, err := conn.Write([]byte("hello, and goodbye")); err != nil {
+		t.Fatal(err)
+	}
+	wire.cork = false
+	if err := conn.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(conn); string(got) != "hello, and goodbye" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 // A slow peer gets every byte, though they are more than sockets and buffers hold.
 func TestSlowReader(t *testing.T) {
 	addr, client, _ := start(t, newEngine(t), asynctls.Options{HighWater: 1}, gnet.WithSocketSendBuffer(4096))
@@ -243,16 +291,16 @@ func TestSlowReader(t *testing.T) {
 
 // The server's deadlines end connections without a handshake, and idle ones.
 func TestDeadlines(t *testing.T) {
-	o := asynctls.Options{HandshakeTimeout: time.Second, IdleTimeout: time.Second}
-	addr, client, _ := start(t, newEngine(t), o)
+	addr, _, _ := start(t, newEngine(t), asynctls.Options{HandshakeTimeout: time.Second})
 	mute, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer mute.Close()
+	addr, client, _ := start(t, newEngine(t), asynctls.Options{IdleTimeout: time.Second})
 	idle := dial(t, addr, client)
 	for _, c := range []net.Conn{mute, idle} {
-		c.SetReadDeadline(time.Now().Add(20 * time.Second))
+		c.SetReadDeadline(time.Now().Add(limit))
 		if n, err := c.Read(make([]byte, 1)); n > 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%T: %d %v", c, n, err)
 		}

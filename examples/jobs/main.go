@@ -153,11 +153,11 @@ func cancel(out io.Writer, pool *async.Pool) error {
 
 	var w async.WaitCtx
 	defer w.Close()
-	var told error
+	var answer error
 	job, outcome, err := pool.Start(&w, func(j async.Job) error {
 		ctx := async.NewContext(context.Background(), j)
-		told = eng.Do(ctx, engine.Func(func() error { <-release; return nil })) // any blocking function
-		return told
+		answer = eng.Do(ctx, engine.Func(func() error { <-release; return nil })) // any blocking function
+		return answer
 	})
 	if outcome != async.Paused {
 		return fmt.Errorf("the job did not pause: %v, %w", outcome, err)
@@ -169,6 +169,6 @@ func cancel(out io.Writer, pool *async.Pool) error {
 		return err
 	}
 	_, err = job.Resume()
-	fmt.Fprintf(out, "%-9s  the engine's Do returned %q; Resume now says %q\n", "cancel", told, err)
+	fmt.Fprintf(out, "%-9s  the engine's Do returned %q; Resume now says %q\n", "cancel", answer, err)
 	return nil
 }

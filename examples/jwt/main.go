@@ -58,6 +58,9 @@ func main() {
 }
 
 func run(out io.Writer, n int) error {
+	if n < 1 {
+		return fmt.Errorf("-n %d: the number of tokens must be at least 1", n)
+	}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return err
@@ -72,7 +75,7 @@ func run(out io.Writer, n int) error {
 		name string
 		key  crypto.Signer
 		n    int
-	}{{"crypto/rsa", key, n / 10}, {"wrapped key", signer, n}} {
+	}{{"crypto/rsa", key, (n + 9) / 10}, {"wrapped key", signer, n}} {
 		began := time.Now()
 		tokens, err := issueAll(by.key, by.n)
 		if err != nil {

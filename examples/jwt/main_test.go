@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -76,5 +77,14 @@ func TestVerify(t *testing.T) {
 	}
 	if _, err := jwt.New(rs256).SignedString("no key"); !errors.Is(err, jwt.ErrInvalidKeyType) {
 		t.Error("signed with no key:", err)
+	}
+}
+
+// A number that is too small is an error that names the option.
+func TestTooFew(t *testing.T) {
+	for _, n := range []int{0, -5} {
+		if err := run(io.Discard, n); err == nil || !strings.Contains(err.Error(), "-n") {
+			t.Errorf("-n %d: %v", n, err)
+		}
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -58,10 +60,12 @@ func (k *remoteKey) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]
 	return k.sign(context.Background(), digest, opts)
 }
 
-// sign is Sign with a context, for engines that pass their callers' on.
+// sign is Sign with a context, for engines that pass their callers' on. It checks all of its
+// input, because such an engine calls it on a goroutine of its own, where a panic, as by HashFunc
+// of nil options, would end the process.
 func (k *remoteKey) sign(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	if hash := opts.HashFunc(); len(digest) != hash.Size() {
-		return nil, fmt.Errorf("key service: a digest of %v is %d bytes long, not %d", hash, hash.Size(), len(digest))
+	if opts == nil || opts.HashFunc() != crypto.SHA256 || len(digest) != sha256.Size {
+		return nil, errors.New("key service: not a SHA-256 digest, which is all that this key signs; give crypto.SHA256")
 	}
 	body, err := json.Marshal(signRequest{digest})
 	if err != nil {

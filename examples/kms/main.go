@@ -123,7 +123,7 @@ func tooLate(signer engine.Signer) error {
 	digest := sha256.Sum256([]byte("nobody waits for this"))
 	_, err := signer.WithContext(ctx).Sign(nil, digest[:], crypto.SHA256)
 	if !errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("after its deadline a caller got %v", err)
+		return fmt.Errorf("after its deadline a caller got %w", err)
 	}
 	return nil
 }

@@ -126,7 +126,7 @@ func TestShutdown(t *testing.T) {
 	down := make(chan error, 1)
 	srv.RegisterOnShutdown(func() { close(answer) })
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
 		down <- srv.Shutdown(ctx)
 	}()

@@ -48,10 +48,10 @@ type generator struct {
 	outside bool // whether all steps must be outside jobs
 }
 
-// newScript makes a script of about n steps. With outside, as for the direct run, all of them are
-// outside jobs.
-func newScript(seed uint64, n int, outside bool) ([]Step, Counts) {
-	g := generator{rng: rand.New(rand.NewPCG(seed, 0)), outside: outside}
+// newScript makes a script of about n steps for a library of that version. With outside, as for
+// the direct run, all of them are outside jobs.
+func newScript(lib version, seed uint64, n int, outside bool) ([]Step, Counts) {
+	g := generator{rng: rand.New(rand.NewPCG(seed, 0)), m: model{lib: lib}, outside: outside}
 	steps := make([]Step, 0, n+32)
 	for len(steps) < n {
 		if s := g.step(); g.m.apply(s) {
@@ -94,8 +94,14 @@ func (g *generator) step() Step {
 		s.Value = g.int()
 	case OpInit:
 		s.Value, s.Data = int32(g.rng.IntN(numJobs)), int32(g.rng.IntN(numJobs+1))
+		if g.rng.IntN(4) == 0 {
+			s.Variant, s.Value = initLarge, int32(g.rng.IntN(numLargePools))
+		}
 	case OpStart:
-		s.Variant, s.Value = g.body(), g.int()
+		s.Variant, s.Value, s.Data = g.body(), g.int(), int32(g.rng.IntN(maxPadding))
+		if s.Variant == bodyNull {
+			s.Value = int32(g.rng.IntN(numNulls))
+		}
 		if g.rng.IntN(12) == 0 {
 			s.Ctx = noCtx
 		}
@@ -105,15 +111,15 @@ func (g *generator) step() Step {
 
 // op draws a step by the weights for the model's state: outside, in a job, or in a cleanup.
 func (g *generator) op() Op {
-	place := 0
+	column := 0
 	if g.m.inCleanup() {
-		place = 2
+		column = 2
 	} else if g.m.control != 0 {
-		place = 1
+		column = 1
 	}
-	n := g.rng.IntN(totals[place])
+	n := g.rng.IntN(totals[column])
 	for op, w := range weights {
-		if n -= w[place]; n < 0 {
+		if n -= w[column]; n < 0 {
 			return Op(op)
 		}
 	}

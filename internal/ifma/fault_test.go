@@ -52,8 +52,8 @@ func testFaults(t *testing.T, size, rounds int) {
 		}
 		skip := r.IntN(passes) // the p halves come first, then the q halves
 		window := 1 + r.IntN(windows(size*4)-1)
-		lane, victim := r.IntN(n), 0
-		victim = lane
+		lane := r.IntN(n)
+		victim := lane
 		if n <= MaxPacked && site.half && r.IntN(2) == 1 {
 			lane += MaxPacked
 		}

@@ -9,7 +9,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// rsaMethod is the signing method of examples/jwt. A program can't be imported, so it stands here again.
+// rsaMethod is the signing method of examples/jwt. A program can't be imported, so it stands here
+// again.
 type rsaMethod struct {
 	jwt.SigningMethod
 	opts crypto.SignerOpts
@@ -25,7 +26,8 @@ func (m rsaMethod) Sign(text string, key any) ([]byte, error) {
 	return signer.Sign(rand.Reader, h.Sum(nil), m.opts)
 }
 
-// TestJWT signs with every RSA method and size of key, in the lanes, and has golang-jwt verify the tokens.
+// TestJWT signs with every RSA method and size of key, in the lanes, and has golang-jwt verify
+// the tokens.
 func TestJWT(t *testing.T) {
 	for _, m := range []rsaMethod{
 		{jwt.SigningMethodRS256, crypto.SHA256},

@@ -50,14 +50,14 @@ func handshakeTLS(t *testing.T, key *rsa.PrivateKey, algorithm x509.SignatureAlg
 	roots := x509.NewCertPool()
 	roots.AddCert(parsed)
 	cert := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: signer}
-	here, there := net.Pipe()
-	defer here.Close()
-	defer there.Close()
-	server := tls.Server(here, &tls.Config{
+	near, far := net.Pipe()
+	defer near.Close()
+	defer far.Close()
+	server := tls.Server(near, &tls.Config{
 		Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAnyClientCert,
 		MinVersion: version, MaxVersion: version, SessionTicketsDisabled: true,
 	})
-	client := tls.Client(there, &tls.Config{Certificates: []tls.Certificate{cert}, RootCAs: roots, ServerName: "host"})
+	client := tls.Client(far, &tls.Config{Certificates: []tls.Certificate{cert}, RootCAs: roots, ServerName: "host"})
 	served := make(chan error, 1)
 	go func() { served <- server.Handshake() }()
 	if err := client.Handshake(); err != nil {

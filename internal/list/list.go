@@ -1,5 +1,5 @@
-// Package list provides a doubly linked list whose links live in its elements. Adding and removing an
-// element allocates nothing and takes constant time.
+// Package list provides a doubly linked list whose links live in its elements. Adding and
+// removing an element allocates nothing and takes constant time.
 //
 // A struct that goes on a list holds a [Node] whose Value is the struct's own pointer:
 //
@@ -23,7 +23,8 @@ type List[T any] struct {
 
 // Node is an element's place on a list. The zero value is on no list.
 type Node[T any] struct {
-	// Value is the element, usually a pointer to the struct that holds the node. The list never uses it.
+	// Value is the element, usually a pointer to the struct that holds the node. The list never
+	// uses it.
 	Value T
 
 	list       *List[T]
@@ -66,8 +67,8 @@ func (l *List[T]) PushFront(n *Node[T]) {
 	l.length++
 }
 
-// Remove takes n off l. It does nothing if n is not on l. Afterwards n holds no pointer to its former
-// neighbours and may be added again.
+// Remove takes n off l. It does nothing if n is not on l. Afterwards n holds no pointer to its
+// former neighbours and may be added again.
 func (l *List[T]) Remove(n *Node[T]) {
 	if n.list != l {
 		return

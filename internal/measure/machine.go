@@ -41,7 +41,7 @@ func (m Machine) String() string {
 // instructions this processor has that matter to the speed of public-key operations, and why each
 // matters.
 func CPUFacts() []string {
-	facts := []string{fmt.Sprintf("GOMAXPROCS: %d (at most as many cores are used)", runtime.GOMAXPROCS(0))}
+	facts := []string{fmt.Sprintf("GOMAXPROCS: %d (no more cores than that are used)", runtime.GOMAXPROCS(0))}
 	if runtime.GOARCH == "amd64" {
 		facts = append(facts, feature(cpu.X86.HasBMI2 && cpu.X86.HasADX, "BMI2 and ADX",
 			"the standard library's RSA is faster with them"))

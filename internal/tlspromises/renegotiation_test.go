@@ -17,10 +17,10 @@ import (
 	"time"
 )
 
-// A client that renegotiates does so inside Read, with a context that carries nothing; any
-// error from below is then sticky, as in the first handshake. Go's server can't renegotiate, so
-// OpenSSL's does.
-func TestRenegotiationIsInsideRead(t *testing.T) {
+// startServer starts OpenSSL's server, which sends what it reads from in, or does what the letters
+// R and K ask for. handshakes receives a value for each handshake that the server has finished.
+func startServer(t *testing.T, args ...string) (in io.WriteCloser, addr string, handshakes <-chan struct{}) {
+	t.Helper()
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
 		if os.Getenv("CI") == "true" {
@@ -39,15 +39,17 @@ func TestRenegotiationIsInsideRead(t *testing.T) {
 	if err := os.WriteFile(name, both, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(openssl, "s_server", "-accept", "127.0.0.1:0", "-cert", name, "-tls1_2")
-	in, _ := cmd.StdinPipe()
+	cmd := exec.Command(openssl, append([]string{"s_server", "-accept", "127.0.0.1:0", "-cert", name, "-state"}, args...)...)
+	in, _ = cmd.StdinPipe()
 	out, _ := cmd.StdoutPipe()
+	states, _ := cmd.StderrPipe()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer cmd.Wait()
-	defer cmd.Process.Kill()
-	var addr string
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
 	lines := bufio.NewScanner(out)
 	for addr == "" && lines.Scan() { // "ACCEPT 127.0.0.1:1234"
 		if rest, ok := strings.CutPrefix(lines.Text(), "ACCEPT "); ok {
@@ -55,13 +57,29 @@ func TestRenegotiationIsInsideRead(t *testing.T) {
 		}
 	}
 	go io.Copy(io.Discard, out)
-	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	finished := make(chan struct{}, 100)
+	go func() {
+		for lines := bufio.NewScanner(states); lines.Scan(); {
+			if strings.HasSuffix(lines.Text(), "SSLv3/TLS write finished") {
+				finished <- struct{}{}
+			}
+		}
+	}()
+	return in, addr, finished
+}
+
+// A client that renegotiates does so inside Read, with a context that carries nothing; any
+// error from below is then sticky, as in the first handshake. Go's server can't renegotiate, so
+// OpenSSL's does.
+func TestRenegotiationIsInsideRead(t *testing.T) {
+	in, addr, handshakes := startServer(t, "-tls1_2")
+	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
-	asked := make(chan error, 1)
+	conn.SetDeadline(time.Now().Add(5 * time.Minute))
+	asked, reads := make(chan error, 1), goroutine()
 	client := tls.Client(conn, &tls.Config{
 		InsecureSkipVerify: true,
 		Renegotiation:      tls.RenegotiateFreelyAsClient,
@@ -69,6 +87,9 @@ func TestRenegotiationIsInsideRead(t *testing.T) {
 			err := error(nil)
 			if info.Context().Value(panicContext{}) != nil {
 				err = errors.New("it carries something")
+			}
+			if goroutine() != reads {
+				err = errors.New("it is called on another goroutine than Read's")
 			}
 			asked <- err
 			return new(tls.Certificate), nil
@@ -80,13 +101,13 @@ func TestRenegotiationIsInsideRead(t *testing.T) {
 	if len(asked) != 0 {
 		t.Fatal("asked for a certificate in the first handshake")
 	}
+	<-handshakes
 	io.WriteString(in, "R\n")
-	time.Sleep(50 * time.Millisecond) // what follows is to be after the renegotiation, for s_server reads lines as commands
 	go func() {
 		if err := <-asked; err != nil {
 			t.Error(err)
 		}
-		time.Sleep(50 * time.Millisecond)
+		<-handshakes // crypto/tls takes no data while it renegotiates
 		io.WriteString(in, "hello\n")
 		asked <- nil
 	}()

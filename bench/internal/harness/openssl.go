@@ -73,7 +73,7 @@ func (o *OpenSSL) Speed(ctx context.Context, cpu int, algorithm string, more, en
 	args := append([]string{"speed", "-elapsed", "-mr", "-seconds", "1"}, more...)
 	cmd := exec.CommandContext(ctx, o.Path, append(args, algorithm)...)
 	cmd.Env = append(os.Environ(), env...)
-	told, err := cmd.StderrPipe()
+	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return Speed{}, err
 	}
@@ -82,7 +82,7 @@ func (o *OpenSSL) Speed(ctx context.Context, cpu int, algorithm string, more, en
 	}
 	var found Speed
 	var said []string
-	for lines := bufio.NewScanner(told); lines.Scan(); {
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
 		if done, took, ok := parseSpeed(lines.Text()); ok {
 			found.Done, found.Time = done, took
 			break

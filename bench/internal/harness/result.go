@@ -129,8 +129,8 @@ func (v *Value) Measured() bool { return v.Series != nil }
 func (r *Result) Conclude() {
 	for _, t := range r.Tables {
 		for _, row := range t.Rows {
-			// The median may be a disturbed slice.
-			disturbed := 2*row.Disturbed > r.Rounds
+			// The median may be a disturbed slice, or be made of one.
+			disturbed := row.Disturbed > 0 && 2*row.Disturbed >= r.Rounds
 			r.Disturbed = r.Disturbed || disturbed
 			for _, v := range row.Values {
 				if v.pairs != nil {

@@ -162,18 +162,23 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// A row of which half the rounds are disturbed is not judged, and marks the result.
+// A row of which half the rounds are disturbed is not judged, and marks the result: of an even
+// number of rounds the median is the mean of the middle two.
 func TestDisturbed(t *testing.T) {
-	r := &Result{Rounds: 3}
-	for disturbed := range 3 {
-		row := r.Table("a", "").Row("b")
-		row.Disturbed = disturbed
-		v := row.Value("c", Plain)
+	for _, tt := range []struct {
+		rounds, disturbed int
+		want              bool
+	}{{3, 0, false}, {3, 1, false}, {3, 2, true}, {2, 0, false}, {2, 1, true}, {4, 1, false}, {4, 2, true}} {
+		r := &Result{Rounds: tt.rounds}
+		row := r.Table("table", "").Row("row")
+		row.Disturbed = tt.disturbed
+		v := row.Value("value", Times)
 		v.Goal = Goal{AtLeast: 1}
-		v.Note(2)
-		r.Conclude()
-		if want := disturbed == 2; r.Disturbed != want || (v.Verdict != "met") != want {
-			t.Errorf("%d of 3 are disturbed: %v, %q", disturbed, r.Disturbed, v.Verdict)
+		for range tt.rounds {
+			v.Note(2)
+		}
+		if r.Conclude(); r.Disturbed != tt.want || (v.Verdict != "met") != tt.want {
+			t.Errorf("%d of %d are disturbed: %v, %q", tt.disturbed, tt.rounds, r.Disturbed, v.Verdict)
 		}
 	}
 }

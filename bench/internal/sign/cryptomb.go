@@ -21,8 +21,8 @@ const hintCryptoMB = "build Intel's cryptography-primitives (sources/ippcp/crypt
 	"its include and its library directory with a comma between"
 
 // findCryptoMB compiles a program with Intel's crypto_mb.
-func findCryptoMB(ctx context.Context, place, dir string) (*other, error) {
-	include, library, err := cryptoMBIn(place)
+func findCryptoMB(ctx context.Context, location, dir string) (*other, error) {
+	include, library, err := cryptoMBIn(location)
 	if err != nil {
 		return nil, err
 	}
@@ -53,12 +53,12 @@ func findCryptoMB(ctx context.Context, place, dir string) (*other, error) {
 // cryptoMBIn returns the include directory and the library: of a prefix with include/ and lib/,
 // or of two directories with a comma between. It prefers the static library, which is copied
 // with the program.
-func cryptoMBIn(place string) (include, library string, err error) {
-	include, lib, two := strings.Cut(place, ",")
+func cryptoMBIn(location string) (include, library string, err error) {
+	include, lib, two := strings.Cut(location, ",")
 	libs := []string{lib}
 	if !two {
-		include = filepath.Join(place, "include")
-		libs = []string{filepath.Join(place, "lib"), filepath.Join(place, "lib64"), filepath.Join(place, "lib", "intel64")}
+		include = filepath.Join(location, "include")
+		libs = []string{filepath.Join(location, "lib"), filepath.Join(location, "lib64"), filepath.Join(location, "lib", "intel64")}
 	}
 	if include, err = filepath.Abs(include); err != nil { // the compiler may be a script that goes elsewhere
 		return "", "", err

@@ -17,7 +17,7 @@ import (
 )
 
 // other is a library to measure beside when a flag asks for it, by a program of ours. The
-// program starts anew for every slice: it reads its keys and messages, and parseOther reads its
+// program starts again for every slice: it reads its keys and messages, and parseOther reads its
 // answer. If one that a flag asks for is not there, the run ends before it begins, unlike with
 // openssl: nobody asks for it without wanting its figures.
 type other struct {
@@ -34,7 +34,7 @@ type other struct {
 }
 
 // othersTimes is how many times as long as ours the others' slices are, as their programs start
-// anew each time.
+// again each time.
 const othersTimes = 4
 
 // othersSlice is how a program of theirs is run.

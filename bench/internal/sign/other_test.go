@@ -254,13 +254,13 @@ func TestCryptoMBIn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for place, want := range map[string]string{
+	for location, want := range map[string]string{
 		prefix: "lib/libcrypto_mb.a",
 		filepath.Join(prefix, "include") + "," + filepath.Join(prefix, "lib64"): "lib64/libcrypto_mb.so",
 	} {
-		include, library, err := cryptoMBIn(place)
+		include, library, err := cryptoMBIn(location)
 		if err != nil || include != filepath.Join(prefix, "include") || library != filepath.Join(prefix, filepath.FromSlash(want)) {
-			t.Errorf("%s: %s, %s, %v", place, include, library, err)
+			t.Errorf("%s: %s, %s, %v", location, include, library, err)
 		}
 	}
 }

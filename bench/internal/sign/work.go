@@ -102,7 +102,8 @@ func (w *worker) do(t task) (outcome, error) {
 		return outcome{}, err
 	}
 	if t.Way != wayDirect && t.Way != wayKernel {
-		// The engine's workspace may have been collected. To make another is not a part of a signature.
+		// The engine's workspace may have been collected. To make another is not a part of a
+		// signature.
 		n := w.number()
 		if result, err := keys[0].engine(context.Background(), n); err != nil {
 			return outcome{}, err

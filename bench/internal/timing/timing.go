@@ -114,7 +114,8 @@ func measure(ctx context.Context, run *harness.Run, short bool, tests func(ctx c
 		if err != nil {
 			return fmt.Errorf("%s: %w", pkg, err)
 		}
-		// A test fails if ours differs. That is a figure of the report, and no reason not to have one.
+		// A test fails if ours differs. That is a figure of the report, and no reason not to have
+		// one.
 		if failed != nil && !slices.ContainsFunc(found, func(m measurement) bool { return m.differs() != m.Leaky }) {
 			return failed
 		}

@@ -36,7 +36,7 @@ const (
 	Bottom = 50 // for the labels of the x axis
 )
 
-// Draw draws a diagram. One without values is empty but for its axes.
+// Draw draws a diagram. A diagram without values has only its axes.
 func (d *Drawing) Draw(g *Diagram) {
 	d.text(g.X, g.Y-10, "start", ` font-weight="bold"`, g.Title)
 	axis := g.scale()

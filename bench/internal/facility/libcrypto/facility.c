@@ -8,9 +8,9 @@
  *   facility allocs MEASURE FDS    libcrypto's allocations an operation, once warm
  *   facility rss JOBS              bytes of resident memory for each of JOBS paused jobs
  *
- * A process makes one measurement, so that no earlier one has warmed or fragmented anything. Nothing
- * is freed at the end, as the process ends too. It answers with one line, or complains on stderr with
- * status 1, or 3 when this libcrypto was built without jobs.
+ * A process makes one measurement, so that no earlier one has warmed or fragmented anything.
+ * Nothing is freed at the end, as the process ends too. It answers with one line, or complains on
+ * stderr with status 1, or 3 when this libcrypto was built without jobs.
  */
 #include <openssl/async.h>
 #include <openssl/crypto.h>
@@ -19,7 +19,9 @@
 #include <string.h>
 #include <time.h>
 
-/* For this many operations one reading of the clock is lost in the noise. They take a millisecond. */
+/*
+ * For this many operations one reading of the clock is lost in the noise. They take a millisecond.
+ */
 #define BATCH 10000
 
 static void die(const char *what)
@@ -78,8 +80,8 @@ static void pause_loop(long n)
 }
 
 /*
- * start-finish. There is no argument block: libcrypto would allocate and copy it for every start. The
- * Go closure carries its argument for nothing, but here libcrypto gets the benefit.
+ * start-finish. There is no argument block: libcrypto would allocate and copy it for every start.
+ * The Go closure carries its argument for nothing, but here libcrypto gets the benefit.
  */
 
 static long ran;
@@ -108,7 +110,10 @@ static void start_loop(long n)
     }
 }
 
-/* set-get-clear: the context has FDS descriptors while the one at work is set, as in the Go benchmark. */
+/*
+ * set-get-clear: the context has FDS descriptors while the one at work is set, as in the Go
+ * benchmark.
+ */
 
 static int *keys, *worked;
 

@@ -1,13 +1,13 @@
 /*
- * The C side of "go run ./bench reactor": an event loop with an eventfd for each job, which is what an
- * engine of OpenSSL's gives it (ASYNC_WAIT_CTX_set_wait_fd).
+ * The C side of "go run ./bench reactor": an event loop with an eventfd for each job, which is
+ * what an engine of OpenSSL's gives it (ASYNC_WAIT_CTX_set_wait_fd).
  *
  *   reactor JOBS MS    nanoseconds a job, over at least MS milliseconds
  *
- * A second thread completes the operations one by one: it writes the eventfd of each. The loop waits
- * with epoll_wait, reads each eventfd that it reports, and calls a function where an application would
- * resume the job; the job itself, and libcrypto, are left out. When it has called all of them it lets
- * the second thread go on, by a semaphore.
+ * A second thread completes the operations one by one: it writes the eventfd of each. The loop
+ * waits with epoll_wait, reads each eventfd that it reports, and calls a function where an
+ * application would resume the job; the job itself, and libcrypto, are left out. When it has
+ * called all of them it lets the second thread go on, by a semaphore.
  */
 #include <pthread.h>
 #include <semaphore.h>

@@ -1,17 +1,17 @@
 /*
- * The other side of "go run ./bench sign -crypto-mb": RSA private-key operations, eight at a time, by
- * Intel's crypto_mb.
+ * The other side of "go run ./bench sign -crypto-mb": RSA private-key operations, eight at a
+ * time, by Intel's crypto_mb.
  *
  *   sign version   the library's version, or a complaint with status 1
  *   sign MS        compute for at least MS milliseconds, after a warm-up of a quarter of that
  *
- * The second reads lines from its standard input: the size of the keys in bits (as a decimal number),
- * then in hex for each of eight operations p, q, dp, dq, the inverse of q modulo p, and the padded
- * message, each on a line of its own. It writes the number of operations, the seconds, the seconds of
- * CPU time, and the last eight results in hex, a line for each.
+ * The second reads lines from its standard input: the size of the keys in bits (as a decimal
+ * number), then in hex for each of eight operations p, q, dp, dq, the inverse of q modulo p, and
+ * the padded message, each on a line of its own. It writes the number of operations, the seconds,
+ * the seconds of CPU time, and the last eight results in hex, a line for each.
  *
- * The messages are padded beforehand and the results are not checked: there is no queue, and we neither
- * pad, nor verify, nor allocate while the clock runs.
+ * The messages are padded beforehand and the results are not checked: there is no queue, and we
+ * neither pad, nor verify, nor allocate while the clock runs.
  */
 #include <crypto_mb/rsa.h>
 #include <crypto_mb/version.h>

@@ -3,10 +3,10 @@
 //   node sign.cjs version   Node's version and OpenSSL's, or a complaint with status 1
 //   node sign.cjs MS        sign for at least MS milliseconds, after a warm-up of a quarter of that
 //
-// The second reads two lines of hex from its standard input, a key as PKCS #8 and a message. It writes
-// the number of signatures, the seconds, the seconds of CPU time, and the microseconds of CPU time that
-// an HMAC-SHA256 of the same message takes: Node's calls and the hashing cost about as much without
-// RSA. A line with the last signature in hex follows.
+// The second reads two lines of hex from its standard input, a key as PKCS #8 and a message. It
+// writes the number of signatures, the seconds, the seconds of CPU time, and the microseconds of
+// CPU time that an HMAC-SHA256 of the same message takes: Node's calls and the hashing cost about
+// as much without RSA. A line with the last signature in hex follows.
 'use strict';
 const crypto = require('crypto');
 const fs = require('fs');

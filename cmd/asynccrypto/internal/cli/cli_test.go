@@ -174,9 +174,9 @@ Example:
 			t.Errorf("no %q in\n%s", want, all)
 		}
 	}
-	for _, ask := range []string{"-h", "-help", "--help"} {
-		if status, stdout, _ := run(ask); status != ExitOK || stdout != all {
-			t.Errorf("%s: status %d\n%s", ask, status, stdout)
+	for _, ask := range [][]string{{"-h"}, {"-help"}, {"--help"}, {"help", "-h"}, {"help", "help"}} {
+		if status, stdout, _ := run(ask...); status != ExitOK || stdout != all {
+			t.Errorf("%q: status %d\n%s", ask, status, stdout)
 		}
 	}
 }

@@ -30,8 +30,8 @@ type Run func(args []string, std Stdio) error
 type Command struct {
 	Name  string
 	Short string // what it does: one sentence, without its full stop
-	// Usage follows the command's name on the command line. Each line is one way to call it, perhaps
-	// with an explanation.
+	// Usage follows the command's name on the command line. Each line is one way to call it,
+	// perhaps with an explanation.
 	Usage     string
 	Arguments string // explains the arguments, before the options; may be empty
 	// Setup declares the options, each with its default and its help, and returns the function
@@ -71,10 +71,10 @@ func (p *Program) Main(args []string, std Stdio) int {
 	if len(args) > 0 {
 		name, args = args[0], args[1:]
 	}
-	switch name {
-	case "":
+	switch {
+	case name == "":
 		return fail(std, programName, Usagef("no command; it is one of %s", p.names()))
-	case "-h", "-help", "--help", "help":
+	case isHelp(name):
 		return p.explain(args, std)
 	}
 	c := p.command(name)
@@ -84,13 +84,18 @@ func (p *Program) Main(args []string, std Stdio) int {
 	return c.Main(args, std)
 }
 
+// isHelp reports whether an argument in the place of a command asks for the help.
+func isHelp(arg string) bool {
+	return arg == "help" || arg == "-h" || arg == "-help" || arg == "--help"
+}
+
 // explain is "asynccrypto help [COMMAND]".
 func (p *Program) explain(args []string, std Stdio) int {
-	switch len(args) {
-	case 0:
+	switch {
+	case len(args) == 0 || len(args) == 1 && isHelp(args[0]):
 		p.help(std.Out)
 		return ExitOK
-	case 1:
+	case len(args) == 1:
 		if c := p.command(args[0]); c != nil {
 			c.help(std.Out)
 			return ExitOK

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // The first signal cancels the context, with the signal as the cause.
@@ -17,11 +16,7 @@ func TestInterruptible(t *testing.T) {
 	if err := syscall.Kill(syscall.Getpid(), syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(time.Minute):
-		t.Fatal("not canceled")
-	}
+	<-ctx.Done()
 	sig, ok := errors.AsType[*SignalError](context.Cause(ctx))
 	if !ok || sig.Signal != syscall.SIGTERM {
 		t.Error(context.Cause(ctx))

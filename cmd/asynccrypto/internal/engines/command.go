@@ -10,7 +10,7 @@ import (
 // Command lists the engines.
 var Command = &cli.Command{
 	Name:  "engines",
-	Short: "List the engines, what each can do on this machine or why it can't, and what the processor has",
+	Short: "List the engines with what each can do on this machine, or why it can't, and the processor's features",
 	Setup: func(*cli.Flags) cli.Run { return list },
 }
 
@@ -23,20 +23,20 @@ func list(args []string, std cli.Stdio) error {
 	fmt.Fprintf(std.Out, line, "engine", "here", "what it does on this machine")
 	for i := range kinds {
 		k := &kinds[i]
-		var here string
+		var usable string
 		var texts []string
 		if ok, why := k.Supported(); ok {
-			here, texts = "yes", k.does()
+			usable, texts = "yes", k.does()
 		} else {
-			here, texts = "no", []string{"no gain in speed here: " + why}
+			usable, texts = "no", []string{"no gain in speed here: " + why}
 		}
 		if k == preferred {
 			texts = append(texts, "speed, sign and serve use it unless told otherwise")
 		}
 		name := k.Name
 		for _, text := range texts {
-			fmt.Fprintf(std.Out, line, name, here, text)
-			name, here = "", ""
+			fmt.Fprintf(std.Out, line, name, usable, text)
+			name, usable = "", ""
 		}
 	}
 	fmt.Fprintf(std.Out, "\nwhat this machine has:\n%s\n", measure.ThisMachine())

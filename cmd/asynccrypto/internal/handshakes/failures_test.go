@@ -50,13 +50,10 @@ func TestHandshakesRefused(t *testing.T) {
 		{[]string{"-insecure", "-tls", "1.3", newTLSServer(t, old).addr}, "alert (protocol version not supported); it may support none of the choices that -tls"},
 		{[]string{"-insecure", "-alpn", "spdy", newTLSServer(t, h2).addr}, "it supports none of the protocols of -alpn"},
 	} {
-		began := time.Now()
-		got, status, stderr := handshakesJSON(t, append(test.args, "-seconds", "60")...)
+		// Without the failure it would outlast the tests.
+		got, status, stderr := handshakesJSON(t, append(test.args, "-seconds", "7200")...)
 		if status != cli.ExitFailure || !strings.Contains(stderr, test.want) || strings.Count(stderr, "\n") != 1 || got.Begun != 0 {
 			t.Errorf("%v: status %d, %s", test.args, status, stderr)
-		}
-		if d := time.Since(began); d > 30*time.Second {
-			t.Errorf("%v: took %v", test.args, d)
 		}
 	}
 	got, status, stderr := handshakesJSON(t, "-insecure", "-servername", "example.org", "-count", "1", good)
@@ -79,12 +76,20 @@ func TestHandshakesFailing(t *testing.T) {
 			s.handle(n, c)
 		}
 	})
-	got, status, stderr := handshakesJSON(t, "-count", "12", "-c", "12", "-timeout", "3", "-ca", cert.File, some)
+	var got jsonReport
+	var status int
+	var stderr string
+	for timeout := 1; ; timeout *= 4 { // a busy machine needs a longer one for the handshakes that succeed
+		got, status, stderr = handshakesJSON(t, "-count", "12", "-c", "12", "-timeout", fmt.Sprint(timeout), "-ca", cert.File, some)
+		if got.Succeeded == 6 || timeout > 60 {
+			break
+		}
+	}
 	if status != cli.ExitOK || stderr != "" || got.Succeeded != 6 || len(got.Failures) != 2 {
 		t.Fatalf("status %d, %s, %+v", status, stderr, got)
 	}
-	for _, want := range []string{"the server closed the connection", "no answer within 3.00 s"} {
-		i := slices.IndexFunc(got.Failures, func(g *failureGroup) bool { return g.Cause == want })
+	for _, want := range []string{"the server closed the connection", "no answer within "} {
+		i := slices.IndexFunc(got.Failures, func(g *failureGroup) bool { return strings.HasPrefix(g.Cause, want) })
 		if i < 0 {
 			t.Errorf("no %q in %+v", want, got)
 		} else if g := got.Failures[i]; g.Phase != phaseHandshake || g.Count != 3 || len(g.Examples) != 1 {
@@ -116,20 +121,27 @@ func TestHandshakesFailing(t *testing.T) {
 func TestHandshakesStall(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	s := &tlsServer{t: t, config: cert.Config()}
-	addr := tlstest.Listen(t, func(n int, c net.Conn) {
-		if n > 10 {
-			io.Copy(io.Discard, c)
+	for seconds := 1; ; seconds *= 4 { // a busy machine needs longer for the first handshakes
+		addr := tlstest.Listen(t, func(n int, c net.Conn) {
+			if n > 10 {
+				io.Copy(io.Discard, c)
+				return
+			}
+			s.handle(n, c)
+		})
+		began := time.Now()
+		got, status, stderr := handshakesJSON(t, "-time", fmt.Sprint(seconds), "-timeout", fmt.Sprint(2*seconds), "-c", "2",
+			"-ca", cert.File, addr)
+		// The worker of the last handshake waits until its timeout, which the rate leaves out. It
+		// counts the time of the measurement as a whole, so at least that much is left out of the
+		// run, which takes twice as long.
+		whole := time.Since(began).Seconds()
+		if status == cli.ExitOK && got.Succeeded == 10 && got.Failed == 2 && got.Seconds <= whole-float64(seconds) {
 			return
 		}
-		s.handle(n, c)
-	})
-	began := time.Now()
-	got, status, stderr := handshakesJSON(t, "-time", "1s", "-timeout", "2", "-c", "2", "-ca", cert.File, addr)
-	// The worker of the last handshake waits for two seconds more, which the rate leaves out. It
-	// counts the first second as a whole, so at least one second of the run is left out.
-	whole := time.Since(began).Seconds()
-	if status != cli.ExitOK || got.Succeeded != 10 || got.Failed != 2 || got.Seconds > whole-1 {
-		t.Errorf("status %d, %s, %+v in %v s", status, stderr, got, whole)
+		if seconds > 60 {
+			t.Fatalf("status %d, %s, %+v in %v s", status, stderr, got, whole)
+		}
 	}
 }
 

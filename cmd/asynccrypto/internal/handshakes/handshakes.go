@@ -20,8 +20,8 @@ var Command = &cli.Command{
 		return func(args []string, std cli.Stdio) error { return run(o, f, args, std) }
 	},
 	Long: `
-A connection consists of TCP, the handshake, the client's close_notify, and whatever the server still
-sends before it ends the stream, for which it has a second. No application data is sent. A handshake
+A connection consists of TCP, the handshake, the client's close_notify, and the data that the server
+still sends until it ends the stream, for at most a second. No application data is sent. A handshake
 that the server answers with an alert has failed, even if the alert comes after the client has
 finished: in TLS 1.3 an alert about a client certificate does. Then the worker begins its next
 connection; after a failure it waits 10 ms.
@@ -33,7 +33,7 @@ connection; after a failure it waits 10 ms.
     per second   successful handshakes, divided by the time given, or by the time until the last
                  success if that is longer
 
-Latencies are within 1%; the maximum is exact. A first handshake is a trial and is not counted; if it
+Latencies are accurate to 1%; the maximum is exact. A first handshake is a trial and is not counted; if it
 fails, the command ends. Handshakes in progress when the time is up are finished. Handshakes in
 progress when a signal stops the command are not counted.
 
@@ -44,8 +44,8 @@ and are in no other figure. Without -resume no session is offered and no ticket 
 In the object of -json times are in nanoseconds, and "per_sec", "handshake" and "negotiated" describe
 the requested kind of handshake.
 
-The client computes too, on the cores that GOMAXPROCS allows it. The report says so when the client
-is the limit.
+The client uses the processor too, on as many cores as GOMAXPROCS allows. The report says so when the
+client, not the server, is the limit.
 
 The exit status is 0 if any handshake of the requested kind succeeded, whatever else failed, and
 otherwise 1.

@@ -90,7 +90,7 @@ func sServer(t *testing.T, cert *tlstest.Certificate, args ...string) (addr stri
 	case addr = <-found:
 	case <-read:
 		t.Fatalf("s_server did not start: %s", stderr.String())
-	case <-time.After(time.Minute):
+	case <-time.After(time.Until(tlstest.Limit())):
 		t.Fatal("s_server does not say where it listens")
 	}
 	return addr

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -33,13 +34,17 @@ func ReadCertificate(certFile, keyFile string) (*tls.Certificate, error) {
 		cert.Certificate = append(cert.Certificate, c.Raw)
 	}
 	if cert.Leaf.PublicKeyAlgorithm == x509.UnknownPublicKeyAlgorithm {
-		return nil, cli.Usagef("cert %s: for a key of a kind that Go's TLS can't use, such as RSA-PSS or Ed448; make one with: "+
+		return nil, cli.Usagef("cert %s: for a key of a kind that Go's TLS can't use, such as RSA-PSS, Ed448, or ML-DSA before Go 1.27; make one with: "+
 			"openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048", certFile)
 	}
-	if keyFile == "" {
+	inOne := keyFile == ""
+	if inOne {
 		keyFile = certFile
 	}
 	key, err := ReadKey(keyFile)
+	if inOne && errors.Is(err, errNoKey) {
+		return nil, cli.Usagef("%w; give the key's file with -key FILE.pem", err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +85,7 @@ func ReadPool(option, path string) (pool *x509.CertPool, n int, err error) {
 	return pool, len(certs), nil
 }
 
-// KeyName names the kind of a public key, such as RSA-2048 or ECDSA P-256.
+// KeyName names the kind of a public key, such as RSA-2048, ECDSA P-256 or ML-DSA-44.
 func KeyName(key crypto.PublicKey) string {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
@@ -89,6 +94,9 @@ func KeyName(key crypto.PublicKey) string {
 		return "ECDSA " + k.Curve.Params().Name
 	case ed25519.PublicKey:
 		return "Ed25519"
+	}
+	if name, ok := mldsaName(key); ok {
+		return name
 	}
 	return fmt.Sprintf("%T", key)
 }

@@ -32,6 +32,8 @@ func ReadKey(path string) (any, error) {
 	return nil, cli.Usagef("key %s: %w", path, err)
 }
 
+var errNoKey = errors.New("holds no private key")
+
 // parseKey returns the first private key in text. Other blocks may come before it: a certificate,
 // or the EC PARAMETERS that "openssl ecparam -genkey" writes.
 func parseKey(text []byte) (any, error) {
@@ -57,7 +59,7 @@ func parseKey(text []byte) (any, error) {
 		others = append(others, block.Type)
 	}
 	if others != nil {
-		return nil, fmt.Errorf("holds no private key, but %s", strings.Join(others, ", "))
+		return nil, fmt.Errorf("%w, but %s", errNoKey, strings.Join(others, ", "))
 	}
 	return nil, errors.New("not a private key in PEM form, which starts with -----BEGIN PRIVATE KEY-----")
 }

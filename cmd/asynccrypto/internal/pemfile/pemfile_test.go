@@ -51,11 +51,11 @@ func TestReadCertificate(t *testing.T) {
 		}
 	}
 	for want, files := range map[string][2]string{
-		"does not belong to the first certificate": {cert.File, other.KeyFile},
-		"holds no private key, but CERTIFICATE":    {cert.File, ""},
-		"holds no certificate in PEM form":         {cert.KeyFile, ""},
-		"none: ":                                   {cert.File, filepath.Join(t.TempDir(), "none")},
-		"not a private key in PEM form":            {cert.File, write(t, "text")},
+		"does not belong to the first certificate":                             {cert.File, other.KeyFile},
+		"holds no private key, but CERTIFICATE; give the key's file with -key": {cert.File, ""},
+		"holds no certificate in PEM form":                                     {cert.KeyFile, ""},
+		"none: ":                                                               {cert.File, filepath.Join(t.TempDir(), "none")},
+		"not a private key in PEM form":                                        {cert.File, write(t, "text")},
 	} {
 		if _, err := ReadCertificate(files[0], files[1]); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", files, err)

@@ -117,17 +117,11 @@ func TestServeProxyGoroutines(t *testing.T) {
 	for range 150 {
 		clients = append(clients, dialTLS(t, s, config))
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	tlstest.Await(t, "the connections to the backend", func() bool {
 		mu.Lock()
-		n := len(open)
-		mu.Unlock()
-		if n == len(clients) {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d connections to the backend", n)
-		}
-	}
+		defer mu.Unlock()
+		return len(open) == len(clients)
+	})
 	if n := runtime.NumGoroutine(); n > before+50 {
 		t.Errorf("%d goroutines more for %d connections", n-before, len(clients))
 	}
@@ -143,11 +137,7 @@ func TestServeProxyGoroutines(t *testing.T) {
 		c.Close()
 	}
 	mu.Unlock()
-	for deadline := time.Now().Add(20 * time.Second); countFDs(t) > fds; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d fds, %d before", countFDs(t), fds)
-		}
-	}
+	tlstest.Await(t, "the fds to be closed", func() bool { return countFDs(t) <= fds })
 }
 
 func countFDs(t *testing.T) int {

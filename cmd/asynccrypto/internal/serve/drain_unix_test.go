@@ -35,16 +35,13 @@ func TestServeProxyDrain(t *testing.T) {
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.stop() }()
 	s.logged(`accepting no more; up to 30s for 1 open connection to end`)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	tlstest.Await(t, "the end of accepting", func() bool {
 		late, err := net.Dial("tcp", s.addr)
-		if err != nil {
-			break
+		if err == nil {
+			late.Close()
 		}
-		late.Close()
-		if time.Now().After(deadline) {
-			t.Fatal("still accepting")
-		}
-	}
+		return err != nil
+	})
 	if _, err := c.Write(want[1<<20:]); err != nil {
 		t.Fatal(err)
 	}

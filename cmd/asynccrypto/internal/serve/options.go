@@ -56,7 +56,7 @@ func newOptions(f *cli.Flags) *options {
 	f.Strings(&o.certs, "cert", "FILE.pem", "the certificate, with its issuers after it (default a throw-away certificate, made in memory); "+
 		"of several, the client's server name and algorithms choose, and the first is for all others")
 	f.Strings(&o.keys, "key", "FILE.pem", "the private key of the -cert in the same place, not encrypted (default in the certificate's file)")
-	f.String(&o.clientCA, "client-ca", "FILE.pem", "admit only clients whose certificate one of these has issued")
+	f.String(&o.clientCA, "client-ca", "FILE.pem", "admit only clients with a certificate that one of these CAs has issued")
 	f.String(&o.ticketKeys, "ticket-keys", "FILE", "the keys of session tickets, 64 hexadecimal digits a line, for several servers "+
 		"that resume each other's sessions: the first is for new tickets (default a key in memory, a new one each day)")
 	f.Duration(&o.watch, "watch", "look this often whether the files of these four options have changed, and read them again")

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"asynccrypto/cmd/asynccrypto/internal/tlsname"
+	"asynccrypto/internal/measure"
 )
 
 // page returns a handler for a first try. It shows the parameters that the connection has
@@ -26,7 +27,7 @@ func page(k *keys) http.Handler {
 			return
 		}
 		s := k.engine.Stats()
-		fmt.Fprintf(w, "engine       %s: %d operations done, %d failed, %d of them computed up to eight at a time; mean batch %.1f\n",
-			k.kind.Name, s.Completed, s.Failed, s.Vectorized, s.MeanBatch())
+		fmt.Fprintf(w, "engine       %s: %s done, %d failed, %d of them computed up to eight at a time; mean batch %.1f\n",
+			k.kind.Name, measure.Count(int(s.Completed), "operation"), s.Failed, s.Vectorized, s.MeanBatch())
 	})
 }

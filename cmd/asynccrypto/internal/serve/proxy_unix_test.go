@@ -41,7 +41,7 @@ func dialTLS(t *testing.T, s *served, config *tls.Config) *tls.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(time.Minute))
+	c.SetDeadline(tlstest.Limit())
 	return c
 }
 
@@ -235,7 +235,7 @@ func TestServeProxyBreaks(t *testing.T) {
 	config.ServerName = "127.0.0.1"
 	config.MaxVersion = tls.VersionTLS12 // TLS 1.3 hides the type of a record
 	c := tls.Client(seen, config)
-	c.SetDeadline(time.Now().Add(time.Minute))
+	c.SetDeadline(tlstest.Limit())
 	io.WriteString(c, "hello")
 	if got, _ := io.ReadAll(c); len(got) != 100 {
 		t.Errorf("%d bytes before the reset", len(got))

@@ -20,7 +20,7 @@ import (
 // Command serves TLS.
 var Command = &cli.Command{
 	Name:  "serve",
-	Short: "Serve TLS: files over HTTPS, or a plain backend behind it",
+	Short: "Serve files over HTTPS, or terminate TLS for a plain backend",
 	Usage: `
 [options] -root DIR      the files in DIR, over HTTP/2 and HTTP/1.1
 [options] -proxy ADDR    any TCP service at ADDR: HOST:PORT or unix:PATH
@@ -43,7 +43,7 @@ var Command = &cli.Command{
 		}
 	},
 	Long: `
-A TIME is such as 90s, 5m or 1m30s; a number alone is seconds.
+A TIME is written as 90s, 5m or 1m30s; a number alone is seconds.
 
 With -root, names that begin with a dot are hidden, except .well-known, and so are files outside DIR
 that a symbolic link points to. With -proxy, bytes are passed on unchanged. When one side ends its
@@ -65,8 +65,9 @@ A service manager (systemd) may hand over sockets (LISTEN_FDS), which take the p
 told when the server is ready, reads its files again, and stops (NOTIFY_SOCKET; Type=notify-reload).
 /healthz beside the metrics answers 200, and 503 once the server has been told to stop.
 
-The log goes to stderr. Each handshake, connection and backend that fails is a line with its peer and
-its cause. For each cause five lines are written in ten seconds, and then how many more there were.
+The log goes to stderr. Each handshake, connection or backend that fails gets a line with its peer and
+its cause. Each cause gets at most five lines in ten seconds; a further line then gives the number of
+failures that were left out.
 If the reader of the log ends, the lines are lost and the server goes on.
 `,
 	Example: `

@@ -81,7 +81,7 @@ func (s *served) logged(pattern string) []string {
 func (s *served) measured(lines ...string) string {
 	s.t.Helper()
 	url := s.logged(`metrics at (\S+)`)[1]
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+	for limit := tlstest.Limit(); ; time.Sleep(time.Millisecond) {
 		_, figures := get(s.t, http.DefaultClient, url)
 		missing := ""
 		for _, line := range lines {
@@ -92,7 +92,7 @@ func (s *served) measured(lines ...string) string {
 		if missing == "" {
 			return figures
 		}
-		if time.Now().After(deadline) {
+		if time.Now().After(limit) {
 			s.t.Fatalf("no %s in\n%s", missing, figures)
 		}
 	}
@@ -103,7 +103,7 @@ func (s *served) signal(sig os.Signal) {
 	select {
 	case s.signals <- sig:
 	case <-s.ended:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Until(tlstest.Limit())):
 		s.t.Fatal("a signal was not taken")
 	}
 }
@@ -115,7 +115,7 @@ func (s *served) stop() error {
 	select {
 	case <-s.ended:
 		return s.err
-	case <-time.After(time.Minute):
+	case <-time.After(time.Until(tlstest.Limit())):
 		s.t.Fatalf("did not end\n%s", s.log)
 		return nil
 	}
@@ -170,11 +170,7 @@ func TestServeReload(t *testing.T) {
 	copyTo(cert.KeyFile, next.KeyFile)
 	s.signal(syscall.SIGHUP)
 	s.logged(`(?s)stays as it was.*certificate \S+: CN=throw-away, ECDSA P-256, until`)
-	for deadline := time.Now().Add(10 * time.Second); !bytes.Equal(served(), next.Leaf.Raw); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("still the old certificate")
-		}
-	}
+	tlstest.Await(t, "the new certificate", func() bool { return bytes.Equal(served(), next.Leaf.Raw) })
 }
 
 // Failed handshakes are logged with peer and cause, and many of them in a few lines, both by

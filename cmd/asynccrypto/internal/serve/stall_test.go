@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
@@ -86,7 +85,7 @@ func TestServeStalledClients(t *testing.T) {
 			var all sync.WaitGroup
 			t.Cleanup(func() { close(over); cancel(); all.Wait() })
 			for i := range 8 { // more than the sockets hold
-				r, _ := http.NewRequestWithContext(ctx, "GET", fmt.Sprintf("https://%s/big?%d", addr, i), nil)
+				r, _ := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("https://%s/big?%d", addr, i), nil)
 				all.Go(func() {
 					if resp, err := c.Do(r); err == nil {
 						io.Copy(io.Discard, resp.Body)
@@ -99,7 +98,7 @@ func TestServeStalledClients(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(name, "/", ""), func(t *testing.T) {
 			t.Parallel()
-			s := startServe(t, "-engine", "none", "-cert", cert.File, "-key", cert.KeyFile, "-root", root, "-idle", "500ms",
+			s := startServe(t, "-engine", "none", "-cert", cert.File, "-key", cert.KeyFile, "-root", root, "-idle", "2s",
 				"-grace", "500ms", "-metrics", "127.0.0.1:0")
 			figures := s.logged(`metrics at (\S+)`)[1]
 			open := func(n string) bool {
@@ -107,11 +106,7 @@ func TestServeStalledClients(t *testing.T) {
 				return strings.Contains(text, "\nasynccrypto_server_connections{server=\"https\",state=\"open\"} "+n+"\n")
 			}
 			stall(t, s.addr, &tls.Config{RootCAs: cert.Pool, ServerName: "localhost"})
-			for end := time.Now().Add(20 * time.Second); !open("0"); time.Sleep(50 * time.Millisecond) {
-				if time.Now().After(end) {
-					t.Fatal("the connection stays")
-				}
-			}
+			tlstest.Await(t, "the end of the connection", func() bool { return open("0") })
 		})
 	}
 }

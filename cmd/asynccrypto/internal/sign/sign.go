@@ -12,6 +12,7 @@ import (
 	_ "crypto/sha512"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -23,11 +24,11 @@ import (
 // Command signs files.
 var Command = &cli.Command{
 	Name:  "sign",
-	Short: "Sign files as jobs, thousands at once, however large they are",
+	Short: "Sign files of any size, thousands at once",
 	Usage: "-key KEY.pem [options] FILE...",
 	Setup: func(f *cli.Flags) cli.Run {
 		o := options{hash: "sha256"}
-		f.String(&o.key, "key", "KEY.pem", "the private key: RSA or ECDSA, not encrypted")
+		f.String(&o.key, "key", "KEY.pem", "the private key: RSA, ECDSA or ML-DSA, not encrypted")
 		f.String(&o.hash, "hash", "NAME", "sha256, sha384 or sha512")
 		f.Bool(&o.pss, "pss", "sign with RSA-PSS, with a salt as long as the hash, instead of PKCS #1 v1.5")
 		f.String(&o.out, "out", "DIR", "the directory for the signatures (default beside the files)")
@@ -38,6 +39,9 @@ The signature of FILE is FILE.sig. An existing file of that name is replaced. A 
 under a temporary name and then renamed, so nobody ever sees half a signature. A command that is
 interrupted removes its temporary files (.asynccrypto-*.tmp) and leaves the finished signatures.
 If a file can't be read, the command reports it, signs the other files, and exits with status 1.
+
+ML-DSA keys, which a program that was built with Go 1.27 or later reads, sign the file itself, with
+an empty context: "openssl pkeyutl -verify -rawin" verifies that. They do not use -hash.
 
 Ed25519 keys are refused. They sign no digest: each file would have to be in memory as a whole, and
 "openssl dgst" could not verify the signature.
@@ -78,39 +82,57 @@ func (o *options) run(files []string, std cli.Stdio) error {
 	if err != nil {
 		return err
 	}
-	key, opts, err := signingKey(anyKey, hash, o.pss)
+	key, m, err := signingKey(anyKey, hash, o.pss)
 	if err != nil {
 		return cli.Usagef("key %s: %w", o.key, err)
 	}
 	ctx, stop := cli.Interruptible()
 	defer stop()
-	return signFiles(ctx, key, opts, tasks, std)
+	return signFiles(ctx, key, m, tasks, std)
 }
 
-// signingKey returns the key as a signer, and the options to sign with. It has tried them.
-func signingKey(key any, hash crypto.Hash, pss bool) (crypto.Signer, crypto.SignerOpts, error) {
-	var opts crypto.SignerOpts = hash
+// method is a way to sign a file: the options for the hash of the file.
+type method struct {
+	opts    crypto.SignerOpts
+	newHash func() digester
+}
+
+// digester is the part of [hash.Hash] that signing needs. Sum is called once.
+type digester interface {
+	io.Writer
+	Sum([]byte) []byte
+}
+
+// signingKey returns the key as a signer, and the method to sign with. It has tried them.
+func signingKey(key any, hash crypto.Hash, pss bool) (crypto.Signer, method, error) {
+	m := method{hash, func() digester { return hash.New() }}
+	if mu, ok := mldsaMethod(key); ok {
+		if pss {
+			return nil, m, errors.New("an ML-DSA key; -pss is for RSA")
+		}
+		return key.(crypto.Signer), mu, nil
+	}
 	switch key.(type) {
 	case *rsa.PrivateKey:
 		if pss {
-			opts = &rsa.PSSOptions{Hash: hash, SaltLength: rsa.PSSSaltLengthEqualsHash}
+			m.opts = &rsa.PSSOptions{Hash: hash, SaltLength: rsa.PSSSaltLengthEqualsHash}
 		}
 	case *ecdsa.PrivateKey:
 		if pss {
-			return nil, nil, errors.New("an ECDSA key; -pss is for RSA")
+			return nil, m, errors.New("an ECDSA key; -pss is for RSA")
 		}
 	case ed25519.PrivateKey:
-		return nil, nil, errors.New("an Ed25519 key, which signs no digest: it needs each file in memory as a whole, " +
+		return nil, m, errors.New("an Ed25519 key, which signs no digest: it needs each file in memory as a whole, " +
 			"and \"openssl dgst\" can't verify it; use an RSA or ECDSA key")
 	case *ecdh.PrivateKey:
-		return nil, nil, errors.New("a key for key agreement, which can't sign; use an RSA or ECDSA key")
+		return nil, m, errors.New("a key for key agreement, which can't sign; use an RSA or ECDSA key")
 	default:
-		return nil, nil, fmt.Errorf("a key of a kind (%T) that can't sign files; use an RSA or ECDSA key", key)
+		return nil, m, fmt.Errorf("a key of a kind (%T) that can't sign files; use an RSA or ECDSA key", key)
 	}
 	signer := key.(crypto.Signer)
 	// A trial signature finds a key that is too short for the hash before any file is read.
-	if _, err := signer.Sign(rand.Reader, make([]byte, hash.Size()), opts); err != nil {
-		return nil, nil, fmt.Errorf("can't sign with %s: %w", hash, err)
+	if _, err := signer.Sign(rand.Reader, make([]byte, hash.Size()), m.opts); err != nil {
+		return nil, m, fmt.Errorf("can't sign with %s: %w", hash, err)
 	}
-	return signer, opts, nil
+	return signer, m, nil
 }

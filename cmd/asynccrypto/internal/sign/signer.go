@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"sync"
@@ -37,13 +36,13 @@ const (
 type fileSigner struct {
 	files  *engine.Engine
 	signer engine.Signer
-	opts   crypto.SignerOpts
+	method method
 
 	signed, failed atomic.Int64
 	bytes          atomic.Int64
 }
 
-func signFiles(ctx context.Context, key crypto.Signer, opts crypto.SignerOpts, tasks []task, std cli.Stdio) error {
+func signFiles(ctx context.Context, key crypto.Signer, m method, tasks []task, std cli.Stdio) error {
 	started := time.Now()
 	kind, err := engines.Choose("")
 	if err != nil {
@@ -54,7 +53,7 @@ func signFiles(ctx context.Context, key crypto.Signer, opts crypto.SignerOpts, t
 		return err
 	}
 	defer e.Close()
-	s := &fileSigner{opts: opts}
+	s := &fileSigner{method: m}
 	if s.signer, err = e.Signer(key); err != nil {
 		return err
 	}
@@ -122,7 +121,7 @@ func (s *fileSigner) sign(ctx context.Context, j async.Job, task task) error {
 	if err != nil {
 		return err
 	}
-	signature, err := s.signer.WithContext(jobCtx).Sign(rand.Reader, digest, s.opts)
+	signature, err := s.signer.WithContext(jobCtx).Sign(rand.Reader, digest, s.method.opts)
 	if err != nil {
 		return err
 	}
@@ -153,7 +152,7 @@ func (s *fileSigner) digest(ctx context.Context, path string) ([]byte, error) {
 		return nil, cli.Cause(err)
 	}
 	defer f.Close()
-	h := s.opts.HashFunc().New()
+	h := s.method.newHash()
 	if err := s.copy(ctx, h, f); err != nil {
 		return nil, cli.Cause(err)
 	}
@@ -162,7 +161,7 @@ func (s *fileSigner) digest(ctx context.Context, path string) ([]byte, error) {
 
 var buffers = sync.Pool{New: func() any { return new([128 << 10]byte) }}
 
-func (s *fileSigner) copy(ctx context.Context, h hash.Hash, f *os.File) error {
+func (s *fileSigner) copy(ctx context.Context, h io.Writer, f *os.File) error {
 	buffer := buffers.Get().(*[128 << 10]byte)
 	defer buffers.Put(buffer)
 	for {

@@ -3,6 +3,7 @@ package speed
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -58,12 +59,17 @@ func directSeries(op *measure.Operation, cores int, ids *int) *series {
 		used, err := measure.Used(func() error {
 			return s.each(func(i int) error { return s.tallies[i].callFor(d, op.Direct) })
 		})
-		// Only the time of the goroutines counts as possible: at the end each finishes at its own
-		// time.
-		s.usage.Add(measure.Usage{Used: used, Possible: s.busy() - before})
+		s.usage.Add(measure.Usage{Used: used, Possible: possible(s.busy()-before, cores, runtime.NumCPU())})
 		return err
 	}
 	return s
+}
+
+// possible returns the processor time that a number of goroutines could have had in the time that
+// they were busy, together. Only that time counts, because each goroutine finishes at its own time.
+// GOMAXPROCS may be more than there are cores; then the goroutines share them.
+func possible(busy time.Duration, goroutines, cores int) time.Duration {
+	return time.Duration(float64(busy) * min(1, float64(cores)/float64(goroutines)))
 }
 
 // each calls f for each tally, on a goroutine of its own, and returns the first tally's error

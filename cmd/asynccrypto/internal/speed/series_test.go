@@ -212,3 +212,12 @@ func TestJobsInFlight(t *testing.T) {
 		e.Close()
 	}
 }
+
+// A GOMAXPROCS above the number of cores is no disturbance by other programs.
+func TestPossible(t *testing.T) {
+	for goroutines, want := range map[int]time.Duration{1: time.Second, 2: time.Second, 8: time.Second / 4} {
+		if got := possible(time.Second, goroutines, 2); got != want {
+			t.Errorf("%d goroutines on 2 cores: %v of a second, want %v", goroutines, got, want)
+		}
+	}
+}

@@ -30,7 +30,7 @@ var Command = &cli.Command{
     ecdsap256 ecdsap384 ed25519    sign
     ecdhx25519                     derive`,
 	Setup: setup,
-	Long: `The direct calls are made in the Go standard library, by a goroutine for each core. A job is one
+	Long: `The direct calls go to the Go standard library, from a goroutine for each core. A job is one
 operation on an input of its own. As in a server, an event loop for each core drives the jobs: a
 goroutine that starts jobs, and resumes each when the engine has called back. All loops use one
 engine. The jobs in flight are divided evenly among the loops; if they do not divide evenly, some
@@ -43,18 +43,18 @@ with more jobs in flight than cores it grows with their number. The table:
     p50, p99   latency that half, and 99 of 100, of the operations did not exceed
     batch      how many operations the engine took at once, on average
     times      how many times as fast the engine is as the direct calls
-Results are kept, at random when there are many, and verified with the public key when the clock
-has stopped. One wrong result ends the command with status 1.
+Results are kept, a random sample when there are many, and verified with the public key after the
+clock has stopped. One wrong result ends the command with status 1.
 
-A measurement is disturbed when other programs had more than 4% of the cores meanwhile. It shows in
-the direct calls, which can use all of the cores. Disturbed rates are reported and marked, but not
-compared.
+A measurement is disturbed when other programs used more than 4% of the cores during it. The direct
+calls show that, because they can use all of the cores. Disturbed rates are reported and marked, but
+not compared. A limit on the processor time of a container looks the same.
 
 In the output of -json, engine "std" with async_jobs 0 stands for the direct calls. Times are in
 nanoseconds.`,
 	Example: `$ asynccrypto speed -key key.pem -async-jobs 64 -time 0.3
 AMD EPYC, 2 cores, linux/amd64, go1.26.8, 2026-11-28
-GOMAXPROCS: 2 (at most as many cores are used)
+GOMAXPROCS: 2 (no more cores than that are used)
 BMI2 and ADX: yes (the standard library's RSA is faster with them)
 AVX-512 IFMA: yes (with it eight RSA operations can be computed at a time; the standard library does not use it)
 
@@ -91,7 +91,7 @@ func setup(f *cli.Flags) cli.Run {
 	f.Duration(&o.time, "time", "time for each measurement; by default 15 seconds divided among all of them, at most 1 second each")
 	f.Also("seconds", "time")
 	f.String(&o.key, "key", "FILE.pem",
-		"measure this private key, instead of fresh ones: RSA of any size, ECDSA, Ed25519 or X25519")
+		"measure this private key instead of new ones: RSA of any size, ECDSA, Ed25519 or X25519")
 	f.Bool(&o.json, "json", "write an array of objects, one for each measurement, instead of the table")
 	f.String(&o.plot, "plot", "FILE.svg", "also draw operations per second, and p99, against the number of jobs")
 	return func(args []string, std cli.Stdio) error { return run(o, args, std) }

@@ -32,7 +32,7 @@ type KeyExchange struct {
 }
 
 // KeyExchanges are all that crypto/tls has.
-var KeyExchanges = []KeyExchange{
+var KeyExchanges = append([]KeyExchange{
 	{"X25519", tls.X25519, false},
 	{"P-256", tls.CurveP256, false},
 	{"P-384", tls.CurveP384, false},
@@ -40,7 +40,7 @@ var KeyExchanges = []KeyExchange{
 	{"X25519MLKEM768", tls.X25519MLKEM768, true},
 	{"SecP256r1MLKEM768", tls.SecP256r1MLKEM768, true},
 	{"SecP384r1MLKEM1024", tls.SecP384r1MLKEM1024, true},
-}
+}, newKeyExchanges...)
 
 // FindKeyExchange returns the one of that name, or a usage error that lists them. Case and
 // hyphens do not matter.

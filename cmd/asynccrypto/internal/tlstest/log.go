@@ -31,7 +31,7 @@ func (l *Log) String() string {
 func (l *Log) Find(t *testing.T, pattern string, ended <-chan struct{}) []string {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+	for limit := Limit(); ; time.Sleep(time.Millisecond) {
 		over := false
 		select {
 		case <-ended:
@@ -41,7 +41,7 @@ func (l *Log) Find(t *testing.T, pattern string, ended <-chan struct{}) []string
 		if found := re.FindStringSubmatch(l.String()); found != nil {
 			return found
 		}
-		if over || time.Now().After(deadline) {
+		if over || time.Now().After(limit) {
 			t.Fatalf("no line %q; ended: %v\n%s", pattern, over, l)
 		}
 	}

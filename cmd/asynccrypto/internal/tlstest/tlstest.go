@@ -3,6 +3,7 @@
 package tlstest
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -26,13 +27,19 @@ type Certificate struct {
 	File, KeyFile string         // it and its private key, in PEM form
 }
 
-// NewCertificate makes a certificate. Its files are removed at the end of the test.
+// NewCertificate makes a certificate for a P-256 key. Its files are removed at the end of the test.
 func NewCertificate(t *testing.T) *Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return NewCertificateFor(t, key)
+}
+
+// NewCertificateFor is [NewCertificate] for the caller's key.
+func NewCertificateFor(t *testing.T, key crypto.Signer) *Certificate {
+	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1),
 		Subject:      pkix.Name{CommonName: "throw-away"},

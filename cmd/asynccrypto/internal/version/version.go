@@ -17,7 +17,7 @@ import (
 // Command writes which build this is, and where it runs.
 var Command = &cli.Command{
 	Name:  "version",
-	Short: "Write the version of this build, and the processor that it runs on",
+	Short: "Print the version of this build and the processor",
 	Setup: func(*cli.Flags) cli.Run { return write },
 	Long: `
 The revision is that of the repository in which the command was built. A build from a published

@@ -1,0 +1,9 @@
+module asynccrypto/internal/cgotest
+
+go 1.26.0
+
+require asynccrypto v0.0.0
+
+require golang.org/x/sys v0.49.0 // indirect
+
+replace asynccrypto => ../..
