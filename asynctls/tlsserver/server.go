@@ -56,13 +56,13 @@ type Server struct {
 	// its deadline do not reach them.
 	Context context.Context
 	// ProxyProtocolFrom, if not nil, reports whether connections from this address come through
-	// a proxy that says whose they are, by the PROXY protocol, version 1 or 2. Their header is
-	// required then: what it names is what RemoteAddr and LocalAddr return, also those of
-	// ClientHelloInfo.Conn, and what Failed is given. A header that names nothing, such as that
-	// of the proxy's own checks (LOCAL), leaves the socket's addresses. From other addresses a
-	// header is no handshake, so that no client can choose its address. The time for the header
-	// is part of HandshakeTimeout. remote is the zero AddrPort for a socket that is not TCP's.
-	// The function is called on the connection's loop, and must not block.
+	// a proxy that names the client by the PROXY protocol, version 1 or 2. The header is required
+	// then. RemoteAddr and LocalAddr return the addresses that it names, also those of
+	// ClientHelloInfo.Conn, and Failed is given them. A header that names none, such as that of
+	// the proxy's own checks (LOCAL), leaves the socket's addresses. From other peers a header is
+	// never parsed, and fails the handshake, so that no client can choose its address. The time
+	// for the header is part of HandshakeTimeout. remote is the zero AddrPort for a socket that is
+	// not TCP's. The function is called on the connection's loop, and must not block.
 	ProxyProtocolFrom func(remote netip.AddrPort) bool
 	// Failed, if not nil, is called once for each handshake that fails or is not done in time,
 	// but not when Shutdown or Close ends it. It is called on the connection's loop, and must

@@ -1,6 +1,7 @@
-// Package proxyproto reads and writes the header of the PROXY protocol, versions 1 and 2, by which a
-// proxy tells a server whose connection it passes on. It stands before the first byte of the
-// connection. The protocol is HAProxy's: https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt
+// Package proxyproto reads and writes the header of the PROXY protocol, versions 1 and 2. By it a
+// proxy tells a server the addresses of the client's connection that it passes on. The header comes
+// before the first byte of that connection. The protocol is HAProxy's:
+// https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt
 package proxyproto
 
 import (
@@ -44,8 +45,8 @@ const (
 	unixDatagram = 0x32
 )
 
-// Parse reads the header that b begins with, and returns its length. The error is ErrIncomplete if b
-// may be the beginning of a header.
+// Parse reads the header that b begins with, and returns its length. The error is ErrIncomplete if
+// b may be the beginning of a header.
 func Parse(b []byte) (h Header, n int, err error) {
 	switch {
 	case hasPrefix(b, signature2):
@@ -152,7 +153,7 @@ func Append1(b []byte, h Header) []byte {
 	return fmt.Appendf(b, "PROXY %s %s %s %d %d\r\n", family, h.Source.Addr(), h.Destination.Addr(), h.Source.Port(), h.Destination.Port())
 }
 
-// TLS is what a header of version 2 says about the TLS that the proxy has ended.
+// TLS is the part of a header of version 2 about the TLS that the proxy has ended.
 type TLS struct {
 	ALPN, ServerName string // empty for none
 	Version          string // such as "TLSv1.3"

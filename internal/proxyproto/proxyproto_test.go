@@ -93,8 +93,8 @@ func TestAppend(t *testing.T) {
 	}
 }
 
-// FuzzParse: a header that is taken is as long as Parse says, whatever follows, and comes back from
-// what Append makes of it.
+// FuzzParse: a header that Parse takes has the length that Parse returns, and Append writes its
+// addresses so that Parse finds them again.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("PROXY TCP4 192.0.2.1 198.51.100.2 1234 443\r\nhello"))
 	f.Add([]byte("PROXY TCP6 ::1 ::ffff:1.2.3.4 1 2\r\n"))

@@ -13,8 +13,8 @@ import (
 // the default unless that is the zero value; a default that is computed later stands in the text.
 //
 // Options may stand anywhere among the arguments, up to "--"; package flag stops at the first
-// argument. An option that is given twice is a usage error, also under two names, unless it is one of
-// Strings.
+// argument. An option that is given twice is a usage error, also under two names. Options of the
+// method Strings may be given several times.
 type Flags struct {
 	sections []section
 	byName   map[string]*option

@@ -61,8 +61,8 @@ func ReadCertificate(certFile, keyFile string) (*tls.Certificate, error) {
 }
 
 // ReadPool reads the certificates that an option such as -ca names, and returns how many they are.
-// A block that is no certificate, or a damaged one, is an error: without its CA some clients would be
-// refused, and the cause would be hard to find.
+// A block that is no certificate, or a damaged one, is an error: without its CA some clients would
+// be refused, and the cause would be hard to find.
 func ReadPool(option, path string) (pool *x509.CertPool, n int, err error) {
 	text, err := read(path, maxCertificateFile)
 	var certs []*x509.Certificate

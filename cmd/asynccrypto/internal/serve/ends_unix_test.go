@@ -19,7 +19,7 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
 
-var seedFlag = flag.Uint64("seed", 0, "what the ends of TestServeProxyRandomEnds and TestServeSoak do; 0 is a new seed")
+var seedFlag = flag.Uint64("seed", 0, "seed of the ends of TestServeProxyRandomEnds and TestServeSoak; 0 is a new one")
 
 // openConnections is the line of the metrics that counts open connections, before their number.
 const openConnections = `asynccrypto_server_connections{server="proxy",state="open"} `
@@ -146,7 +146,7 @@ func reset(c net.Conn) {
 	c.Close()
 }
 
-// randomEnds is the ends of many connections. A seed gives what each of them does.
+// randomEnds is the ends of many connections. A seed gives the actions of each of them.
 type randomEnds struct {
 	t    *testing.T
 	seed uint64

@@ -189,7 +189,7 @@ func withAccess(log *eventlog.Log, h http.Handler) http.Handler {
 	})
 }
 
-// countingWriter notes what is answered.
+// countingWriter notes the status and the size of the answer.
 type countingWriter struct {
 	http.ResponseWriter
 	status int

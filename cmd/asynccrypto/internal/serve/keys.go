@@ -21,8 +21,8 @@ import (
 	"asynccrypto/internal/measure"
 )
 
-// keys holds what the files of -cert, -key, -client-ca and -ticket-keys give, and the engine that
-// signs with the private keys.
+// keys holds the configuration that the files of -cert, -key, -client-ca and -ticket-keys give, and
+// the engine that signs with the private keys.
 type keys struct {
 	o       *options
 	log     *eventlog.Log
@@ -166,14 +166,14 @@ func (k *keys) reload(why string) {
 	}
 }
 
-// content is what the files hold.
+// content is the content of the files.
 type content struct {
 	certs      []*tls.Certificate
 	clientCAs  *x509.CertPool // nil without -client-ca
 	ticketKeys [][32]byte     // nil without -ticket-keys
 }
 
-// load reads the files, and logs what they hold once all are read. Errors are usage errors.
+// load reads the files, and logs their content once all are read. Errors are usage errors.
 func (k *keys) load() (*content, error) {
 	got := &content{}
 	cas, err := 0, error(nil)

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// limited is a listener whose connections, with those of the other listeners, are at most as many as
-// there are places. A connection for which there is none waits, and those after it stay in the
+// limited is a listener whose connections, with those of the other listeners, are at most as many
+// as there are places. A connection that finds no place waits, and those after it stay in the
 // system's queue.
 type limited struct {
 	net.Listener

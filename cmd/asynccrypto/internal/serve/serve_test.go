@@ -48,8 +48,8 @@ func parse(t *testing.T, args ...string) *options {
 	return got
 }
 
-// startServe runs serve on a free port, unless the arguments say otherwise. At the end of the test it is told to stop, and should
-// have no connections left.
+// startServe runs serve on a free port, unless the arguments say otherwise. At the end of the test
+// it is told to stop, and should have no connections left.
 func startServe(t *testing.T, args ...string) *served {
 	t.Helper()
 	if !slices.Contains(args, "-addr") {

@@ -19,8 +19,8 @@ import (
 var soakFlag = flag.Duration("soak", 2*time.Second, "how long TestServeSoak runs; by hand ten minutes: go test -run Soak -soak 10m -timeout 15m -v")
 
 // Server after server takes connections whose ends do things at random, reads its files again all
-// the while, and is told to stop while connections are open. After each, fds and goroutines are back
-// where they were, and while it runs, no job is left over.
+// the while, and is told to stop while connections are open. After each server, fds and goroutines
+// are back where they were, and while it runs, no job is left over.
 func TestServeSoak(t *testing.T) {
 	r := newRandomEnds(t)
 	var fds, goroutines, conns int

@@ -52,7 +52,7 @@ func manyKeys(t *testing.T) map[string]crypto.Signer {
 	return keys
 }
 
-// writeCertificate writes a certificate for the key, signed by another key, and the key into one file.
+// writeCertificate writes a certificate for the key, signed by another key, and the key after it.
 func writeCertificate(t *testing.T, path string, key crypto.Signer) {
 	t.Helper()
 	ca := tlstest.NewCertificate(t)

@@ -60,7 +60,7 @@ func New(w io.Writer, format string) *Log {
 	return l
 }
 
-// entry is a line: a message of a kind, and what it says of the single case. The text is all of it.
+// entry is a line: the kind of the message, and its attributes. The text has both.
 type entry struct {
 	level slog.Level
 	text  string
