@@ -1,13 +1,12 @@
 package serve
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
 )
@@ -16,36 +15,44 @@ import (
 const maxTicketKeys = 64
 
 // readTicketKeys reads the keys of session tickets. Each line has one in hexadecimal digits; empty
-// lines, and those that begin with #, have none. No error shows a key.
+// lines, and those that begin with #, have none. No error shows a key. Clear the keys when done.
 func readTicketKeys(path string) ([][32]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, cli.Cause(err)
 	}
 	defer f.Close()
-	var keys [][32]byte
-	lines := bufio.NewScanner(io.LimitReader(f, 64<<10))
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimSpace(lines.Text())
-		if line == "" || line[0] == '#' {
+	text := make([]byte, 64<<10)
+	defer clear(text)
+	n, err := io.ReadFull(f, text)
+	switch err {
+	case io.EOF, io.ErrUnexpectedEOF:
+	case nil:
+		return nil, errors.New("larger than 64 KB")
+	default:
+		return nil, cli.Cause(err)
+	}
+	keys := make([][32]byte, 0, maxTicketKeys) // append must not copy keys
+	number := 0
+	for line := range bytes.Lines(text[:n]) {
+		number++
+		if line = bytes.TrimSpace(line); len(line) == 0 || line[0] == '#' {
 			continue
 		}
 		var key [32]byte
 		if len(line) != hex.EncodedLen(len(key)) {
-			return nil, fmt.Errorf("line %d has %d characters, not 64; make a key with: openssl rand -hex 32", n, len(line))
+			return nil, fmt.Errorf("line %d has %d characters, not 64; make a key with: openssl rand -hex 32", number, len(line))
 		}
-		if _, err := hex.Decode(key[:], []byte(line)); err != nil {
-			return nil, fmt.Errorf("line %d is not hexadecimal; make a key with: openssl rand -hex 32", n)
+		if _, err := hex.Decode(key[:], line); err != nil {
+			return nil, fmt.Errorf("line %d is not hexadecimal; make a key with: openssl rand -hex 32", number)
+		}
+		if len(keys) == maxTicketKeys {
+			return nil, fmt.Errorf("holds more than %d keys; take old ones out", maxTicketKeys)
 		}
 		keys = append(keys, key)
 	}
-	switch {
-	case lines.Err() != nil:
-		return nil, cli.Cause(lines.Err())
-	case keys == nil:
+	if len(keys) == 0 {
 		return nil, errors.New("holds no key; make one with: openssl rand -hex 32")
-	case len(keys) > maxTicketKeys:
-		return nil, fmt.Errorf("holds more than %d keys; take old ones out", maxTicketKeys)
 	}
 	return keys, nil
 }
