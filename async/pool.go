@@ -3,6 +3,7 @@ package async
 import (
 	"cmp"
 	"errors"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -73,11 +74,11 @@ const (
 
 // NewPool returns a pool of at most max coroutines, or without a limit if max is 0. The first
 // Start makes init of them at once (ASYNC_init_thread). NewPool returns an error if max or init is
-// negative, if max exceeds 2^32-1, or if init exceeds max. As in OpenSSL, init must therefore be 0
+// negative, if max exceeds 2^31-1, or if init exceeds max. As in OpenSSL, init must therefore be 0
 // if max is 0. Coroutines are reused and kept until Close. Each costs about 3 KB.
 func NewPool(max, init int) (*Pool, error) {
-	if max < 0 || init < 0 || init > max || uint64(max) > idleIndex {
-		return nil, errors.New("async: NewPool(max, init) needs 0 <= init <= max < 1<<32; max 0 is no limit")
+	if max < 0 || init < 0 || init > max || max > math.MaxInt32 {
+		return nil, errors.New("async: NewPool(max, init) needs 0 <= init <= max < 1<<31; max 0 is no limit")
 	}
 	p := &pool{max: max, init: init}
 	p.all.Store(new([]*coro))

@@ -30,6 +30,10 @@ func TestNewPoolArguments(t *testing.T) {
 			t.Errorf("NewPool(%d, %d): %v, %v", c.max, c.init, p, err)
 		}
 	}
+	tooMany := math.MaxInt32 // and one more, which is negative where an int has 32 bits
+	if p, err := async.NewPool(tooMany+1, 0); err == nil {
+		t.Errorf("NewPool(1<<31, 0): %v", p)
+	}
 }
 
 func TestStartErrors(t *testing.T) {

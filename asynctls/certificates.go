@@ -69,11 +69,11 @@ func (c *chooser) client(info *tls.CertificateRequestInfo) (*tls.Certificate, er
 		if err != nil {
 			return nil, err
 		}
-		return bind(cert, info.Context()), nil
+		return bind(cert, withJob(info.Context())), nil
 	}
 	for i := range c.certificates {
 		if info.SupportsCertificate(&c.certificates[i]) == nil {
-			return bind(&c.certificates[i], info.Context()), nil
+			return bind(&c.certificates[i], withJob(info.Context())), nil
 		}
 	}
 	return new(tls.Certificate), nil

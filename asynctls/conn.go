@@ -26,6 +26,8 @@ type Conn struct {
 	phase phase
 	// readInJob says that Read runs in a job, because this client may renegotiate.
 	readInJob bool
+	// writeClosed says that CloseWrite has given close_notify to the transport.
+	writeClosed bool
 }
 
 // phase is where a connection is in its life. A connection that fails keeps its phase, with err
@@ -58,9 +60,7 @@ func NewServerConn(t Transport, c *tls.Config, o *Options) *Conn {
 // [tls.Client], c must have a ServerName or InsecureSkipVerify.
 func NewClientConn(t Transport, c *tls.Config, o *Options) *Conn {
 	conn := newConn(t, o)
-	if c != nil && c.Renegotiation != tls.RenegotiateNever {
-		c, conn.readInJob = conn.bindRenegotiations(c), true
-	}
+	conn.readInJob = c != nil && c.Renegotiation != tls.RenegotiateNever
 	conn.tls = tls.Client((*link)(conn), c)
 	return conn
 }
@@ -72,24 +72,6 @@ func newConn(t Transport, o *Options) *Conn {
 	c := &Conn{t: t, o: o, last: sinceEpoch()}
 	if o.Pool == nil {
 		c.err = ErrNoPool
-	}
-	return c
-}
-
-// bindRenegotiations returns c with its client certificates bound to the job that renegotiates.
-// crypto/tls renegotiates with a background context, in which keys do not find their job.
-func (conn *Conn) bindRenegotiations(c *tls.Config) *tls.Config {
-	get := c.GetClientCertificate
-	if get == nil {
-		return c
-	}
-	c = c.Clone() // one for each connection; clones go on sharing the session cache
-	c.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		cert, err := get(info)
-		if err != nil || conn.op == nil {
-			return cert, err
-		}
-		return bind(cert, conn.jobContext(conn.op.job)), nil
 	}
 	return c
 }

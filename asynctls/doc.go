@@ -4,8 +4,8 @@
 // other connections.
 //
 // There are three ways to use it. Give the last two a configuration that [Config] has prepared,
-// too. Give any of them one that [Lookups] has prepared if a GetCertificate or a
-// GetConfigForClient blocks.
+// too. Give any of them one that [Lookups] has prepared if a function of the tls.Config blocks,
+// such as GetCertificate.
 //
 //	use               for                                                   memory of a connection
 //	Config            net/http, and servers with a goroutine a connection   goroutine, tls.Conn
@@ -43,6 +43,8 @@
 //
 //   - If [Wants] is false for an error, the connection has failed. Call Close as long as it
 //     returns ErrWantWrite, or the TLS alert that tells the peer why is lost.
+//   - Read may return data together with io.EOF or another error. Use the data first; the next
+//     Read returns the error again.
 //   - Write may take a part of the data, or nothing, and return ErrWantWrite. Even an echo has
 //     to keep the rest.
 //   - Write with an empty slice completes the handshake, so a loop that calls Write and Read needs
@@ -103,5 +105,10 @@
 //     so the context must never end.
 //   - GetCertificate is not called for a client without SNI while Certificates is set.
 //   - A client renegotiates inside Read, with a background context.
+//   - The functions of a Config, also those without a context, are called on the goroutine that
+//     handshakes or, in a renegotiation, reads.
 //   - Read reads from the transport only if crypto/tls holds no whole record.
+//   - After CloseWrite crypto/tls goes on writing when it reads. A KeyUpdate changes the key for
+//     reading only if the write of its answer succeeds; a renegotiation begins with a write, and
+//     ends at once if that fails.
 package asynctls

@@ -51,6 +51,10 @@ func (wouldBlock) Temporary() bool { return true } // so that crypto/tls can go 
 // them, inside the handshake.
 var errReentered = errors.New("asynctls: called from inside the handshake")
 
+// errRenegotiation ends a Read of a client whose server asks for a renegotiation too late.
+var errRenegotiation = errors.New("asynctls: the server asked to renegotiate after CloseWrite, " +
+	"when no ClientHello can be sent; call CloseWrite once the server has nothing more to ask")
+
 // timeoutError is the error with which Conn.Timeout ends a connection. It wraps
 // os.ErrDeadlineExceeded.
 type timeoutError struct {

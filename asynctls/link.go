@@ -55,8 +55,20 @@ type probe struct{ context.Context }
 
 func (p probe) Done() <-chan struct{} { panic(p) }
 
-// Write gives all of p to the transport.
-func (l *link) Write(p []byte) (int, error) { return l.t.Write(p) }
+// Write gives all of p to the transport, until close_notify is sent. Nothing may follow that, but
+// crypto/tls goes on writing when it reads: an alert, the answer to a KeyUpdate, the ClientHello
+// of a renegotiation. Over a net.Conn its own write deadline stops it. Here Write drops the bytes
+// and reports success, because crypto/tls would otherwise not change the key that it reads with
+// after a KeyUpdate. Only a renegotiation fails, because no answer to its ClientHello would come.
+func (l *link) Write(p []byte) (int, error) {
+	switch {
+	case !l.writeClosed:
+		return l.t.Write(p)
+	case l.inHandshake():
+		return 0, errRenegotiation
+	}
+	return len(p), nil
+}
 
 // Close does nothing: the Conn closes the transport once all output is sent.
 func (l *link) Close() error { return nil }

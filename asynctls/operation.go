@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 
 	"asynccrypto/async"
+	"asynccrypto/internal/gid"
 )
 
 // operation is a function that a connection runs in a job: its handshake, or a Read of a client
@@ -114,6 +116,9 @@ func (c *Conn) drive(fn async.Func) (over bool, err error) {
 		op.state = running
 		op.job, out, err = c.o.Pool.Start(&op.w, func(j async.Job) error {
 			op.job = j
+			g := gid.Get()
+			operations.Store(g, op)
+			defer operations.Delete(g)
 			return fn(j)
 		})
 	}
@@ -174,6 +179,24 @@ func (c *Conn) endOperation() {
 	op.state = running // while the job unwinds
 	op.w.Close()
 	c.op = nil
+}
+
+// operations are the operations that have a job, by the job's goroutine (gid.Get).
+var operations sync.Map
+
+// withJob returns ctx if it carries a job. crypto/tls gives some functions of the tls.Config no
+// context, and in a renegotiation all of them one that carries nothing. It calls them on the
+// goroutine of the handshake. If that is a connection's job withJob returns a context of that job,
+// and otherwise, as for net/http, ctx.
+func withJob(ctx context.Context) context.Context {
+	if _, ok := async.FromContext(ctx); ok {
+		return ctx
+	}
+	if op, ok := operations.Load(gid.Get()); ok {
+		op := op.(*operation)
+		return op.conn.jobContext(op.job)
+	}
+	return ctx
 }
 
 // jobContext returns the context of a handshake in the job j.

@@ -11,9 +11,11 @@ const maxPlaintext = 16384
 const readSlack = 32 << 10
 
 // Read reads data from the peer, after the handshake. It returns n > 0 with a nil error, or 0
-// with one of the ErrWant errors, or the result of [tls.Conn]'s Read. That is [io.EOF]
-// after a close_notify, but also when the transport ends without one between two records, so a
-// protocol has to mark the end of its messages itself.
+// with one of the ErrWant errors, or the result of [tls.Conn]'s Read. That can be n > 0 together
+// with an error, io.EOF for example, when the alert came right behind the data: use the n bytes
+// first, as [io.Reader] asks; the next Read returns the error again. The error is [io.EOF] after
+// a close_notify, but also when the transport ends without one between two records, so a protocol
+// has to mark the end of its messages itself.
 //
 // While the transport holds 32 KB more than HighWater of [Options], Read returns
 // [ErrWantWrite]. Reading can make crypto/tls send something, so that otherwise a peer that
@@ -133,11 +135,17 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 
 // CloseWrite sends close_notify and leaves reading open, like [tls.Conn.CloseWrite]. It returns
 // the ErrWant errors that Handshake and Write return.
+//
+// Nothing follows close_notify, whatever the peer sends: no alert when Read fails, and no
+// answer to a KeyUpdate, after which Read goes on all the same. If a server asks a client to
+// renegotiate, Read fails at once.
 func (c *Conn) CloseWrite() error {
 	if err := c.readyToWrite(); err != nil {
 		return err
 	}
-	return c.tls.CloseWrite()
+	err := c.tls.CloseWrite()
+	c.writeClosed = c.writeClosed || err == nil
+	return err
 }
 
 // ready prepares for reading and writing: it finishes the handshake, and sends until the

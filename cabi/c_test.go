@@ -20,6 +20,15 @@ func TestBacktraceEnds(t *testing.T)      { each(t, "unwind") }
 func TestManyPausedJobs(t *testing.T)     { each(t, "many") }
 func TestOverflowMeetsGuard(t *testing.T) { each(t, "overflow") }
 
+// TestErrnoIsKept also runs with an application's stacks, whose functions set errno, and with
+// locked memory, in which madvise fails.
+func TestErrnoIsKept(t *testing.T) {
+	each(t, "errnos")
+	for _, env := range []string{"CHECK_ALLOC=1", "CHECK_LOCKED=1"} {
+		run(t, []string{env}, filepath.Join(plain(t), "test", "errnos"))
+	}
+}
+
 // TestGuards protects the stacks as on older kernels, and as past the limit on mappings.
 func TestGuards(t *testing.T) {
 	t.Parallel()

@@ -66,6 +66,7 @@
 // # Writing an engine
 //
 // Write a [Handler] if a batch is faster than its operations one by one, or if the service sends
-// its answers later and no goroutine should wait for each call. The examples show both. The queue,
-// the workers, wakes, signers, deadlines and statistics are the same for all engines.
+// its answers later and no goroutine should wait for each call. The examples show both. Pass
+// [Request.Context] on to the service, so that a call ends when its caller no longer waits for it.
+// The queue, the workers, wakes, signers, deadlines and statistics are the same for all engines.
 package engine

@@ -26,9 +26,10 @@ type Request struct {
 	// expired is set if a deadline or a shutdown won the step from pending, not Complete. It
 	// stays set when the request is over, because the operation may still be running then.
 	expired       atomic.Bool
-	answeredAfter time.Duration              // from Do until expired; the engine's mutex guards it
-	err           error                      // the answer, valid from answered on
-	wakeErr       atomic.Pointer[PanicError] // the panic of the callback that was to wake the job
+	answeredAfter time.Duration                  // from Do until expired; the engine's mutex guards it
+	err           error                          // the answer, valid from answered on
+	wakeErr       atomic.Pointer[PanicError]     // the panic of the callback that was to wake the job
+	context       atomic.Pointer[requestContext] // nil until Context is called
 
 	node  list.Node[*Request] // on one of the engine's lists: waiting, queued or taken
 	ready chan struct{}       // if a goroutine waits: closed to wake it
@@ -77,13 +78,51 @@ const (
 // every type that the switch does not know.
 func (r *Request) Op() Op { return r.op }
 
-// Context returns the context that was given to [Engine.Do], for its deadline and its values:
-// pass it on when you call a remote signer. It is not done when the job is cancelled;
-// [Request.Abandoned] reports that.
-func (r *Request) Context() context.Context { return r.ctx }
+// requestContext is the context of a Request, and the function that ends it.
+type requestContext struct {
+	context.Context
+	end context.CancelFunc
+}
+
+// Context returns a context for the work on the request: pass it on when you call a remote signer,
+// so that the call ends when nobody waits for it any more. It has the values and the deadline of
+// the context that was given to [Engine.Do], and is done when the first of these happens:
+//
+//	the context given to Do is done
+//	the job that called Do, paused, is cancelled, or its session or pool is closed
+//	a Shutdown whose own context is done gives the request up
+//	the request is completed
+//
+// Complete the request all the same, with the context's error for example. A caller that was in a
+// job but could not pause (see [async.Job.InJob]) waits like any goroutine, so that the end of the
+// job ends nothing. Every call returns the same context, and any goroutine may call Context.
+func (r *Request) Context() context.Context {
+	if c := r.context.Load(); c != nil {
+		return c.Context
+	}
+	ctx, end := context.WithCancel(r.ctx)
+	if !r.context.CompareAndSwap(nil, &requestContext{ctx, end}) {
+		end()
+		return r.context.Load().Context
+	}
+	// If the request was over before this context was stored, endContext has not seen the context.
+	if r.ended.Load() || r.Abandoned() {
+		end()
+	}
+	return ctx
+}
+
+// endContext ends the context that Context has returned, if it has. It is called when the request
+// is completed or abandoned, after the field that says so was set.
+func (r *Request) endContext() {
+	if c := r.context.Load(); c != nil {
+		c.end()
+	}
+}
 
 // Abandoned reports whether the caller of [Engine.Do] no longer waits for the result, so a slow
-// handler can skip the work. Complete an abandoned request all the same.
+// handler can skip the work. Complete an abandoned request all the same. Where a
+// channel is easier to use, see [Request.Context].
 func (r *Request) Abandoned() bool { return r.state.Load() == over || r.expired.Load() }
 
 // Run runs the operation's own Run method on the calling goroutine and completes the request. If
@@ -108,6 +147,7 @@ func (r *Request) Complete(err error) {
 	if r.ended.Swap(true) {
 		return
 	}
+	r.endContext()
 	// Counted before the wake, so that the woken side finds the operation in Stats.
 	r.releaseKey()
 	won := r.state.CompareAndSwap(pending, answering)
@@ -130,6 +170,9 @@ func (r *Request) answerEarly(err error) {
 	if !r.begun { // and never will be: it is on no list now
 		r.releaseKey()
 		r.wipe()
+	}
+	if r.ctx.Err() == nil { // otherwise it ends by itself, with the error of r.ctx
+		r.endContext()
 	}
 	r.answer(err)
 }
@@ -181,7 +224,9 @@ func (r *Request) consume() error {
 // abandon gives the request up, so that it wakes nobody any more. It reports whether there was an
 // answer already.
 func (r *Request) abandon() bool {
-	switch r.state.Swap(over) {
+	before := r.state.Swap(over)
+	r.endContext()
+	switch before {
 	case pending:
 		if r.e.abandoned(r) {
 			r.releaseKey()

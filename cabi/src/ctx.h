@@ -46,6 +46,8 @@ static inline struct ctx *ctx_of(const ASYNC_WAIT_CTX *handle)
     if (RARELY(handle == NULL)
         || RARELY(atomic_load_explicit(&c->self, memory_order_relaxed) != (uintptr_t)handle))
         return NULL;
+    if (c == NULL)
+        __builtin_unreachable(); /* else each caller would test it once more */
     return c;
 }
 

@@ -95,7 +95,7 @@ static inline struct ctx *begin(struct ctx *c)
     return c;
 }
 
-struct ctx *ac_ctx_take(struct thread *t)
+ON_OWN_LINE struct ctx *ac_ctx_take(struct thread *t)
 {
     struct ctx *c;
 
@@ -129,7 +129,7 @@ COLD struct ctx *ac_ctx_fetch(struct thread *t)
     return t->fresh != t->fresh_end ? begin(fresh(t)) : NULL;
 }
 
-void ac_ctx_put(struct thread *t, struct ctx *c)
+ON_OWN_LINE void ac_ctx_put(struct thread *t, struct ctx *c)
 {
     uintptr_t handle = atomic_load_explicit(&c->self, memory_order_relaxed);
     uintptr_t next = (uintptr_t)c | ((handle + 8) & (CTX_SIZE - 1));

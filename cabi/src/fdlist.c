@@ -4,16 +4,19 @@
  */
 #include "fdlist.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 static int extend(struct fdlist *l)
 {
     uint32_t room = l->room == 0 ? 3 : 2 * l->room + 1;
+    int before = errno;
     struct record *more = realloc(l->more, room * sizeof(*more));
 
     if (more == NULL)
         return 0;
+    errno = before;
     l->more = more;
     l->room = room;
     return 1;

@@ -23,6 +23,12 @@ struct job {
     struct ctx *ctx;
     _Atomic(struct job *) next_on_ctx, *link_on_ctx;
     void *libctx; /* libcrypto's default context when the job last paused */
+    /*
+     * The C++ runtime's, likewise. A job that started before the runtime was found has no
+     * get_exceptions, and leaves its exceptions where they are.
+     */
+    struct exceptions exceptions;
+    ac_exceptions_fn get_exceptions;
     struct job *next, *next_all;
 #ifdef AC_ASAN
     void *fake, *caller_fake;

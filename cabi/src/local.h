@@ -7,6 +7,10 @@
  * The tables of jobs and of wait contexts, which are never unmapped, are shared by all threads
  * and guarded by one lock. Pausing and resuming never take it; starting a job does only when none
  * is idle.
+ *
+ * A call that succeeds leaves errno alone: the code around an asynchronous operation may still
+ * need it. The C library may change errno even when it succeeds, so each exported function sets
+ * errno back after it has made or freed memory.
  */
 #ifndef AC_LOCAL_H
 #define AC_LOCAL_H
@@ -17,6 +21,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 #define COLD __attribute__((cold, noinline))
+#define ON_OWN_LINE __attribute__((aligned(64))) /* so that a short function is in one cache line */
 #define RARELY(x) __builtin_expect((x) != 0, 0)
 
 struct ctx;
@@ -38,7 +43,7 @@ struct thread {
     unsigned drops_seen;
     int registered;
     int forking;   /* calls of before_fork in thread.c, less those of the handlers after the fork */
-    int has_lookup_lock; /* while it forks, it has the lock of libcrypto.c */
+    int has_lookup_lock; /* while it forks, it has the lock of lookup.c */
 };
 
 /*
@@ -66,16 +71,28 @@ int ac_fail(int err, int reason, const char *file, int line, const char *functio
 #define AC_R_MALLOC_FAILURE (256 | 3 << 18) /* ERR_R_MALLOC_FAILURE */
 #define AC_R_INVALID_ARGUMENT (262 | 2 << 18) /* ERR_R_PASSED_INVALID_ARGUMENT */
 
-/* libcrypto.c: functions of libcrypto, NULL while it is not in the process. */
+/* lookup.c: functions of other libraries, NULL while the library is not in the process. */
 typedef void *(*ac_set0_default_fn)(void *libctx);
 extern _Atomic(ac_set0_default_fn) ac_set0_default; /* OSSL_LIB_CTX_set0_default */
+
+/* What the C++ runtime keeps for each thread, as the Itanium C++ ABI defines it. */
+struct exceptions {
+    void *caught;      /* a stack of those that are being handled */
+    unsigned uncaught; /* how many are in flight */
+#ifdef __arm__
+    void *propagating;
+#endif
+};
+typedef struct exceptions *(*ac_exceptions_fn)(void);
+extern _Atomic(ac_exceptions_fn) ac_exceptions; /* __cxa_get_globals */
+
 struct ac_err {
     void (*new_record)(void);
     void (*set_debug)(const char *file, int line, const char *function);
     void (*set_error)(int lib, int reason, const char *format, ...);
 };
 const struct ac_err *ac_find_err(void);
-void ac_find_libcrypto(void);
+void ac_look_up(void);
 void ac_find_before_fork(void);
 void ac_find_in_parent(void);
 void ac_find_in_child(void);

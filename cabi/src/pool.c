@@ -102,7 +102,7 @@ COLD struct job *ac_pool_take(struct thread *t, int *outcome)
     *outcome = ASYNC_ERR;
     if (t->limit == 0)
         t->limit = SIZE_MAX; /* there is none without ASYNC_init_thread */
-    ac_find_libcrypto();
+    ac_look_up();
     sweep(t);
     if (t->active >= t->limit) {
         *outcome = ASYNC_NO_JOBS;
@@ -180,7 +180,7 @@ void ac_pool_init(struct thread *t, size_t limit, size_t n)
     struct job *j;
     size_t has = 0;
 
-    ac_find_libcrypto();
+    ac_look_up();
     t->limit = limit == 0 ? SIZE_MAX : limit;
     for (j = t->all; j != NULL; j = j->next_all)
         has++;

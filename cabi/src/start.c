@@ -14,18 +14,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* For arguments that are too large for the stack. */
+static COLD int own_args(struct job *j, size_t size)
+{
+    int before = errno;
+
+    if ((j->args = j->own_args = malloc(size)) == NULL)
+        return 0;
+    errno = before;
+    return 1;
+}
+
+static COLD void free_own_args(struct job *j)
+{
+    int before = errno;
+
+    free(j->own_args);
+    j->own_args = NULL;
+    errno = before;
+}
+
 static inline int copy_args(struct job *j, const void *args, size_t size)
 {
     j->args = NULL;
-    if (args == NULL)
+    if (args == NULL || size == 0)
         return 1;
-    if (RARELY(size > ARGS_ROOM)) {
-        if ((j->own_args = malloc(size)) == NULL)
-            return 0;
-        j->args = j->own_args;
-    } else {
+    if (!RARELY(size > ARGS_ROOM))
         j->args = job_args_room(j);
-    }
+    else if (!own_args(j, size))
+        return 0;
     memcpy(j->args, args, size);
     return 1;
 }
@@ -41,6 +58,7 @@ static inline void push_idle(struct thread *t, struct job *j)
 static inline int run(struct thread *t, struct job *j, ASYNC_JOB **job, int *ret)
 {
     ac_set0_default_fn set0_default = atomic_load_explicit(&ac_set0_default, memory_order_relaxed);
+    struct exceptions *exceptions = NULL, callers;
     void *mine = NULL;
 
     j->caller = t->current;
@@ -50,7 +68,16 @@ static inline int run(struct thread *t, struct job *j, ASYNC_JOB **job, int *ret
         if (j->libctx != NULL && j->libctx != mine)
             set0_default(j->libctx);
     }
+    if (j->get_exceptions != NULL) {
+        exceptions = j->get_exceptions();
+        callers = *exceptions;
+        *exceptions = j->exceptions;
+    }
     job_enter(j);
+    if (exceptions != NULL) {
+        j->exceptions = *exceptions;
+        *exceptions = callers;
+    }
     if (set0_default != NULL) {
         j->libctx = set0_default(NULL);
         if (RARELY(j->libctx != mine))
@@ -69,10 +96,8 @@ static inline int run(struct thread *t, struct job *j, ASYNC_JOB **job, int *ret
     *job = NULL;
     job_leave_ctx(j);
     job_next_handle(j);
-    if (RARELY(j->own_args != NULL)) {
-        free(j->own_args);
-        j->own_args = NULL;
-    }
+    if (RARELY(j->own_args != NULL))
+        free_own_args(j);
     push_idle(t, j);
     return ASYNC_FINISH;
 }
@@ -109,6 +134,21 @@ static inline int resume(struct thread *t, ASYNC_JOB **job, int *ret)
     return run(t, j, job, ret);
 }
 
+/* Takes a job from the pool if none is idle, or if the pool is at its limit. */
+static COLD struct job *take(struct thread *t, int *outcome)
+{
+    int before = errno;
+    struct job *j;
+
+    if (!ac_register(t)) {
+        *outcome = FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
+        return NULL;
+    }
+    if ((j = ac_pool_take(t, outcome)) != NULL)
+        errno = before;
+    return j;
+}
+
 EXPORT int ASYNC_start_job(ASYNC_JOB **job, ASYNC_WAIT_CTX *wctx, int *ret, int (*func)(void *), void *args,
                            size_t size)
 {
@@ -127,9 +167,7 @@ EXPORT int ASYNC_start_job(ASYNC_JOB **job, ASYNC_WAIT_CTX *wctx, int *ret, int 
         return FAIL(ESTALE, AC_R_INVALID_ARGUMENT);
     j = t->idle;
     if (RARELY(j == NULL) || RARELY(t->active >= t->limit)) {
-        if (!ac_register(t))
-            return FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
-        if ((j = ac_pool_take(t, &outcome)) == NULL)
+        if ((j = take(t, &outcome)) == NULL)
             return outcome;
     } else {
         t->idle = j->next;
@@ -144,6 +182,8 @@ EXPORT int ASYNC_start_job(ASYNC_JOB **job, ASYNC_WAIT_CTX *wctx, int *ret, int 
     j->finished = 0;
     j->blocked = 0; /* the last job on this stack may have ended blocked */
     j->libctx = NULL;
+    j->exceptions = (struct exceptions){ 0 };
+    j->get_exceptions = atomic_load_explicit(&ac_exceptions, memory_order_relaxed);
     job_join_ctx(j, c);
     return run(t, j, job, ret);
 }

@@ -6,6 +6,7 @@
 #include "job.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 
 static _Atomic(long) key_plus_1; /* 0 while there is no key */
@@ -107,14 +108,16 @@ int ac_register(struct thread *t)
 EXPORT int ASYNC_init_thread(size_t max_size, size_t init_size)
 {
     struct thread *t = &ac_thread;
+    int before = errno;
 
-    if (init_size > max_size)
+    if (init_size > max_size || max_size > INT_MAX)
         return FAIL(EINVAL, ASYNC_R_INVALID_POOL_SIZE);
     if (init_size > INDEX_MASK) /* more jobs than handles: fail before all memory is used */
         return FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
     if (!ac_register(t))
         return FAIL(ENOMEM, ASYNC_R_INIT_FAILED);
     ac_pool_init(t, max_size, init_size);
+    errno = before;
     return 1;
 }
 
@@ -122,9 +125,12 @@ EXPORT int ASYNC_init_thread(size_t max_size, size_t init_size)
 EXPORT void ASYNC_cleanup_thread(void)
 {
     struct thread *t = &ac_thread;
+    int before = errno;
 
-    if (t->current != NULL)
+    if (t->current != NULL) {
         FAIL(EBUSY, ASYNC_R_FAILED_TO_SWAP_CONTEXT);
-    else
-        ac_pool_free(t);
+        return;
+    }
+    ac_pool_free(t);
+    errno = before;
 }

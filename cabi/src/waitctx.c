@@ -9,9 +9,10 @@
 
 /*
  * Only an engine that is late uses a freed session, as a rule. No reason is raised: the queue
- * would be the engine's.
+ * would be the engine's. Not COLD: the jumps to a section of cold code are longer, and a function
+ * such as ASYNC_WAIT_CTX_set_status is hardly more than its jump to this one.
  */
-static COLD int stale(const ASYNC_WAIT_CTX *handle)
+static __attribute__((noinline)) int stale(const ASYNC_WAIT_CTX *handle)
 {
     errno = handle == NULL ? EINVAL : ESTALE;
     return 0;
@@ -21,16 +22,18 @@ static COLD int stale(const ASYNC_WAIT_CTX *handle)
 static COLD ASYNC_WAIT_CTX *fetch(void)
 {
     struct thread *t = &ac_thread;
+    int before = errno;
     struct ctx *c = ac_register(t) ? ac_ctx_fetch(t) : NULL;
 
     if (c == NULL) {
         FAIL(ENOMEM, AC_R_MALLOC_FAILURE);
         return NULL;
     }
+    errno = before;
     return ctx_handle(c);
 }
 
-EXPORT ASYNC_WAIT_CTX *ASYNC_WAIT_CTX_new(void)
+EXPORT ON_OWN_LINE ASYNC_WAIT_CTX *ASYNC_WAIT_CTX_new(void)
 {
     struct ctx *c = ac_ctx_take(&ac_thread);
 
@@ -40,14 +43,26 @@ EXPORT ASYNC_WAIT_CTX *ASYNC_WAIT_CTX_new(void)
 /* Not inlined: the registers that it saves would slow down the free of a session without fds. */
 static __attribute__((noinline)) void close_session(struct ctx *c, ASYNC_WAIT_CTX *handle)
 {
+    int before = errno;
+
     c->closing = 1;
     do { /* a cleanup may start a job, and that may pause or set a wait fd */
         ac_drop_jobs(c);
         ac_fds_clean_up(&c->fds, handle);
     } while (c->fds.n != 0 || atomic_load_explicit(&c->jobs, memory_order_relaxed) != NULL);
+    errno = before;
 }
 
-EXPORT void ASYNC_WAIT_CTX_free(ASYNC_WAIT_CTX *handle)
+/* If it fails, a few contexts are lost when the thread ends. */
+static COLD void try_register(void)
+{
+    int before = errno;
+
+    ac_register(&ac_thread);
+    errno = before;
+}
+
+EXPORT ON_OWN_LINE void ASYNC_WAIT_CTX_free(ASYNC_WAIT_CTX *handle)
 {
     struct ctx *c = ctx_of(handle);
 
@@ -57,7 +72,7 @@ EXPORT void ASYNC_WAIT_CTX_free(ASYNC_WAIT_CTX *handle)
         || atomic_load_explicit(&c->jobs, memory_order_relaxed) != NULL)
         close_session(c, handle);
     if (RARELY(!ac_thread.registered))
-        ac_register(&ac_thread); /* if it fails, a few contexts are lost when the thread ends */
+        try_register();
     ac_ctx_put(&ac_thread, c);
 }
 
@@ -149,7 +164,8 @@ EXPORT int ASYNC_WAIT_CTX_get_changed_fds(ASYNC_WAIT_CTX *handle, OSSL_ASYNC_FD 
  * An engine's thread may read both at any moment, so the argument is stored before the function
  * that gets it.
  */
-EXPORT int ASYNC_WAIT_CTX_set_callback(ASYNC_WAIT_CTX *handle, ASYNC_callback_fn callback, void *callback_arg)
+EXPORT ON_OWN_LINE int ASYNC_WAIT_CTX_set_callback(ASYNC_WAIT_CTX *handle, ASYNC_callback_fn callback,
+                                                   void *callback_arg)
 {
     struct ctx *c = ctx_of(handle);
 
@@ -160,7 +176,8 @@ EXPORT int ASYNC_WAIT_CTX_set_callback(ASYNC_WAIT_CTX *handle, ASYNC_callback_fn
     return 1;
 }
 
-EXPORT int ASYNC_WAIT_CTX_get_callback(ASYNC_WAIT_CTX *handle, ASYNC_callback_fn *callback, void **callback_arg)
+EXPORT ON_OWN_LINE int ASYNC_WAIT_CTX_get_callback(ASYNC_WAIT_CTX *handle, ASYNC_callback_fn *callback,
+                                                   void **callback_arg)
 {
     struct ctx *c = ctx_of(handle);
     ASYNC_callback_fn fn;
@@ -176,7 +193,7 @@ EXPORT int ASYNC_WAIT_CTX_get_callback(ASYNC_WAIT_CTX *handle, ASYNC_callback_fn
     return 1;
 }
 
-EXPORT int ASYNC_WAIT_CTX_set_status(ASYNC_WAIT_CTX *handle, int status)
+EXPORT ON_OWN_LINE int ASYNC_WAIT_CTX_set_status(ASYNC_WAIT_CTX *handle, int status)
 {
     struct ctx *c = ctx_of(handle);
 
@@ -187,7 +204,7 @@ EXPORT int ASYNC_WAIT_CTX_set_status(ASYNC_WAIT_CTX *handle, int status)
 }
 
 /* The status of a freed session is ASYNC_STATUS_ERR, which tells the application to clean up. */
-EXPORT int ASYNC_WAIT_CTX_get_status(ASYNC_WAIT_CTX *handle)
+EXPORT ON_OWN_LINE int ASYNC_WAIT_CTX_get_status(ASYNC_WAIT_CTX *handle)
 {
     struct ctx *c = ctx_of(handle);
 

@@ -3,6 +3,7 @@
 
 #include "check.h"
 
+#include <limits.h>
 #include <string.h>
 
 static ASYNC_WAIT_CTX *ctx;
@@ -13,7 +14,10 @@ static void pools(void)
 {
     FAILS(ASYNC_init_thread(0, 1), EINVAL);
     FAILS(ASYNC_init_thread(1, 2), EINVAL);
-    FAILS(ASYNC_init_thread((size_t)-1, (size_t)-1), ENOMEM);
+    FAILS(ASYNC_init_thread((size_t)-1, (size_t)-1), EINVAL);
+    FAILS(ASYNC_init_thread((size_t)INT_MAX + 1, 0), EINVAL);
+    FAILS(ASYNC_init_thread(INT_MAX, INT_MAX), ENOMEM);
+    CHECK(ASYNC_init_thread(INT_MAX, 1) == 1);
     CHECK(ASYNC_init_thread(3, 3) == 1);
     ASYNC_cleanup_thread();
     ASYNC_cleanup_thread();
@@ -57,6 +61,8 @@ static void arguments(void)
     CHECK(job == NULL && ret == 42);
     CHECK(ASYNC_start_job(&job, ctx, &ret, small, &c, 1) == ASYNC_FINISH && ret == 7);
     CHECK(ASYNC_start_job(&job, ctx, &ret, no_args, NULL, 0) == ASYNC_FINISH && ret == 1);
+    CHECK(ASYNC_start_job(&job, ctx, &ret, no_args, NULL, 5) == ASYNC_FINISH && ret == 1);
+    CHECK(ASYNC_start_job(&job, ctx, &ret, no_args, &c, 0) == ASYNC_FINISH && ret == 1);
     FAILS(ASYNC_start_job(NULL, ctx, &ret, no_args, NULL, 0), EINVAL);
     FAILS(ASYNC_start_job(&job, ctx, &ret, NULL, NULL, 0), EINVAL);
 }

@@ -33,7 +33,8 @@ func (c *conn) echo(buf []byte) error {
 			return err
 		}
 		c.rest = nil
-		if n, err = c.tls.Read(buf); err != nil {
+		// An error may come with the last bytes; the next Read returns it again.
+		if n, err = c.tls.Read(buf); n == 0 {
 			return err
 		}
 		data = buf[:n]

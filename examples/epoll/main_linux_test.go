@@ -215,6 +215,51 @@ func TestHeldOutput(t *testing.T) {
 	}
 }
 
+// corked holds back what is written while cork is set, and then sends it at once.
+type corked struct {
+	net.Conn
+	cork bool
+	held []byte
+}
+
+func (c *corked) Write(p []byte) (int, error) {
+	c.held = append(c.held, p...)
+	if !c.cork {
+		_, err := c.Conn.Write(c.held)
+		c.held = nil
+		return len(p), err
+	}
+	return len(p), nil
+}
+
+// TestLastBytes sends close_notify together with the last bytes, which are echoed all the same.
+func TestLastBytes(t *testing.T) {
+	addr, client, _ := start(t, newCert(t))
+	below, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer below.Close()
+	below.SetDeadline(time.Now().Add(limit))
+	client.MaxVersion, client.ServerName = tls.VersionTLS12, "localhost" // in TLS 1.3 an alert looks like data from outside
+	wire := &corked{Conn: below}
+	conn := tls.Client(wire, client)
+	if err := conn.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	wire.cork = true
+	if _, err := conn.Write([]byte("hello, and goodbye")); err != nil {
+		t.Fatal(err)
+	}
+	wire.cork = false
+	if err := conn.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(conn); string(got) != "hello, and goodbye" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 // TestStop has the server say goodbye to an open connection.
 func TestStop(t *testing.T) {
 	addr, client, stop := start(t, newCert(t))

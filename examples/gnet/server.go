@@ -71,7 +71,8 @@ func (x *session) serve() error {
 			return err
 		}
 		x.rest = nil
-		if n, err = x.tls.Read(x.loop.buf[:]); err != nil {
+		// An error may come with the last bytes; the next Read returns it again.
+		if n, err = x.tls.Read(x.loop.buf[:]); n == 0 {
 			return err
 		}
 		data = x.loop.buf[:n]

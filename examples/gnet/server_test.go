@@ -221,6 +221,51 @@ func TestPeerThatTakesNothing(t *testing.T) {
 	}
 }
 
+// corked holds back what is written while cork is set, and then sends it at once.
+type corked struct {
+	net.Conn
+	cork bool
+	held []byte
+}
+
+func (c *corked) Write(p []byte) (int, error) {
+	c.held = append(c.held, p...)
+	if !c.cork {
+		_, err := c.Conn.Write(c.held)
+		c.held = nil
+		return len(p), err
+	}
+	return len(p), nil
+}
+
+// A client's last bytes are echoed, though its close_notify comes with them.
+func TestLastBytes(t *testing.T) {
+	addr, client, _ := start(t, newEngine(t), asynctls.Options{})
+	below, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer below.Close()
+	below.SetDeadline(time.Now().Add(20 * time.Second))
+	client.MaxVersion, client.ServerName = tls.VersionTLS12, "localhost" // in TLS 1.3 an alert looks like data from outside
+	wire := &corked{Conn: below}
+	conn := tls.Client(wire, client)
+	if err := conn.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	wire.cork = true
+	if _, err := conn.Write([]byte("hello, and goodbye")); err != nil {
+		t.Fatal(err)
+	}
+	wire.cork = false
+	if err := conn.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(conn); string(got) != "hello, and goodbye" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 // A slow peer gets every byte, though they are more than sockets and buffers hold.
 func TestSlowReader(t *testing.T) {
 	addr, client, _ := start(t, newEngine(t), asynctls.Options{HighWater: 1}, gnet.WithSocketSendBuffer(4096))

@@ -4,9 +4,9 @@ import "asynccrypto/engine"
 
 // newEngine is the engine that completes later: its handler sends each request off and returns,
 // so that one worker serves as many requests as the service can have in hand. It has two
-// advantages over workers.New: the caller's context reaches the service's client, so a request
-// that nobody waits for any more is taken back; and a client with callbacks needs no goroutine
-// for each request at all.
+// advantages over workers.New. The request's context reaches the service's client: when nobody
+// waits for the answer any more, because the caller's time is over or its TLS client has left,
+// the call is taken back. And a client with callbacks needs no goroutine for each request at all.
 func newEngine(inHand int) (*engine.Engine, error) {
 	return engine.New(engine.Config{
 		Name:    "kms",

@@ -187,6 +187,41 @@ func TestContext(t *testing.T) {
 	})
 }
 
+// TestJobEnds has a job end while the service works for it, as when the client of a TLS handshake
+// leaves. The engine of one's own takes the request back.
+func TestJobEnds(t *testing.T) {
+	engines(t, time.Hour, func(t *testing.T, eng *engine.Engine, key *remoteKey, s *service) {
+		signer, err := eng.Signer(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool, err := async.NewPool(1, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pool.Close()
+		digest := sha256.Sum256([]byte("hello"))
+		var w async.WaitCtx
+		_, outcome, err := pool.Start(&w, func(j async.Job) error {
+			_, err := signer.WithContext(async.NewContext(context.Background(), j)).Sign(nil, digest[:], crypto.SHA256)
+			return err
+		})
+		if err != nil || outcome != async.Paused {
+			t.Fatal(outcome, err)
+		}
+		for s.now.Load() == 0 { // until the request is there
+			time.Sleep(time.Millisecond)
+		}
+		w.Close()
+		if eng.Name() == "kms" {
+			for s.givenUp.Load() == 0 {
+				time.Sleep(time.Millisecond)
+			}
+		}
+		s.close() // ends the request that workers still wait for
+	})
+}
+
 // TestClose has requests under way when the engine is closed: they are completed, and later
 // ones refused.
 func TestClose(t *testing.T) {

@@ -14,24 +14,28 @@ type mismatch struct {
 	ours, theirs []byte
 }
 
-// comparer runs a script on both sides. It returns nil if they agree, and an error if it could
-// not compare them.
-type comparer func(steps []Step) (*mismatch, error)
+// reference is the library that async is compared with.
+type reference struct {
+	version version
+	// compare runs a script on both sides. It returns nil if they agree, and an error if it could
+	// not compare them.
+	compare func(steps []Step) (*mismatch, error)
+}
 
 // shrink looks for a shorter script with a difference, by delta debugging: it removes smaller and
 // smaller parts. Any part of a script is a script once it is normalized.
-func (d *mismatch) shrink(compare comparer, limit time.Duration) error {
+func (d *mismatch) shrink(lib reference, limit time.Duration) error {
 	end := time.Now().Add(limit)
 	for size := len(d.steps) / 2; size > 0; {
 		smaller := false
 		for at := 0; at < len(d.steps) && time.Now().Before(end); {
 			rest := slices.Concat(d.steps[:at], d.steps[min(at+size, len(d.steps)):])
-			steps, _ := normalize(rest)
+			steps, _ := normalize(lib.version, rest)
 			if len(steps) >= len(d.steps) {
 				at += size
 				continue
 			}
-			found, err := compare(steps)
+			found, err := lib.compare(steps)
 			if err != nil {
 				return err
 			}

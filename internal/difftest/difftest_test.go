@@ -64,27 +64,27 @@ func skipMissing(t testing.TB, err error) {
 }
 
 // compareMany runs random scripts until they have that many steps in total.
-func compareMany(t *testing.T, compare comparer, steps int, outside bool) {
+func compareMany(t *testing.T, lib reference, steps int, outside bool) {
 	t.Helper()
 	seed := firstSeed()
-	t.Logf("%s, scripts from -seed %d on", library(), seed)
+	t.Logf("%s (%v), scripts from -seed %d on", library(), lib.version, seed)
 	var counts Counts
 	for began := time.Now(); counts[Steps] < steps; seed++ {
-		script, met := newScript(seed, scriptSteps, outside)
+		script, met := newScript(lib.version, seed, scriptSteps, outside)
 		counts.add(met)
-		d, err := compare(script)
+		d, err := lib.compare(script)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if d != nil {
-			if err := d.shrink(compare, *flagShrink); err != nil {
+			if err := d.shrink(lib, *flagShrink); err != nil {
 				t.Error("shrinking: ", err)
 			}
 			t.Fatalf("-seed %d -steps 1 makes this again after %v:\n%v", seed, time.Since(began).Round(time.Millisecond), d)
 		}
 	}
 	t.Logf("compared:\n%v", counts)
-	if err := counts.short(); err != nil && !outside && steps >= 100_000 {
+	if err := counts.short(lib.version); err != nil && !outside && steps >= 100_000 {
 		t.Error(err)
 	}
 }
@@ -101,29 +101,30 @@ func newInterp(t testing.TB) *interp {
 
 // TestInterpreted compares with the library through the C program.
 func TestInterpreted(t *testing.T) {
-	compareMany(t, newInterp(t).compare, totalSteps(), false)
+	p := newInterp(t)
+	compareMany(t, reference{p.version, p.compare}, totalSteps(), false)
 }
 
 // TestDirect compares with the library in this process, loaded without cgo.
 func TestDirect(t *testing.T) {
-	makeSide, err := openDirect(library())
+	version, makeSide, err := openDirect(library())
 	skipMissing(t, err)
 	runtime.LockOSThread() // the library's jobs belong to a thread
 	defer runtime.UnlockOSThread()
-	compareMany(t, func(steps []Step) (*mismatch, error) {
+	compareMany(t, reference{version, func(steps []Step) (*mismatch, error) {
 		ours, theirs := runOn(steps, newGoSide), runOn(steps, makeSide)
 		if bytes.Equal(ours, theirs) {
 			return nil, nil
 		}
 		return &mismatch{steps, ours, theirs}, nil
-	}, (totalSteps()+3)/4, true)
+	}}, (totalSteps()+3)/4, true)
 }
 
 // FuzzInterpreted lets the fuzzer choose the steps by their coverage of async.
 func FuzzInterpreted(f *testing.F) {
 	p := newInterp(f)
 	for seed := range uint64(8) {
-		script, _ := newScript(seed, 40, false)
+		script, _ := newScript(p.version, seed, 40, false)
 		var b []byte
 		for _, s := range script {
 			b = s.appendTo(b)
@@ -137,7 +138,7 @@ func FuzzInterpreted(f *testing.F) {
 				raw = append(raw, stepFrom(part))
 			}
 		}
-		script, _ := normalize(raw)
+		script, _ := normalize(p.version, raw)
 		if d, err := p.compare(script); err != nil {
 			t.Fatal(err)
 		} else if d != nil {

@@ -18,7 +18,9 @@ type direct struct {
 	isCapable, initThread, cleanupThread, startJob, pauseJob, blockPause, unblockPause, currentJob, jobCtx,
 	newCtx, freeCtx, setFD, getFD, allFDs, changedFDs, clearFD, setCallback, getCallback, setStatus, getStatus uintptr
 
-	atoi uintptr // the C library's, a body that returns its argument
+	// The C library's, as bodies: one that reads a number behind spaces and returns it, and one that
+	// returns 0 for NULL, and another number for nearly any other argument.
+	atoi, abs uintptr
 
 	cleanups  [numCleanups]uintptr
 	callbacks [numCallbacks]uintptr
@@ -28,11 +30,16 @@ type direct struct {
 	now *directSide
 }
 
-// openDirect loads the library, and returns a function that makes a side on it for each script.
-func openDirect(library string) (func(*machine) side, error) {
+// openDirect loads the library, and returns its version and a function that makes a side on it
+// for each script.
+func openDirect(library string) (version, func(*machine) side, error) {
 	handle, err := purego.Dlopen(library, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errMissing, err)
+		return 0, nil, fmt.Errorf("%w: %w", errMissing, err)
+	}
+	var lib version
+	if number, err := purego.Dlsym(handle, "OpenSSL_version_num"); err == nil {
+		lib = version(pointer(number))
 	}
 	d := new(direct)
 	for name, to := range map[string]*uintptr{
@@ -47,11 +54,13 @@ func openDirect(library string) (func(*machine) side, error) {
 		"ASYNC_WAIT_CTX_get_status": &d.getStatus,
 	} {
 		if *to, err = purego.Dlsym(handle, name); err != nil {
-			return nil, err
+			return 0, nil, err
 		}
 	}
-	if d.atoi, err = purego.Dlsym(purego.RTLD_DEFAULT, "atoi"); err != nil {
-		return nil, err
+	for name, to := range map[string]*uintptr{"atoi": &d.atoi, "abs": &d.abs} {
+		if *to, err = purego.Dlsym(purego.RTLD_DEFAULT, name); err != nil {
+			return 0, nil, err
+		}
 	}
 	for i := range d.cleanups[1:] {
 		kind := uint8(i + 1)
@@ -66,7 +75,7 @@ func openDirect(library string) (func(*machine) side, error) {
 			return 0
 		})
 	}
-	return func(m *machine) side {
+	return lib, func(m *machine) side {
 		d.now = &directSide{direct: d, m: m}
 		return d.now
 	}, nil
@@ -85,7 +94,7 @@ type directSide struct {
 	fn, data  uintptr
 	n, n2     uintptr
 	list, del [4 * maxRecords]int32
-	args      [16]byte
+	args      [maxPadding + 16]byte
 }
 
 func call(fn uintptr, args ...uintptr) int32 {
@@ -174,13 +183,13 @@ func (d *directSide) setStatus(ctx uint8, status int32) bool {
 
 func (d *directSide) status(ctx uint8) int32 { return call(d.getStatus, d.ctxs[ctx]) }
 
-func (d *directSide) initPool(max, init int32) bool {
+func (d *directSide) initPool(max int64, init int32) bool {
 	return call(d.initThread, uintptr(max), uintptr(init)) == 1
 }
 
 func (d *directSide) cleanupPool() { call(d.cleanupThread) }
 
-func (d *directSide) start(job, ctx, body uint8, value int32) ended {
+func (d *directSide) start(job, ctx, body uint8, value, padding int32) ended {
 	var w, fn uintptr
 	if ctx != noCtx {
 		w = d.ctxs[ctx]
@@ -192,21 +201,39 @@ func (d *directSide) start(job, ctx, body uint8, value int32) ended {
 		fn = d.isCapable
 	case bodyNumber:
 		fn = d.atoi
+	case bodyNull:
+		args, size := address(&d.args[0]), uintptr(0)
+		if value != nullNoBytes {
+			args = 0
+		}
+		if value == nullBytes {
+			size = 8
+		}
+		return d.run(job, w, d.abs, args, size)
 	default:
 		panic("steps in a job of the direct side")
 	}
-	return d.run(job, w, fn, value)
+	return d.runWith(job, w, fn, value, padding)
 }
 
 // resume passes another function, arguments and context, which the library must ignore.
-func (d *directSide) resume(job uint8) ended { return d.run(job, d.ctxs[0], d.atoi, -99) }
+func (d *directSide) resume(job uint8) ended {
+	return d.runWith(job, d.ctxs[0], d.atoi, -99, 0)
+}
 
-// run passes value as a string, which the library copies when it starts a job.
-func (d *directSide) run(job uint8, w, fn uintptr, value int32) ended {
-	args := append(strconv.AppendInt(d.args[:0], int64(value), 10), 0)
+// runWith passes value as a string behind spaces, which the library copies when it starts a job.
+func (d *directSide) runWith(job uint8, w, fn uintptr, value, padding int32) ended {
+	for i := range padding {
+		d.args[i] = ' '
+	}
+	args := append(strconv.AppendInt(d.args[:padding], int64(value), 10), 0)
+	return d.run(job, w, fn, address(&args[0]), uintptr(len(args)))
+}
+
+func (d *directSide) run(job uint8, w, fn, args, size uintptr) ended {
 	const untouched = 0x5aa55aa5
 	d.job, d.ret = d.jobs[job], untouched
-	e := ended{outcome: call(d.startJob, address(&d.job), w, address(&d.ret), fn, address(&d.args[0]), uintptr(len(args)))}
+	e := ended{outcome: call(d.startJob, address(&d.job), w, address(&d.ret), fn, args, size)}
 	switch {
 	case e.outcome == outcomeFinish:
 		e.ret = d.ret

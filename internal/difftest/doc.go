@@ -23,12 +23,13 @@
 // nested starts, a cleanup that clears its own just added key, pausing without a wait context,
 // freeing under a job, cleaning up a pool under jobs, and blocks that a job leaves behind. One
 // defined case is left out because async differs on purpose: WaitCtx.Close unsets the callback
-// before it calls the cleanups, so the cleanups do not get the callback.
+// before it calls the cleanups, so the cleanups do not get the callback. And the model knows in
+// which versions OpenSSL corrected two calls, and leaves them out for earlier ones (version.go).
 //
 // The library is libcrypto.so.3, unless the flag -lib or the variable DIFFTEST_LIB names another
-// one that exports the same functions. cabi.TestDifferential runs the test on libasync. The flags
-// -seed and -steps choose the scripts; -mutants checks that changes to async would be caught
-// (mutants_test.go):
+// one that exports the same functions, such as libcrypto.so.4. cabi.TestDifferential runs the test
+// on libasync. The flags -seed and -steps choose the scripts; -mutants checks that changes to
+// async would be caught (mutants_test.go):
 //
 //	go test -v ./internal/difftest -steps 1000000 -seed 7 -mutants
 //

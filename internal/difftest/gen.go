@@ -48,10 +48,10 @@ type generator struct {
 	outside bool // whether all steps must be outside jobs
 }
 
-// newScript makes a script of about n steps. With outside, as for the direct run, all of them are
-// outside jobs.
-func newScript(seed uint64, n int, outside bool) ([]Step, Counts) {
-	g := generator{rng: rand.New(rand.NewPCG(seed, 0)), outside: outside}
+// newScript makes a script of about n steps for a library of that version. With outside, as for
+// the direct run, all of them are outside jobs.
+func newScript(lib version, seed uint64, n int, outside bool) ([]Step, Counts) {
+	g := generator{rng: rand.New(rand.NewPCG(seed, 0)), m: model{lib: lib}, outside: outside}
 	steps := make([]Step, 0, n+32)
 	for len(steps) < n {
 		if s := g.step(); g.m.apply(s) {
@@ -94,8 +94,14 @@ func (g *generator) step() Step {
 		s.Value = g.int()
 	case OpInit:
 		s.Value, s.Data = int32(g.rng.IntN(numJobs)), int32(g.rng.IntN(numJobs+1))
+		if g.rng.IntN(4) == 0 {
+			s.Variant, s.Value = initLarge, int32(g.rng.IntN(numLargePools))
+		}
 	case OpStart:
-		s.Variant, s.Value = g.body(), g.int()
+		s.Variant, s.Value, s.Data = g.body(), g.int(), int32(g.rng.IntN(maxPadding))
+		if s.Variant == bodyNull {
+			s.Value = int32(g.rng.IntN(numNulls))
+		}
 		if g.rng.IntN(12) == 0 {
 			s.Ctx = noCtx
 		}

@@ -131,7 +131,7 @@ func (g *goSide) setStatus(ctx uint8, status int32) bool {
 
 func (g *goSide) status(ctx uint8) int32 { return int32(g.ctxs[ctx].Status()) }
 
-func (g *goSide) initPool(max, init int32) bool {
+func (g *goSide) initPool(max int64, init int32) bool {
 	pool, err := async.NewPool(int(max), int(init))
 	if err == nil {
 		g.pool = pool
@@ -153,7 +153,7 @@ type result int32
 
 func (r result) Error() string { return fmt.Sprint("returned ", int32(r)) }
 
-func (g *goSide) start(job, ctx, body uint8, value int32) ended {
+func (g *goSide) start(job, ctx, body uint8, value, _ int32) ended {
 	if g.pool == nil && !g.initPool(0, 0) { // the library makes one by itself
 		panic("no default pool")
 	}
@@ -175,6 +175,8 @@ func (g *goSide) start(job, ctx, body uint8, value int32) ended {
 			return capable()
 		case bodyNumber:
 			return result(value)
+		case bodyNull:
+			return result(0) // in Go a closure brings the arguments
 		}
 		return result(g.m.body(job))
 	})

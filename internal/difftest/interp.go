@@ -26,6 +26,7 @@ type interp struct {
 	in               io.WriteCloser
 	out              io.ReadCloser
 	stderr           *bytes.Buffer
+	version          version
 	buf              []byte
 }
 
@@ -80,13 +81,15 @@ func (p *interp) start() (err error) {
 	if err := p.cmd.Start(); err != nil {
 		return err
 	}
-	if _, err := p.read(); err != nil {
+	ready, err := p.read()
+	if err != nil {
 		if p.cmd.ProcessState.ExitCode() == 2 {
 			return fmt.Errorf("%w: %s", errMissing, strings.TrimSpace(p.stderr.String()))
 		}
 		return err
 	}
-	return nil
+	_, err = fmt.Sscan(string(ready), &p.version)
+	return err
 }
 
 // send sends a script to the program. The next read returns its trace.

@@ -19,9 +19,9 @@ type side interface {
 	callback(ctx uint8) (arg int32, ok bool) // gets the callback and calls it
 	setStatus(ctx uint8, status int32) bool
 	status(ctx uint8) int32
-	initPool(max, init int32) bool
+	initPool(max int64, init int32) bool
 	cleanupPool()
-	start(job, ctx, body uint8, value int32) ended
+	start(job, ctx, body uint8, value, padding int32) ended
 	resume(job uint8) ended
 	pause() bool
 	block(job uint8)
@@ -158,7 +158,7 @@ func (m *machine) step(s Step) {
 	case OpStatus:
 		m.num(int64(m.side.status(s.Ctx)))
 	case OpInit:
-		m.yes(m.side.initPool(s.Value, s.Data))
+		m.yes(m.side.initPool(s.initMax(), s.Data))
 	case OpCleanup:
 		m.side.cleanupPool()
 	case OpStart, OpResume:
@@ -200,7 +200,7 @@ func (m *machine) stretch(s Step) {
 	m.end()
 	var e ended
 	if s.Op == OpStart {
-		e = m.side.start(s.Key, s.Ctx, s.Variant, s.Value)
+		e = m.side.start(s.Key, s.Ctx, s.Variant, s.Value, s.Data)
 	} else {
 		e = m.side.resume(s.Key)
 	}

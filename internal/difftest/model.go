@@ -1,12 +1,15 @@
 package difftest
 
+import "math"
+
 // model follows a script just far enough to know which steps OpenSSL defines, and which cases
 // they cover. It does not predict outputs: it is for the two sides to agree on these.
 type model struct {
+	lib     version
 	ctxs    [numCtxs]modelCtx
 	jobs    [numJobs]modelJob
 	pool    bool // whether there is one
-	max     int32
+	max     int64
 	control int                  // the code that has control: 0 outside jobs, 1 + slot in a job
 	frames  [1 + numJobs][]uint8 // for each, the contexts whose cleanups it is in, innermost last
 	counts  Counts
@@ -39,7 +42,7 @@ func (m *model) apply(s Step) bool {
 	case OpNew, OpFree, OpSet, OpGet, OpClear, OpAll, OpChanged, OpSetCallback, OpCallback, OpSetStatus, OpStatus:
 		return m.applyCtx(s)
 	case OpInit:
-		return m.initPool(s.Value, s.Data)
+		return m.initPool(s.initMax(), int64(s.Data))
 	case OpCleanup:
 		if m.control != 0 || m.alive() > 0 {
 			return false // the library leaks paused jobs, and forgets running ones
@@ -77,7 +80,7 @@ func (m *model) job() *modelJob {
 	return &m.jobs[m.control-1]
 }
 
-func (m *model) alive() (n int32) {
+func (m *model) alive() (n int64) {
 	for _, j := range m.jobs {
 		if j.state != jobNone {
 			n++
@@ -88,10 +91,15 @@ func (m *model) alive() (n int32) {
 
 // initPool refuses a second pool, which would leak the first. A call that fails does nothing, and
 // is always allowed.
-func (m *model) initPool(max, init int32) bool {
+func (m *model) initPool(max, init int64) bool {
 	switch {
 	case init > max:
 		m.counts[InitFails]++
+	case max > math.MaxInt32:
+		if !m.lib.limitsPools() {
+			return false
+		}
+		m.counts[InitTooLarge]++
 	case m.control != 0 || m.pool:
 		return false
 	default:
@@ -110,6 +118,9 @@ func (m *model) start(s Step) bool {
 	}
 	if s.Ctx == noCtx && s.Variant == bodyPause {
 		return false // the library crashes when such a job is resumed
+	}
+	if s.Variant == bodyNull && s.Value == nullNoBytes && !m.lib.dropsEmptyArgs() {
+		return false
 	}
 	if !m.pool {
 		m.pool, m.max = true, 0 // the library makes one by itself
@@ -131,6 +142,18 @@ func (m *model) start(s Step) bool {
 	case bodyPause:
 		m.counts[Pauses]++
 		j.state = jobPaused
+	case bodyNumber:
+		if s.Data > 256 {
+			m.counts[LargeArgs]++
+		}
+		m.finish(j)
+	case bodyNull:
+		if s.Value == nullNoBytes {
+			m.counts[EmptyArgs]++
+		} else {
+			m.counts[NullArgs]++
+		}
+		m.finish(j)
 	default:
 		m.finish(j)
 	}
@@ -249,8 +272,8 @@ func (m *model) closing() (Step, bool) {
 
 // normalize drops the steps that are undefined in their state, and appends the steps that close
 // the script.
-func normalize(raw []Step) ([]Step, Counts) {
-	var m model
+func normalize(lib version, raw []Step) ([]Step, Counts) {
+	m := model{lib: lib}
 	steps := make([]Step, 0, len(raw)+16)
 	for _, s := range raw {
 		if m.apply(s) {

@@ -44,7 +44,7 @@ func TestMutants(t *testing.T) {
 		t.Fatalf("building: %v\n%s", err, out)
 	}
 	run := func(n int, flags ...string) (string, error) {
-		cmd := exec.Command(binary, append(flags, "-test.run=^TestInterpreted$", "-test.timeout=1m", "-lib="+library())...)
+		cmd := exec.Command(binary, append(flags, "-test.run=^TestInterpreted$", "-test.timeout=5m", "-lib="+library())...)
 		cmd.Env = append(os.Environ(), fmt.Sprint(mutantEnv, "=", n))
 		out, err := cmd.CombinedOutput()
 		return string(out), err
@@ -53,7 +53,7 @@ func TestMutants(t *testing.T) {
 		t.Fatalf("with no mutant switched on: %v\n%s", err, out)
 	}
 	for n := 1; n < len(mutants); n++ {
-		out, err := run(n, "-seed=1", "-steps=50000", "-shrink=1s")
+		out, err := run(n, "-seed=1", "-steps=50000", "-shrink=2m")
 		if err == nil || !strings.Contains(out, differ) {
 			t.Errorf("%d, %s: not caught: %v\n%s", n, mutants[n], err, out)
 			continue

@@ -100,11 +100,10 @@ func (l *fdList) mark(key any) bool {
 	if r == nil {
 		return false
 	}
-	if r.added {
-		l.numAdded--
+	if !r.added {
+		l.marked++
 	}
 	r.deleted = true
-	l.numDeleted++
 	return true
 }
 

@@ -3,6 +3,7 @@ package difftest
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -21,9 +22,9 @@ const (
 	OpCallback              // Ctx; gets the callback and calls it
 	OpSetStatus             // Ctx, Value
 	OpStatus                // Ctx
-	OpInit                  // Value: max, Data: init
+	OpInit                  // Data: init, Variant: whether Value or largePool + Value is max
 	OpCleanup               //
-	OpStart                 // Key: the job, Ctx or noCtx, Variant: the body, Value: for bodyNumber
+	OpStart                 // Key: the job, Ctx or noCtx, Variant: the body, Value and Data: see the bodies
 	OpResume                // Key: the job
 	OpPause                 //
 	OpBlock                 // Key: outside jobs, a job on which it must have no effect
@@ -60,9 +61,40 @@ const (
 	bodySteps   = iota // takes steps
 	bodyPause          // pauses once: ASYNC_pause_job itself, called by the library
 	bodyCapable        // ASYNC_is_capable
-	bodyNumber         // returns Value, which it gets as an argument
+	bodyNumber         // returns Value, which it gets as an argument, behind Data bytes more
+	bodyNull           // returns whether it gets an argument; Value selects one of the three below
 	numBodies
 )
+
+// The arguments of bodyNull, none of which reach it.
+const (
+	nullNoBytes = iota // the address of 0 bytes
+	nullBytes          // NULL, of some bytes
+	nullNothing        // NULL, of 0 bytes
+	numNulls
+)
+
+const maxPadding = 600 // of bodyNumber's arguments; libasync allocates those of more than 256 bytes
+
+// Variants of OpInit: the most jobs of the pool.
+const (
+	initValue = iota // Value
+	initLarge        // largePool + Value
+	numInits
+)
+
+const (
+	largePool     = math.MaxInt32 - 2
+	numLargePools = 5 // values of Value, the last two of which OpenSSL refuses since 3.6.0
+)
+
+// initMax returns the most jobs that an OpInit asks for.
+func (s Step) initMax() int64 {
+	if s.Variant == initLarge {
+		return largePool + int64(s.Value)
+	}
+	return int64(s.Value)
+}
 
 // Variants of OpChanged: bits for the lists that are asked for. The counts are always asked for.
 const (
@@ -106,8 +138,13 @@ func stepFrom(b []byte) Step {
 		variants = numCallbacks
 	case OpInit:
 		s.Value, s.Data = s.Value&7, s.Data&7
+		variants = numInits
 	case OpStart:
 		s.Ctx = b[1] % (numCtxs + 1)
+		s.Data = int32(uint32(s.Data) % maxPadding)
+		if s.Variant %= numBodies; s.Variant == bodyNull {
+			s.Value = int32(uint32(s.Value) % numNulls)
+		}
 		keys, variants = numJobs, numBodies
 	case OpResume, OpBlock, OpUnblock, OpWaitCtx:
 		keys = numJobs
@@ -136,7 +173,7 @@ func (s Step) String() string {
 	case OpNew, OpFree, OpAll, OpCallback, OpStatus:
 		fmt.Fprintf(&b, " ctx%d", s.Ctx)
 	case OpInit:
-		fmt.Fprintf(&b, " max %d init %d", s.Value, s.Data)
+		fmt.Fprintf(&b, " max %d init %d", s.initMax(), s.Data)
 	case OpStart:
 		fmt.Fprintf(&b, " job%d", s.Key)
 		if s.Ctx == noCtx {
@@ -144,7 +181,16 @@ func (s Step) String() string {
 		} else {
 			fmt.Fprintf(&b, " on ctx%d", s.Ctx)
 		}
-		b.WriteString([...]string{"", ", which pauses once", ", which calls is_capable", ", which returns a number"}[s.Variant])
+		switch s.Variant {
+		case bodyPause:
+			b.WriteString(", which pauses once")
+		case bodyCapable:
+			b.WriteString(", which calls is_capable")
+		case bodyNumber:
+			fmt.Fprintf(&b, ", which returns %d, with %d bytes more", s.Value, s.Data)
+		case bodyNull:
+			b.WriteString([...]string{", with an address of 0 bytes", ", with NULL of some bytes", ", with NULL of 0 bytes"}[s.Value])
+		}
 	case OpResume, OpWaitCtx:
 		fmt.Fprintf(&b, " job%d", s.Key)
 	case OpReturn:

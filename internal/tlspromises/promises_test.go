@@ -141,16 +141,20 @@ type panicContext struct{ context.Context }
 
 func (panicContext) Done() <-chan struct{} { panic("asked") }
 
+// asks reports whether HandshakeContext asks its context for Done, which it does unless the
+// handshake is done.
+func asks(t *testing.T, c *tls.Conn) (asked bool) {
+	t.Helper()
+	defer func() { asked = recover() != nil }()
+	if err := c.HandshakeContext(panicContext{}); err != nil {
+		t.Error(err)
+	}
+	return
+}
+
 // A handshake that waits holds the mutex which ConnectionState takes. HandshakeContext asks its
 // context whether it can be done before that, and doesn't ask when there is nothing to do.
 func TestWaitingHandshakeHoldsMutex(t *testing.T) {
-	asks := func(c *tls.Conn) (asked bool) {
-		defer func() { asked = recover() != nil }()
-		if err := c.HandshakeContext(panicContext{}); err != nil {
-			t.Error(err)
-		}
-		return
-	}
 	for _, version := range versions {
 		sc, cc := configs(t, version)
 		s, c := newWires()
@@ -161,7 +165,7 @@ func TestWaitingHandshakeHoldsMutex(t *testing.T) {
 		<-s.asleep
 		notified := make(chan tls.ConnectionState, 1)
 		go func() { notified <- server.ConnectionState() }()
-		if !asks(server) {
+		if !asks(t, server) {
 			t.Error("the handshake was done, or its context not asked")
 		}
 		select {
@@ -178,7 +182,7 @@ func TestWaitingHandshakeHoldsMutex(t *testing.T) {
 		if state := <-notified; state.Version != version {
 			t.Error(state.Version)
 		}
-		if asks(server) || asks(client) {
+		if asks(t, server) || asks(t, client) {
 			t.Error("the context was asked though the handshake was done")
 		}
 	}

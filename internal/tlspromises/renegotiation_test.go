@@ -17,10 +17,10 @@ import (
 	"time"
 )
 
-// A client that renegotiates does so inside Read, with a context that carries nothing; any
-// error from below is then sticky, as in the first handshake. Go's server can't renegotiate, so
-// OpenSSL's does.
-func TestRenegotiationIsInsideRead(t *testing.T) {
+// startServer starts OpenSSL's server, which sends what it reads from in, or does what the letters
+// R and K ask for. handshakes receives a value for each handshake that the server has finished.
+func startServer(t *testing.T, args ...string) (in io.WriteCloser, addr string, handshakes <-chan struct{}) {
+	t.Helper()
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
 		if os.Getenv("CI") == "true" {
@@ -39,16 +39,17 @@ func TestRenegotiationIsInsideRead(t *testing.T) {
 	if err := os.WriteFile(name, both, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(openssl, "s_server", "-accept", "127.0.0.1:0", "-cert", name, "-tls1_2", "-state")
-	in, _ := cmd.StdinPipe()
+	cmd := exec.Command(openssl, append([]string{"s_server", "-accept", "127.0.0.1:0", "-cert", name, "-state"}, args...)...)
+	in, _ = cmd.StdinPipe()
 	out, _ := cmd.StdoutPipe()
 	states, _ := cmd.StderrPipe()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer cmd.Wait()
-	defer cmd.Process.Kill()
-	var addr string
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
 	lines := bufio.NewScanner(out)
 	for addr == "" && lines.Scan() { // "ACCEPT 127.0.0.1:1234"
 		if rest, ok := strings.CutPrefix(lines.Text(), "ACCEPT "); ok {
@@ -56,21 +57,29 @@ func TestRenegotiationIsInsideRead(t *testing.T) {
 		}
 	}
 	go io.Copy(io.Discard, out)
-	handshakes := make(chan struct{}, 100) // those that the server has finished
+	finished := make(chan struct{}, 100)
 	go func() {
 		for lines := bufio.NewScanner(states); lines.Scan(); {
 			if strings.HasSuffix(lines.Text(), "SSLv3/TLS write finished") {
-				handshakes <- struct{}{}
+				finished <- struct{}{}
 			}
 		}
 	}()
+	return in, addr, finished
+}
+
+// A client that renegotiates does so inside Read, with a context that carries nothing; any
+// error from below is then sticky, as in the first handshake. Go's server can't renegotiate, so
+// OpenSSL's does.
+func TestRenegotiationIsInsideRead(t *testing.T) {
+	in, addr, handshakes := startServer(t, "-tls1_2")
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(5 * time.Minute))
-	asked := make(chan error, 1)
+	asked, reads := make(chan error, 1), goroutine()
 	client := tls.Client(conn, &tls.Config{
 		InsecureSkipVerify: true,
 		Renegotiation:      tls.RenegotiateFreelyAsClient,
@@ -78,6 +87,9 @@ func TestRenegotiationIsInsideRead(t *testing.T) {
 			err := error(nil)
 			if info.Context().Value(panicContext{}) != nil {
 				err = errors.New("it carries something")
+			}
+			if goroutine() != reads {
+				err = errors.New("it is called on another goroutine than Read's")
 			}
 			asked <- err
 			return new(tls.Certificate), nil

@@ -2,7 +2,7 @@
  * <openssl/async.h> of libasync: jobs that pause, and the wait contexts that tell their caller
  * when to resume them.
  *
- * The names, types and numbers are those of OpenSSL 3, so that a program compiled with either
+ * The names, types and numbers are those of OpenSSL 3 and 4, so that a program compiled with either
  * header links with either library. This header needs no other header of OpenSSL's, so it also
  * works beside a TLS library without async jobs.
  *

@@ -8,6 +8,7 @@
  */
 #include <dlfcn.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +71,10 @@ enum op {
 };
 enum { CTXS = 4, JOBS = 5, NO_CTX = CTXS };
 enum { CLEANUP_NONE, CLEANUP_PLAIN, CLEANUP_ACTS };
-enum { BODY_STEPS, BODY_PAUSE, BODY_CAPABLE, BODY_NUMBER };
+enum { BODY_STEPS, BODY_PAUSE, BODY_CAPABLE, BODY_NUMBER, BODY_NULL };
+enum { NULL_NO_BYTES, NULL_BYTES };
+enum { INIT_LARGE = 1, LARGE_POOL = INT32_MAX - 2 };
+enum { MAX_PADDING = 600 };
 enum { LIST_ADDED = 1, LIST_DELETED = 2 };
 
 struct step {
@@ -165,25 +169,43 @@ static callback_fn *const callbacks[] = { NULL, callback1, callback2, callback3 
 /* The arguments of a job, which the library copies. */
 struct args {
     int slot;
-    int32_t value;
+    int32_t value, padding;
+    unsigned char pad[MAX_PADDING];
 };
+#define ARGS_SIZE offsetof(struct args, pad)
 
 static int body_steps(void *p)
 {
-    struct args a = *(struct args *)p;
+    struct args a;
+    int ret;
 
+    memcpy(&a, p, ARGS_SIZE);
     control = 1 + a.slot;
     self[a.slot] = lib.ASYNC_get_current_job();
     put(">", 1);
     num(a.slot);
     end();
-    return run();
+    ret = run();
+    if (memcmp(&a, p, ARGS_SIZE) != 0)
+        word("args");
+    return ret;
 }
 
 static int body_pause(void *p) { (void)p; return lib.ASYNC_pause_job(); }
 static int body_capable(void *p) { (void)p; return lib.ASYNC_is_capable(); }
-static int body_number(void *p) { return ((struct args *)p)->value; }
-static int (*const bodies[])(void *) = { body_steps, body_pause, body_capable, body_number };
+static int body_null(void *p) { return p != NULL; }
+
+static int body_number(void *p)
+{
+    struct args *a = p;
+
+    for (int i = 0; i < a->padding; i++)
+        if (a->pad[i] != (unsigned char)(a->value + i))
+            word("args");
+    return a->value;
+}
+
+static int (*const bodies[])(void *) = { body_steps, body_pause, body_capable, body_number, body_null };
 
 /* Passed when a job is resumed. The library must ignore it; a call shows in the trace. */
 static int trap(void *p) { (void)p; put("trap\n", 5); return -1; }
@@ -202,12 +224,23 @@ static void outcome(int slot, ASYNC_JOB *job, int out, int ret)
 
 static void start(const struct step *s)
 {
-    struct args a = { s->key, s->value };
+    struct args a = { .slot = s->key, .value = s->value };
     ASYNC_JOB *job = NULL;
     int mine = control, ret = UNTOUCHED, out;
+    size_t size = ARGS_SIZE;
+    void *args = &a;
 
+    if (s->variant == BODY_NUMBER) {
+        a.padding = s->data;
+        size += s->data;
+        for (int i = 0; i < a.padding; i++)
+            a.pad[i] = (unsigned char)(a.value + i);
+    } else if (s->variant == BODY_NULL) {
+        args = s->value == NULL_NO_BYTES ? &a : NULL;
+        size = s->value == NULL_BYTES ? sizeof(a) : 0;
+    }
     self[s->key] = NULL;
-    out = lib.ASYNC_start_job(&job, s->ctx < CTXS ? ctxs[s->ctx] : NULL, &ret, bodies[s->variant], &a, sizeof(a));
+    out = lib.ASYNC_start_job(&job, s->ctx < CTXS ? ctxs[s->ctx] : NULL, &ret, bodies[s->variant], args, size);
     control = mine;
     put("=", 1), num(s->key);
     outcome(s->key, job, out, ret);
@@ -375,7 +408,7 @@ static void step(const struct step *s)
         num(lib.ASYNC_WAIT_CTX_get_status(w));
         break;
     case INIT:
-        num(lib.ASYNC_init_thread(s->value, s->data));
+        num(lib.ASYNC_init_thread(s->variant == INIT_LARGE ? (size_t)LARGE_POOL + s->value : (size_t)s->value, s->data));
         break;
     case CLEANUP:
         lib.ASYNC_cleanup_thread();
@@ -441,9 +474,11 @@ static int run(void)
     return 0;
 }
 
+/* Opens the library, and writes its version to the trace, see version.go. */
 static int load(const char *name)
 {
     void *h = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    unsigned long (*version)(void);
 
     if (h == NULL) {
         fprintf(stderr, "%s\n", dlerror());
@@ -455,6 +490,8 @@ static int load(const char *name)
         return 0; \
     }
     FUNCTIONS(LOAD)
+    *(void **)&version = dlsym(h, "OpenSSL_version_num");
+    num(version != NULL ? (long long)version() : 0);
     return 1;
 }
 
@@ -486,12 +523,13 @@ static void catch_crashes(void)
 
 int main(int argc, char **argv)
 {
-    uint32_t n = 0;
+    uint32_t n;
 
     if (argc != 2 || !load(argv[1]))
         return 2;
     catch_crashes();
-    if (!write_all(&n, sizeof(n))) /* an empty trace says that the program is ready */
+    n = used; /* the first trace says that the program is ready */
+    if (!write_all(&n, sizeof(n)) || !write_all(trace, used))
         return 1;
     while (fread(&count, sizeof(count), 1, stdin) == 1) {
         if ((steps = realloc(steps, (count + 1) * sizeof(*steps))) == NULL
