@@ -3,7 +3,6 @@ package serve
 import (
 	"crypto"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -103,7 +102,7 @@ func (k *keys) load() (*tls.Certificate, error) {
 		return nil, err
 	}
 	leaf := cert.Leaf
-	k.log.Printf("certificate %s: %s, %s, until %s", k.o.cert, describeSubject(leaf), pemfile.KeyName(leaf.PublicKey),
+	k.log.Printf("certificate %s: %s, %s, until %s", k.o.cert, pemfile.SubjectName(leaf), pemfile.KeyName(leaf.PublicKey),
 		leaf.NotAfter.Format(time.DateOnly))
 	if now := time.Now(); now.After(leaf.NotAfter) {
 		k.log.Printf("warning: it has expired, and clients will refuse it")
@@ -111,13 +110,6 @@ func (k *keys) load() (*tls.Certificate, error) {
 		k.log.Printf("warning: it is not valid before %s", leaf.NotBefore.Format(time.DateTime))
 	}
 	return cert, nil
-}
-
-func describeSubject(cert *x509.Certificate) string {
-	if s := cert.Subject.String(); s != "" {
-		return s
-	}
-	return "no subject"
 }
 
 // describe names the engine, and says what it gains for this key.
