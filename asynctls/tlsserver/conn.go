@@ -47,7 +47,8 @@ type Conn struct {
 	handshaken bool // the handshake has succeeded, so that Open was called and Closed is owed
 	// awaitsWake says that the handshake waits for an engine or for the pool. Input stays in the
 	// socket until the wake: a step would take it into memory, for as many as MaxPending peers.
-	awaitsWake bool
+	awaitsWake   bool
+	awaitsHeader bool // a header of the PROXY protocol comes before the handshake
 }
 
 func newConn(l *loop, fd async.FD, remote netip.AddrPort) *Conn {
@@ -117,6 +118,7 @@ func (c *Conn) Abort() { c.end(nil) }
 // either. It is for a Handler that passes its input on to something slower. Data is not called
 // before Resume. Input stays in the socket's buffer and, when that is full, at the peer. Writing
 // goes on.
+// A reset by the peer ends the connection all the same, and input that has not been read is lost.
 func (c *Conn) Pause() { c.paused = true }
 
 // Resume undoes [Conn.Pause]. Data is called later, not by Resume.
@@ -147,10 +149,11 @@ func (c *Conn) ConnectionState() (state tls.ConnectionState) {
 	return state
 }
 
-// LocalAddr returns the socket's own address.
+// LocalAddr returns the socket's own address, or the one that the PROXY protocol's header names.
 func (c *Conn) LocalAddr() net.Addr { return c.sock.LocalAddr() }
 
-// RemoteAddr returns the peer's address.
+// RemoteAddr returns the peer's address, or that of the client that the PROXY protocol's header
+// names.
 func (c *Conn) RemoteAddr() net.Addr { return c.sock.RemoteAddr() }
 
 // Buffered returns the number of bytes that were written and are not sent yet.

@@ -20,7 +20,7 @@ package tlsserver
 type state uint8
 
 const (
-	fresh       state = iota // nothing has been received; there is no asynctls.Conn
+	fresh       state = iota // nothing has been received but a PROXY header; there is no asynctls.Conn
 	handshaking              // the handshake has begun
 	open                     // the Handler is given data
 	halfClosed               // as open, but the peer sends no more
