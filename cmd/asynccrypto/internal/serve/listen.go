@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"syscall"
+
+	"asynccrypto/cmd/asynccrypto/internal/sockerr"
 )
 
 // listen listens on a TCP address that an option gives. The error names the option and ends in a
@@ -17,11 +18,11 @@ func listen(option, addr string) (net.Listener, error) {
 	}
 	hint := ""
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
+	case errors.Is(err, sockerr.AddressInUse):
 		hint = "; another program listens there: stop it, or give another address (port 0 is any free port)"
 	case errors.Is(err, os.ErrPermission):
 		hint = "; ports below 1024 may need root: give another, such as :8443"
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
+	case errors.Is(err, sockerr.AddressNotAvailable):
 		hint = "; this machine does not have that address"
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
