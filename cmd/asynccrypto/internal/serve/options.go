@@ -205,10 +205,11 @@ func (o *options) setProxyProtocolFrom(text string) error {
 	return nil
 }
 
-// keyFile returns the file of the key that belongs to certificate i.
+// keyFile returns the file of the key that belongs to certificate i, or "" if the key is in the
+// certificate's file.
 func (o *options) keyFile(i int) string {
 	if o.keys == nil {
-		return o.certs[i]
+		return ""
 	}
 	return o.keys[i]
 }
