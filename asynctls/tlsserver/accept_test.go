@@ -3,12 +3,15 @@
 package tlsserver_test
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
@@ -88,5 +91,45 @@ func TestServerWrongListener(t *testing.T) {
 		if err := s.Serve(listen(t, "tcp", "127.0.0.1:0")); err == nil {
 			t.Error("served")
 		}
+	}
+}
+
+// MaxConns holds a further connection back until one ends, however that one ends, and Shutdown does
+// not wait for a place.
+func TestServerMaxConns(t *testing.T) {
+	t.Parallel()
+	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
+	s := &tlsserver.Server{TLS: server, Handler: echo{}, MaxConns: 2}
+	addr := serve(t, s)
+	for _, end := range []func(c *tls.Conn){
+		func(c *tls.Conn) { c.Close() },
+		func(c *tls.Conn) { c.NetConn().(*net.TCPConn).SetLinger(0); c.NetConn().Close() },
+	} {
+		a, raw := dial(t, addr, client), dialRaw(t, addr) // one open, and one whose handshake has not begun
+		tlstest.Await(t, "both connections", func() bool { st := s.Stats(); return st.Open == 1 && st.Handshaking == 1 })
+		third := dialRaw(t, addr)
+		c := tls.Client(third, client)
+		done := make(chan error, 1)
+		go func() { done <- c.Handshake() }()
+		select {
+		case err := <-done:
+			t.Errorf("a third connection: %v", err)
+		case <-time.After(50 * time.Millisecond):
+		}
+		end(a)
+		if err := tlstest.Receive(t, "the third connection's handshake", done); err != nil {
+			t.Error(err)
+		}
+		raw.Close()
+		c.Close()
+		tlstest.Await(t, "the end of all", func() bool { st := s.Stats(); return st.Open+st.Handshaking == 0 })
+	}
+	dial(t, addr, client)
+	dial(t, addr, client)
+	dialRaw(t, addr) // waits for a place
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := s.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }

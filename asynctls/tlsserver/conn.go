@@ -47,61 +47,9 @@ type Conn struct {
 	handshaken bool // the handshake has succeeded, so that Open was called and Closed is owed
 	// awaitsWake says that the handshake waits for an engine or for the pool. Input stays in the
 	// socket until the wake: a step would take it into memory, for as many as MaxPending peers.
-	awaitsWake bool
+	awaitsWake   bool
+	awaitsHeader bool // a header of the PROXY protocol comes before the handshake
 }
-
-// state is where a connection is in its life.
-//
-//	        first byte             handshake done          close_notify came
-//	fresh ------------> handshaking ------------> open ----------------------> halfClosed
-//	  |                      |                      |                              |
-//	  |                      | it failed            | Close, Handler's error,      | the same
-//	  |                      |                      | read error, Shutdown         |
-//	  |                      v                      v                              |
-//	  |                   closing <----------------------------------------------- +
-//	  |                      |
-//	  |                      | all output is sent
-//	  |                      v
-//	  |                   draining
-//	  |                      |
-//	  | Shutdown             | the peer has closed, or one second is over
-//	  v                      v
-//	closed <----------------------  from every state: Abort, a deadline, a broken socket, a panic
-type state uint8
-
-const (
-	fresh       state = iota // nothing has been received; there is no asynctls.Conn
-	handshaking              // the handshake has begun
-	open                     // the Handler is given data
-	halfClosed               // as open, but the peer sends no more
-	closing                  // the connection is ending: the output that is held is being sent
-	draining                 // all output is sent; input is discarded until the peer closes too
-	closed                   // the fd is closed
-)
-
-// serving reports whether the Handler may still be called with anything but Closed.
-func (s state) serving() bool { return s == open || s == halfClosed }
-
-// ending reports whether the end has begun.
-func (s state) ending() bool { return s >= closing }
-
-// flow says whether input is held back because too much output is held.
-//
-//	                 half of HighWater is held
-//	flowing ------------------------------------> heldBack
-//	   ^  \                                           |
-//	   |   \  Write returns ErrWantWrite              | Write returns ErrWantWrite
-//	   |    \                                         v
-//	   |     ----------------------------------> writeRefused
-//	   |                                              |
-//	   +--- no more than half of HighWater is held ---+   (from heldBack too)
-type flow uint8
-
-const (
-	flowing      flow = iota // Data is called
-	heldBack                 // Data is not called
-	writeRefused             // as heldBack, and a WriteHandler is owed a call of Writable
-)
 
 func newConn(l *loop, fd async.FD, remote netip.AddrPort) *Conn {
 	c := &Conn{loop: l, sock: newSocket(fd, remote), last: l.now(), sentMark: -1}
@@ -170,6 +118,7 @@ func (c *Conn) Abort() { c.end(nil) }
 // either. It is for a Handler that passes its input on to something slower. Data is not called
 // before Resume. Input stays in the socket's buffer and, when that is full, at the peer. Writing
 // goes on.
+// A reset by the peer ends the connection all the same, and input that has not been read is lost.
 func (c *Conn) Pause() { c.paused = true }
 
 // Resume undoes [Conn.Pause]. Data is called later, not by Resume.
@@ -200,10 +149,11 @@ func (c *Conn) ConnectionState() (state tls.ConnectionState) {
 	return state
 }
 
-// LocalAddr returns the socket's own address.
+// LocalAddr returns the socket's own address, or the one that the PROXY protocol's header names.
 func (c *Conn) LocalAddr() net.Addr { return c.sock.LocalAddr() }
 
-// RemoteAddr returns the peer's address.
+// RemoteAddr returns the peer's address, or that of the client that the PROXY protocol's header
+// names.
 func (c *Conn) RemoteAddr() net.Addr { return c.sock.RemoteAddr() }
 
 // Buffered returns the number of bytes that were written and are not sent yet.

@@ -59,12 +59,13 @@ func (c *Conn) end(reason error) {
 	}
 }
 
-// release closes the fd, and gives the connection's place in MaxPending to another.
+// release closes the fd, and gives the connection's places in MaxPending and MaxConns to another.
 func (c *Conn) release() {
 	c.sock.release()
 	if !c.handshaken {
 		<-c.loop.server.pending
 	}
+	c.loop.server.leavePlace()
 	c.loop.conns.checkIdle()
 }
 
@@ -92,7 +93,7 @@ func (c *Conn) countFailed() {
 	}
 	if s.Failed != nil {
 		defer func() { _ = recover() }() // as in callClosed
-		s.Failed(c.RemoteAddr(), c.reason)
+		s.Failed(c.sock.RemoteAddr(), c.reason)
 	}
 }
 

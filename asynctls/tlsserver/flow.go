@@ -2,6 +2,7 @@ package tlsserver
 
 import (
 	"io"
+	"os"
 
 	"asynccrypto/asynctls"
 )
@@ -13,7 +14,11 @@ const readsInTurn = 8
 // next turn.
 func (c *Conn) read() {
 	for range readsInTurn {
-		if c.state != open || c.flow != flowing || c.paused {
+		if c.state != open || c.flow != flowing {
+			return
+		}
+		if c.paused {
+			c.noticeReset()
 			return
 		}
 		// Input is held back well before Write would refuse output, so that any input can be
@@ -53,6 +58,17 @@ func (c *Conn) read() {
 		}
 	}
 	c.queueRead()
+}
+
+// noticeReset ends a connection that has broken while it is paused. No read would find that out
+// before Resume, which may be waiting for something that never comes.
+func (c *Conn) noticeReset() {
+	if !c.sock.ended {
+		return
+	}
+	if err := socketError(c.sock.FD()); err != nil {
+		c.end(os.NewSyscallError("read", err))
+	}
 }
 
 // queueRead queues a read for the loop's next turn.

@@ -17,7 +17,7 @@ func (c *Conn) queueStep() {
 func (c *Conn) step() {
 	c.guard(func() {
 		c.queued = false
-		if c.state == fresh {
+		if c.state == fresh && (!c.awaitsHeader || c.readProxyHeader()) {
 			c.beginHandshake()
 		}
 		if c.state != handshaking {

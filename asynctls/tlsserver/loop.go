@@ -92,6 +92,9 @@ func (l *loop) add(p accept.Peer) {
 			c.end(err)
 			return
 		}
+		if from := l.server.ProxyProtocolFrom; from != nil {
+			c.awaitsHeader = from(p.Remote)
+		}
 		c.setTimer()
 	})
 }

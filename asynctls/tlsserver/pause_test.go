@@ -5,8 +5,11 @@ package tlsserver_test
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"io"
+	"net"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -110,5 +113,43 @@ func TestServerAwaitSent(t *testing.T) {
 	}
 	if h.notified.Load() < 2 {
 		t.Error("not notified of room")
+	}
+}
+
+// A reset ends a paused connection, whether it comes before Pause or after, and although input
+// waits that nothing reads.
+func TestServerPausedReset(t *testing.T) {
+	t.Parallel()
+	server, client := tlstest.Configs(t, tlstest.NewEngine(t))
+	called, reset, ends := make(chan bool, 1), make(chan bool, 1), make(chan error, 1)
+	s := &tlsserver.Server{TLS: server, Handler: &funcs{
+		data: func(c *tlsserver.Conn, _ []byte) error {
+			called <- true
+			<-reset
+			c.Pause()
+			return nil
+		},
+		closed: func(_ *tlsserver.Conn, err error) { ends <- err },
+	}}
+	addr := serve(t, s)
+	for _, early := range []bool{false, true} {
+		c := dial(t, addr, client)
+		for range 4 { // more than one record
+			if _, err := c.Write(make([]byte, 16<<10)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tlstest.Receive(t, "Data", called)
+		if !early {
+			reset <- true
+		}
+		c.NetConn().(*net.TCPConn).SetLinger(0)
+		c.NetConn().Close()
+		if early {
+			reset <- true
+		}
+		if err := tlstest.Receive(t, "Closed", ends); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("the reset came before Pause: %v: %v", early, err)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"runtime"
 	"sync"
 	"time"
@@ -34,6 +35,9 @@ type Server struct {
 	// 0 means 20,000. Beyond that each listener holds one more connection, and the system's queue
 	// holds the others.
 	MaxPending int
+	// MaxConns bounds all connections, open or not; 0 means that nothing does. Beyond it each
+	// listener holds one more connection, and the system's queue the others.
+	MaxConns int
 	// HandshakeSteps is how many steps of handshakes a loop takes in a turn, before it serves the
 	// open connections again; 0 means 1.
 	HandshakeSteps int
@@ -51,6 +55,15 @@ type Server struct {
 	// Context, if not nil, supplies the values of the contexts of handshakes. Its cancellation and
 	// its deadline do not reach them.
 	Context context.Context
+	// ProxyProtocolFrom, if not nil, reports whether connections from this address come through
+	// a proxy that names the client by the PROXY protocol, version 1 or 2. The header is required
+	// then. RemoteAddr and LocalAddr return the addresses that it names, also those of
+	// ClientHelloInfo.Conn, and Failed is given them. A header that names none, such as that of
+	// the proxy's own checks (LOCAL), leaves the socket's addresses. From other peers a header is
+	// never parsed, and fails the handshake, so that no client can choose its address. The time
+	// for the header is part of HandshakeTimeout. remote is the zero AddrPort for a socket that is
+	// not TCP's. The function is called on the connection's loop, and must not block.
+	ProxyProtocolFrom func(remote netip.AddrPort) bool
 	// Failed, if not nil, is called once for each handshake that fails or is not done in time,
 	// but not when Shutdown or Close ends it. It is called on the connection's loop, and must
 	// not block. The errors contain no secret.
@@ -64,6 +77,7 @@ type Server struct {
 	stopped   bool
 	next      int           // the loop that gets the next connection
 	pending   chan struct{} // holds one for each connection whose handshake is not done
+	places    chan struct{} // holds one for each connection; nil without MaxConns
 	counters  counters
 }
 
@@ -83,8 +97,8 @@ func (s *Server) Serve(ln net.Listener) error {
 	if s.TLS == nil || s.Handler == nil {
 		return errors.New("tlsserver: a Server needs TLS and Handler; set both before Serve")
 	}
-	if s.Loops < 0 || s.MaxHandshakes < 0 || s.MaxPending < 0 || s.HandshakeSteps < 0 {
-		return errors.New("tlsserver: Loops, MaxHandshakes, MaxPending and HandshakeSteps must not be negative")
+	if s.Loops < 0 || s.MaxHandshakes < 0 || s.MaxPending < 0 || s.MaxConns < 0 || s.HandshakeSteps < 0 {
+		return errors.New("tlsserver: Loops, MaxHandshakes, MaxPending, MaxConns and HandshakeSteps must not be negative")
 	}
 	l, err := accept.New(ln)
 	if err != nil {
@@ -105,13 +119,36 @@ func (s *Server) Serve(ln net.Listener) error {
 				return fmt.Errorf("tlsserver: accept: %w", err)
 			}
 		}
-		select {
-		case s.pending <- struct{}{}:
-		case <-s.stopping:
+		if !s.takePlace() {
 			asynctls.NewSocket(p.FD).Close()
 			return ErrClosed
 		}
 		s.dispatch(p)
+	}
+}
+
+// takePlace waits until there is a place for one more connection. It reports whether there is one
+// before the server is shut down.
+func (s *Server) takePlace() bool {
+	if s.places != nil {
+		select {
+		case s.places <- struct{}{}:
+		case <-s.stopping:
+			return false
+		}
+	}
+	select {
+	case s.pending <- struct{}{}:
+		return true
+	case <-s.stopping:
+		return false
+	}
+}
+
+// leavePlace gives the place of a connection that has ended to another.
+func (s *Server) leavePlace() {
+	if s.places != nil {
+		<-s.places
 	}
 }
 
@@ -129,6 +166,9 @@ func (s *Server) addListener(l *accept.Listener) error {
 		}
 		s.stopping = make(chan struct{})
 		s.pending = make(chan struct{}, cmp.Or(s.MaxPending, 20000))
+		if s.MaxConns > 0 {
+			s.places = make(chan struct{}, s.MaxConns)
+		}
 		s.listeners = make(map[*accept.Listener]bool)
 		s.loops = loops
 		for _, l := range loops {
@@ -172,6 +212,7 @@ func (s *Server) dispatch(p accept.Peer) {
 	if !l.reactor.Post(func() { l.add(p) }) { // the loop has failed: Shutdown closes none before Serve returns
 		asynctls.NewSocket(p.FD).Close()
 		<-s.pending
+		s.leavePlace()
 		s.counters.canceled.Add(1)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/asynctls"
+	"asynccrypto/internal/proxyproto"
 )
 
 // socket is the Transport of a connection: an [asynctls.Socket] that knows when the fd has
@@ -31,6 +32,10 @@ type socket struct {
 	// would take twice the memory.
 	port uint16
 	ip   [16]byte
+
+	// The addresses that a header of the PROXY protocol has named, which take the place of the
+	// socket's, or nil.
+	proxied *proxyproto.Header
 }
 
 const recordHeader = 5
@@ -150,8 +155,11 @@ func (s *socket) discard(buf []byte) error {
 	return nil
 }
 
-// LocalAddr returns the socket's own address.
+// LocalAddr returns the connection's own address.
 func (s *socket) LocalAddr() net.Addr {
+	if s.proxied != nil {
+		return net.TCPAddrFromAddrPort(s.proxied.Destination)
+	}
 	if a := s.Socket.LocalAddr(); a != nil {
 		return a
 	}
@@ -160,6 +168,9 @@ func (s *socket) LocalAddr() net.Addr {
 
 // RemoteAddr returns the peer's address.
 func (s *socket) RemoteAddr() net.Addr {
+	if s.proxied != nil {
+		return net.TCPAddrFromAddrPort(s.proxied.Source)
+	}
 	if s.port != 0 {
 		return net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.AddrFrom16(s.ip).Unmap(), s.port))
 	}

@@ -13,7 +13,8 @@ import (
 // the default unless that is the zero value; a default that is computed later stands in the text.
 //
 // Options may stand anywhere among the arguments, up to "--"; package flag stops at the first
-// argument. An option that is given twice is a usage error, also under two names.
+// argument. An option that is given twice is a usage error, also under two names. Options of the
+// method Strings may be given several times.
 type Flags struct {
 	sections []section
 	byName   map[string]*option
@@ -33,6 +34,7 @@ type option struct {
 	preset string // the default as the help prints it, or empty
 	set    func(text string) error
 	given  string // the name that it was given by
+	repeat bool   // may be given several times
 }
 
 var errHelp = errors.New("help")
@@ -50,6 +52,15 @@ func (f *Flags) Func(name, value, usage string, set func(text string) error) {
 func (f *Flags) String(p *string, name, value, usage string) {
 	f.add(&option{name: name, value: value, usage: usage, preset: *p, set: func(text string) error {
 		*p = text
+		return nil
+	}})
+}
+
+// Strings declares an option that takes any text and may be given several times, which the help
+// says.
+func (f *Flags) Strings(p *[]string, name, value, usage string) {
+	f.add(&option{name: name, value: value, usage: usage, repeat: true, set: func(text string) error {
+		*p = append(*p, text)
 		return nil
 	}})
 }
@@ -168,9 +179,9 @@ func (f *Flags) parse(args []string) (rest []string, err error) {
 			return nil, errHelp
 		case o == nil:
 			return nil, Usagef("unknown option -%s", name)
-		case o.given == name:
+		case o.given == name && !o.repeat:
 			return nil, Usagef("-%s is given twice; give it once", name)
-		case o.given != "":
+		case o.given != "" && !o.repeat:
 			return nil, Usagef("-%s and -%s are the same option; give one of them", o.given, name)
 		case hasText:
 		case o.value == "":

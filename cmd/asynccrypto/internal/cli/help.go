@@ -69,6 +69,9 @@ func (o *option) text() string {
 	if o.preset != "" {
 		notes = append(notes, "default "+o.preset)
 	}
+	if o.repeat {
+		notes = append(notes, "may be given several times")
+	}
 	if o.other != "" {
 		notes = append(notes, "also -"+o.other)
 	}

@@ -49,11 +49,9 @@ func (o *offer) config(server address) (*tls.Config, error) {
 		c.ServerName = o.serverName
 	}
 	if o.alpn != "" {
-		c.NextProtos = strings.Split(o.alpn, ",")
-		for _, name := range c.NextProtos {
-			if name == "" || len(name) > 255 {
-				return nil, cli.Usagef("-alpn %q: not a list of protocols, such as h2,http/1.1", o.alpn)
-			}
+		var err error
+		if c.NextProtos, err = tlsname.ParseALPN(o.alpn); err != nil {
+			return nil, cli.Usagef("-alpn %q: %w", o.alpn, err)
 		}
 	}
 	for _, set := range []func(*tls.Config) error{o.setVersion, o.setCurve, o.setRoots, o.setCertificate} {
@@ -115,7 +113,7 @@ func (o *offer) setRoots(c *tls.Config) (err error) {
 	if o.insecure {
 		return cli.Usagef("-ca and -insecure exclude each other")
 	}
-	c.RootCAs, err = pemfile.ReadPool("ca", o.ca)
+	c.RootCAs, _, err = pemfile.ReadPool("ca", o.ca)
 	return err
 }
 

@@ -7,7 +7,6 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"strings"
@@ -23,17 +22,20 @@ func ReadCertificate(certFile, keyFile string) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, cli.Usagef("cert %s: %w", certFile, err)
 	}
-	cert := new(tls.Certificate)
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == "CERTIFICATE" {
-			cert.Certificate = append(cert.Certificate, block.Bytes)
-		}
+	chain, _, err := certificates(text)
+	if err != nil {
+		return nil, cli.Usagef("cert %s: %w", certFile, err)
 	}
-	if cert.Certificate == nil {
+	if chain == nil {
 		return nil, cli.Usagef("cert %s: holds no certificate in PEM form, which starts with -----BEGIN CERTIFICATE-----", certFile)
 	}
-	if cert.Leaf, err = x509.ParseCertificate(cert.Certificate[0]); err != nil {
-		return nil, cli.Usagef("cert %s: not a valid certificate: %s", certFile, strings.TrimPrefix(err.Error(), "x509: "))
+	cert := &tls.Certificate{Leaf: chain[0]}
+	for _, c := range chain {
+		cert.Certificate = append(cert.Certificate, c.Raw)
+	}
+	if cert.Leaf.PublicKeyAlgorithm == x509.UnknownPublicKeyAlgorithm {
+		return nil, cli.Usagef("cert %s: for a key of a kind that Go's TLS can't use, such as RSA-PSS, Ed448, or ML-DSA before Go 1.27; make one with: "+
+			"openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048", certFile)
 	}
 	inOne := keyFile == ""
 	if inOne {
@@ -58,17 +60,37 @@ func ReadCertificate(certFile, keyFile string) (*tls.Certificate, error) {
 	return cert, nil
 }
 
-// ReadPool reads the certificates that an option such as -ca names.
-func ReadPool(option, path string) (*x509.CertPool, error) {
+// ReadPool reads the certificates that an option such as -ca names, and returns how many they are.
+// A block that is no certificate, or a damaged one, is an error: without its CA some clients would
+// be refused, and the cause would be hard to find.
+func ReadPool(option, path string) (pool *x509.CertPool, n int, err error) {
 	text, err := read(path, maxCertificateFile)
-	if err != nil {
-		return nil, cli.Usagef("-%s %s: %w", option, path, err)
+	var certs []*x509.Certificate
+	var others []string
+	if err == nil {
+		certs, others, err = certificates(text)
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, cli.Usagef("-%s %s: holds no certificate in PEM form", option, path)
+	switch {
+	case err != nil:
+		return nil, 0, cli.Usagef("-%s %s: %w", option, path, err)
+	case certs == nil:
+		return nil, 0, cli.Usagef("-%s %s: holds no certificate in PEM form", option, path)
+	case others != nil:
+		return nil, 0, cli.Usagef("-%s %s: holds more than certificates: %s; take that out", option, path, strings.Join(others, ", "))
 	}
-	return pool, nil
+	pool = x509.NewCertPool()
+	for _, c := range certs {
+		pool.AddCert(c)
+	}
+	return pool, len(certs), nil
+}
+
+// SubjectName names the subject of a certificate.
+func SubjectName(cert *x509.Certificate) string {
+	if s := cert.Subject.String(); s != "" {
+		return s
+	}
+	return "no subject"
 }
 
 // KeyName names the kind of a public key, such as RSA-2048, ECDSA P-256 or ML-DSA-44.

@@ -5,7 +5,6 @@ package pemfile
 
 import (
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -38,8 +37,12 @@ var errNoKey = errors.New("holds no private key")
 // parseKey returns the first private key in text. Other blocks may come before it: a certificate,
 // or the EC PARAMETERS that "openssl ecparam -genkey" writes.
 func parseKey(text []byte) (any, error) {
+	found, err := blocks(text)
+	if err != nil {
+		return nil, err
+	}
 	var others []string
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+	for _, block := range found {
 		if block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
 			return nil, errors.New("encrypted; decrypt it first with: openssl pkey -in FILE -out PLAIN.pem")
 		}
@@ -61,8 +64,16 @@ func parseKey(text []byte) (any, error) {
 	return nil, errors.New("not a private key in PEM form, which starts with -----BEGIN PRIVATE KEY-----")
 }
 
+// rsaPSS is the object identifier of keys that are for RSA-PSS only (RFC 4055, section 3.1). The
+// error of crypto/x509 ends in it.
+const rsaPSS = "1.2.840.113549.1.1.10"
+
 func valid(key any, err error) (any, error) {
 	if err != nil {
+		if strings.Contains(err.Error(), rsaPSS) {
+			return nil, errors.New("an RSA-PSS key, which Go's TLS can't use; an RSA key signs with PSS too, make one with: " +
+				"openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048")
+		}
 		return nil, fmt.Errorf("not a valid private key: %s", strings.TrimPrefix(err.Error(), "x509: "))
 	}
 	return key, nil

@@ -16,6 +16,9 @@ func peerName(addr net.Addr) string {
 	if addr == nil || addr.Network() == "unknown" { // the address of a connection that the system has forgotten
 		return "a peer that has gone"
 	}
+	if a, ok := addr.(*net.UnixAddr); ok && (a.Name == "" || a.Name == "@") {
+		return "a peer on a unix socket"
+	}
 	return addr.String()
 }
 

@@ -24,6 +24,7 @@ import (
 type httpService struct {
 	server http.Server
 	what   string
+	places chan struct{} // holds one for each connection; nil without -max-conns
 	conns  atomic.Int64
 	// handshaking holds the connections whose handshake is not known to be done. net/http tells
 	// when a request comes and, over HTTP/2, at once.
@@ -33,6 +34,9 @@ type httpService struct {
 
 func newHTTPService(o *options, config *tls.Config, keys *keys, log *eventlog.Log) (*httpService, error) {
 	s := &httpService{}
+	if o.maxConns > 0 {
+		s.places = make(chan struct{}, o.maxConns)
+	}
 	handler := page(keys)
 	what := "a page about the connection, there being no -root DIR and no -proxy ADDR"
 	if o.root != "" {
@@ -42,9 +46,13 @@ func newHTTPService(o *options, config *tls.Config, keys *keys, log *eventlog.Lo
 		}
 		what = fmt.Sprintf("the files in %s; names that begin with a dot are hidden, except .well-known", o.root)
 	}
+	handler = getOnly(handler)
+	if o.access {
+		handler = withAccess(log, handler)
+	}
 	s.what = fmt.Sprintf("serving %s; HTTP/2 and HTTP/1.1, GOMAXPROCS %d", what, runtime.GOMAXPROCS(0))
 	s.server = http.Server{
-		Handler:           withDeadlines(o.idle, getOnly(handler)),
+		Handler:           withDeadlines(o.idle, handler),
 		TLSConfig:         config,
 		ReadHeaderTimeout: 10 * time.Second, // of handshakes too
 		IdleTimeout:       o.idle,
@@ -56,6 +64,8 @@ func newHTTPService(o *options, config *tls.Config, keys *keys, log *eventlog.Lo
 	}
 	return s, nil
 }
+
+func (s *httpService) background(context.Context) {}
 
 func (s *httpService) describe() string { return s.what }
 
@@ -110,6 +120,9 @@ func (s *httpService) handshakeFailed(cause string) {
 }
 
 func (s *httpService) serve(ln net.Listener) error {
+	if s.places != nil {
+		ln = &limited{Listener: ln, places: s.places, closed: make(chan struct{})}
+	}
 	if err := s.server.ServeTLS(ln, "", ""); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
@@ -162,4 +175,34 @@ type deadlineWriter struct {
 func (w *deadlineWriter) Write(p []byte) (int, error) {
 	w.c.SetWriteDeadline(time.Now().Add(w.d))
 	return w.ResponseWriter.Write(p)
+}
+
+// withAccess logs each request once it has been answered.
+func withAccess(log *eventlog.Log, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start, counted := time.Now(), &countingWriter{ResponseWriter: w, status: http.StatusOK}
+		// Deferred, because a handler that gives up a client panics with http.ErrAbortHandler.
+		defer func() {
+			log.Access(r.RemoteAddr, r.Method, r.URL.RequestURI(), r.Proto, counted.status, counted.size, time.Since(start))
+		}()
+		h.ServeHTTP(counted, r)
+	})
+}
+
+// countingWriter notes the status and the size of the answer.
+type countingWriter struct {
+	http.ResponseWriter
+	status int
+	size   int64 // of the body
+}
+
+func (w *countingWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *countingWriter) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p)
+	w.size += int64(n)
+	return n, err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -164,5 +165,27 @@ func TestServeDrainHTTP(t *testing.T) {
 		}
 		resp.Body.Close()
 		cancel()
+	}
+}
+
+// -access logs each request with its outcome, and -log json makes every line an object.
+func TestServeAccess(t *testing.T) {
+	cert, root := tlstest.NewCertificate(t), t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "a"), []byte("12345"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := startServe(t, "-cert", cert.File, "-key", cert.KeyFile, "-root", root, "-access")
+	client := httpClient(t, &tls.Config{RootCAs: cert.Pool}, true)
+	get(t, client, "https://"+s.addr+"/a?x")
+	s.logged(`127\.0\.0\.1:\d+: GET /a\?x HTTP/2\.0: 200, 5 bytes, \S+s`)
+	get(t, client, "https://"+s.addr+"/none%0a")
+	s.logged(`127\.0\.0\.1:\d+: GET /none%0a HTTP/2\.0: 404, \d+ bytes, `)
+	s = startServe(t, "-cert", cert.File, "-key", cert.KeyFile, "-root", root, "-access", "-log", "json")
+	get(t, client, "https://"+s.addr+"/a")
+	s.logged(`"msg":"request","peer":"127\.0\.0\.1:\d+","method":"GET","path":"/a","protocol":"HTTP/2\.0","status":200,"bytes":5,`)
+	for line := range strings.Lines(s.log.String()) {
+		if !json.Valid([]byte(line)) {
+			t.Error(line)
+		}
 	}
 }

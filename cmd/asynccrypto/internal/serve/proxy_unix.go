@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"time"
 
 	"asynccrypto/asynctls/tlsserver"
 	"asynccrypto/cmd/asynccrypto/internal/cli"
@@ -21,8 +22,11 @@ import (
 
 // proxy terminates TLS before a plain backend, on event loops.
 type proxy struct {
-	server tlsserver.Server
-	what   string
+	server  tlsserver.Server
+	backend *relay.Backend
+	o       *options
+	log     *eventlog.Log
+	what    string
 }
 
 func newProxy(o *options, config *tls.Config, log *eventlog.Log) (service, error) {
@@ -30,15 +34,16 @@ func newProxy(o *options, config *tls.Config, log *eventlog.Log) (service, error
 	if err != nil {
 		return nil, cli.Usagef("-proxy %q: %w", o.proxy, err)
 	}
-	if err := b.LookUp(); err != nil {
+	if _, err := b.LookUp(context.Background()); err != nil {
 		return nil, fmt.Errorf("-proxy %s: %w", o.proxy, err)
 	}
-	p := &proxy{}
+	p := &proxy{backend: b, o: o, log: log}
 	p.server = tlsserver.Server{
 		TLS: config,
 		Handler: &relay.Handler{
-			Backend:     b,
-			DialTimeout: o.dialTimeout,
+			Backend:       b,
+			DialTimeout:   o.dialTimeout,
+			ProxyProtocol: o.proxyProtocol,
 			BackendFailed: func(client net.Addr, err error) {
 				log.Failed("backend "+o.proxy, "for "+peerName(client), errorCause(err))
 			},
@@ -48,10 +53,12 @@ func newProxy(o *options, config *tls.Config, log *eventlog.Log) (service, error
 				}
 			},
 		},
-		Loops:         o.loops,
-		MaxHandshakes: (o.maxHandshakes + o.loops - 1) / o.loops,
-		HighWater:     relay.HighWater,
-		IdleTimeout:   o.idle,
+		Loops:             o.loops,
+		MaxHandshakes:     (o.maxHandshakes + o.loops - 1) / o.loops,
+		MaxConns:          o.maxConns,
+		HighWater:         relay.HighWater,
+		IdleTimeout:       o.idle,
+		ProxyProtocolFrom: o.proxyProtocolFrom,
 		Failed: func(client net.Addr, err error) {
 			log.Failed("handshake failed", peerName(client), handshakeCause(errorCause(err)))
 		},
@@ -68,6 +75,28 @@ func expected(err error) bool {
 }
 
 func (p *proxy) describe() string { return p.what }
+
+// background looks the backend's name up again and again until ctx is done.
+func (p *proxy) background(ctx context.Context) {
+	if !p.backend.HasName() {
+		return
+	}
+	ticker := time.NewTicker(p.o.lookup)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		switch changed, err := p.backend.LookUp(ctx); {
+		case err != nil && ctx.Err() == nil:
+			p.log.Failed("backend "+p.o.proxy, "its addresses stay as they were", errorCause(err))
+		case changed:
+			p.log.Printf("backend %s: now at %s", p.o.proxy, p.backend.Addresses())
+		}
+	}
+}
 
 func (p *proxy) serve(ln net.Listener) error {
 	if err := p.server.Serve(ln); !errors.Is(err, tlsserver.ErrClosed) {

@@ -7,14 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime"
+	"sync"
 	"syscall"
 
-	"asynccrypto/asynctls"
 	"asynccrypto/cmd/asynccrypto/internal/cli"
-	"asynccrypto/cmd/asynccrypto/internal/pemfile"
 	"asynccrypto/cmd/asynccrypto/internal/serve/eventlog"
-	"asynccrypto/cmd/asynccrypto/internal/tlsname"
 	"asynccrypto/internal/measure"
 )
 
@@ -36,6 +35,8 @@ var Command = &cli.Command{
 			if err := o.check(f); err != nil {
 				return err
 			}
+			// When the reader of the log has ended, the next line would otherwise end the server.
+			signal.Ignore(syscall.SIGPIPE)
 			signals, stop := cli.Signals(2)
 			defer stop()
 			return serveUntil(o, std, signals)
@@ -47,7 +48,7 @@ A TIME is written as 90s, 5m or 1m30s; a number alone is seconds.
 With -root, names that begin with a dot are hidden, except .well-known, and so are files outside DIR
 that a symbolic link points to. With -proxy, bytes are passed on unchanged. When one side ends its
 direction, the other side sees that end, and the opposite direction goes on. If the backend can't be
-reached, the client's connection is closed. The backend's name is looked up once.
+reached, the client's connection is closed. The backend's name is looked up again every -lookup.
 
 Defaults protect open connections from a flood of handshakes: a bounded number of signing workers,
 at low priority, and GOMAXPROCS = workers + loops + 1 with -proxy, workers + 1 without, so that Go
@@ -56,11 +57,18 @@ override. Fewer workers, such as -workers 1, leave more for everything else.
 
 SIGTERM or SIGINT stops accepting, lets connections end by themselves for the time of -grace, and
 then closes the rest. The exit status is 0 if all had ended, and otherwise 1. A second SIGTERM or
-SIGINT ends the command at once. SIGHUP reads -cert and -key again.
+SIGINT ends the command at once. SIGHUP reads the files of -cert, -key, -client-ca and -ticket-keys
+again, and so does the server by itself when they have changed. A certificate is tried in a handshake
+in memory before it is used. If one of the files can't be used, all stay as they were.
+
+A service manager (systemd) may hand over sockets (LISTEN_FDS), which take the place of -addr. It is
+told when the server is ready, reads its files again, and stops (NOTIFY_SOCKET; Type=notify-reload).
+/healthz beside the metrics answers 200, and 503 once the server has been told to stop.
 
 The log goes to stderr. Each handshake, connection or backend that fails gets a line with its peer and
 its cause. Each cause gets at most five lines in ten seconds; a further line then gives the number of
 failures that were left out.
+If the reader of the log ends, the lines are lost and the server goes on.
 `,
 	Example: `
 $ asynccrypto serve -cert cert.pem -key key.pem -proxy localhost:8080 &
@@ -77,13 +85,15 @@ $ kill %1
 
 // serveUntil serves until a signal, and a second one if the first leaves connections to wait for.
 func serveUntil(o *options, std cli.Stdio, signals <-chan os.Signal) error {
-	log := eventlog.New(std.Err)
+	log := eventlog.New(std.Err, o.logFormat)
 	defer log.Close()
 	keys, err := newKeys(o, log)
 	if err != nil {
 		return err
 	}
-	config, err := tlsConfig(o, keys)
+	changed, stopWatching := watchFiles(keys.files(), o.watch)
+	defer stopWatching()
+	config, err := keys.config()
 	if err != nil {
 		return err
 	}
@@ -96,29 +106,47 @@ func serveUntil(o *options, std cli.Stdio, signals <-chan os.Signal) error {
 		return err
 	}
 	defer keys.close()
-	ln, err := listen("addr", o.addr)
+	listeners, err := listenAll(o)
 	if err != nil {
 		return err
 	}
-	defer ln.Close()
-	stopMetrics, err := serveMetrics(o, keys, s, log)
+	for _, ln := range listeners {
+		defer ln.Close()
+	}
+	health := &health{}
+	stopMetrics, err := serveMetrics(o, keys, s, health, log)
 	if err != nil {
 		return err
 	}
 	defer stopMetrics()
 	log.Printf("%s", s.describe())
-	log.Printf("listening on %s (%s)", ln.Addr(), browserAddress(ln.Addr()))
-	served := make(chan error, 1)
-	go func() { served <- s.serve(ln) }()
+	ctx, cancel := context.WithCancel(context.Background())
+	var background sync.WaitGroup
+	background.Go(func() { s.background(ctx) })
+	defer background.Wait()
+	defer cancel()
+	served := make(chan error, len(listeners))
+	for _, ln := range listeners {
+		log.Printf("listening on %s", describeAddress(ln.Addr()))
+		go func() { served <- s.serve(ln) }()
+	}
+	manager := &serviceManager{log: log}
+	manager.notify("READY=1")
 	for {
 		select {
 		case err := <-served:
 			return err
 		case sig := <-signals:
 			if sig != syscall.SIGHUP {
+				manager.notify("STOPPING=1")
+				health.stopping.Store(true)
 				return drain(o, s, log, sig, signals)
 			}
-			keys.reload()
+			manager.reloading()
+			keys.reload("hangup")
+			manager.notify("READY=1")
+		case <-changed:
+			keys.reload("files changed")
 		}
 	}
 }
@@ -157,25 +185,6 @@ func newService(o *options, config *tls.Config, keys *keys, log *eventlog.Log) (
 		return newProxy(o, config, log)
 	}
 	return newHTTPService(o, config, keys, log)
-}
-
-// tlsConfig returns the server's configuration, with keys that sign in jobs.
-func tlsConfig(o *options, keys *keys) (*tls.Config, error) {
-	c := &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return keys.current.Load(), nil },
-	}
-	if err := tlsname.SetVersion(c, o.tls); err != nil {
-		return nil, err
-	}
-	if o.clientCA != "" {
-		pool, err := pemfile.ReadPool("client-ca", o.clientCA)
-		if err != nil {
-			return nil, err
-		}
-		c.ClientCAs, c.ClientAuth = pool, tls.RequireAndVerifyClientCert
-	}
-	return asynctls.Config(c), nil
 }
 
 // spareProcessors sets GOMAXPROCS so that an event loop, or net/http, finds a free P even while

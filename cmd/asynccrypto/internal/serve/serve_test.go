@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -47,11 +48,14 @@ func parse(t *testing.T, args ...string) *options {
 	return got
 }
 
-// startServe runs serve on a free port. At the end of the test it is told to stop, and should
-// have no connections left.
+// startServe runs serve on a free port, unless the arguments say otherwise. At the end of the test
+// it is told to stop, and should have no connections left.
 func startServe(t *testing.T, args ...string) *served {
 	t.Helper()
-	o := parse(t, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
+	if !slices.Contains(args, "-addr") {
+		args = append([]string{"-addr", "127.0.0.1:0"}, args...)
+	}
+	o := parse(t, args...)
 	s := &served{t: t, log: new(tlstest.Log), signals: make(chan os.Signal), ended: make(chan struct{})}
 	go func() {
 		defer close(s.ended)
@@ -62,7 +66,7 @@ func startServe(t *testing.T, args ...string) *served {
 			t.Errorf("%v\n%s", err, s.log)
 		}
 	})
-	s.addr = s.logged(`listening on (\S+)`)[1]
+	s.addr = s.logged(`listening on ([^ "\n]+)`)[1]
 	return s
 }
 

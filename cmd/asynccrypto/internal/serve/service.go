@@ -12,6 +12,8 @@ import (
 type service interface {
 	// describe returns the line of the log that describes the service.
 	describe() string
+	// background does what is to be done beside serving, until ctx is done.
+	background(ctx context.Context)
 	// serve accepts connections until shutdown is called, and then returns nil.
 	serve(net.Listener) error
 	// shutdown stops accepting, and returns when the last connection has ended by itself. If ctx

@@ -3,6 +3,7 @@ package tlsname
 
 import (
 	"crypto/tls"
+	"errors"
 	"strings"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
@@ -67,4 +68,15 @@ func OfKeyExchange(id tls.CurveID) string {
 		return ""
 	}
 	return id.String()
+}
+
+// ParseALPN parses a list of application protocols, with commas between them.
+func ParseALPN(list string) ([]string, error) {
+	names := strings.Split(list, ",")
+	for _, name := range names {
+		if name == "" || len(name) > 255 {
+			return nil, errors.New("not a list of protocols, such as h2,http/1.1")
+		}
+	}
+	return names, nil
 }

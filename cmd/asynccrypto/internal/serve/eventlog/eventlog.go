@@ -3,10 +3,13 @@
 package eventlog
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,11 +17,12 @@ import (
 	"asynccrypto/internal/measure"
 )
 
-// Log writes lines, each with the time before it. Its methods may be called from any goroutine,
-// and do not block: event loops call them. Lines that a stuck reader does not take are dropped
-// and counted.
+// Log writes lines: text with the time before it, or JSON objects as those of log/slog. Its methods
+// may be called from any goroutine, and do not block: event loops call them. Lines that a stuck
+// reader does not take are dropped and counted.
 type Log struct {
 	w     io.Writer
+	json  bool
 	lines chan string
 	ended chan struct{}
 
@@ -41,9 +45,12 @@ const (
 	maxCauseLength = 300
 )
 
-// New returns a log that writes to w. Call Close when done.
-func New(w io.Writer) *Log {
-	l := &Log{w: w, lines: make(chan string, queueLength), ended: make(chan struct{}), causes: make(map[string]int)}
+// Formats are the formats of [New].
+var Formats = []string{"text", "json"}
+
+// New returns a log that writes to w in one of the Formats. Call Close when done.
+func New(w io.Writer, format string) *Log {
+	l := &Log{w: w, json: format == "json", lines: make(chan string, queueLength), ended: make(chan struct{}), causes: make(map[string]int)}
 	go func() {
 		defer close(l.ended)
 		for line := range l.lines {
@@ -53,20 +60,53 @@ func New(w io.Writer) *Log {
 	return l
 }
 
-// Printf writes a line.
-func (l *Log) Printf(format string, args ...any) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.printLocked(fmt.Sprintf(format, args...))
+// entry is a line: the kind of the message, and its attributes. The text has both.
+type entry struct {
+	level slog.Level
+	text  string
+	what  string
+	attrs []slog.Attr
 }
 
-func (l *Log) printLocked(line string) {
+// warning begins the text of lines that are warnings.
+const warning = "warning: "
+
+// Printf writes a line. One that begins with "warning: " has the level WARN in JSON.
+func (l *Log) Printf(format string, args ...any) {
+	e := entry{text: fmt.Sprintf(format, args...)}
+	e.what = e.text
+	if rest, ok := strings.CutPrefix(e.text, warning); ok {
+		e.level, e.what = slog.LevelWarn, rest
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.printLocked(e)
+}
+
+// Access writes a line about a request that has been answered. The peer chooses the method and the
+// path.
+func (l *Log) Access(peer, method, path, protocol string, status int, size int64, took time.Duration) {
+	method, path = shorten(method), shorten(path)
+	e := entry{
+		text: fmt.Sprintf("%s: %s %s %s: %d, %d bytes, %v", peer, method, path, protocol, status, size, took),
+		what: "request",
+		attrs: []slog.Attr{slog.String("peer", peer), slog.String("method", method), slog.String("path", path),
+			slog.String("protocol", protocol), slog.Int("status", status), slog.Int64("bytes", size), slog.Float64("seconds", took.Seconds())},
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.printLocked(e)
+}
+
+func (l *Log) printLocked(e entry) {
 	if l.closed {
 		return
 	}
-	line = time.Now().Format(time.DateTime) + " " + cli.OneLine(line) + "\n"
+	line := l.format(e)
 	if l.dropped > 0 {
-		line = fmt.Sprintf("%s %d lines were lost: nothing read the log\n", time.Now().Format(time.DateTime), l.dropped) + line
+		lost := entry{level: slog.LevelWarn, text: fmt.Sprintf("%d lines were lost: nothing read the log", l.dropped)}
+		lost.what = lost.text
+		line = l.format(lost) + line
 	}
 	select {
 	case l.lines <- line:
@@ -76,13 +116,32 @@ func (l *Log) printLocked(line string) {
 	}
 }
 
+// format returns the line of e.
+func (l *Log) format(e entry) string {
+	now := time.Now()
+	if !l.json {
+		return now.Format(time.DateTime) + " " + cli.OneLine(e.text) + "\n"
+	}
+	var b strings.Builder
+	r := slog.NewRecord(now, e.level, e.what, 0)
+	r.AddAttrs(e.attrs...)
+	slog.NewJSONHandler(&b, nil).Handle(context.Background(), r) // writing to b can't fail
+	return b.String()
+}
+
+// shorten bounds a text that a peer has chosen.
+func shorten(text string) string {
+	if len(text) > maxCauseLength {
+		return text[:maxCauseLength] + "..."
+	}
+	return text
+}
+
 // Failed writes a line that names what failed, the peer, and the cause, unless there were
 // [FailuresInPeriod] with this cause in the present period. The cause should be the same text for
 // every failure of its kind.
 func (l *Log) Failed(what, peer, cause string) {
-	if len(cause) > maxCauseLength {
-		cause = cause[:maxCauseLength] + "..."
-	}
+	cause = shorten(cause)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := what + ": " + cause
@@ -90,7 +149,8 @@ func (l *Log) Failed(what, peer, cause string) {
 		key = what + ": other causes"
 	}
 	if l.causes[key]++; l.causes[key] <= FailuresInPeriod {
-		l.printLocked(fmt.Sprintf("%s: %s: %s", what, peer, cause))
+		l.printLocked(entry{slog.LevelWarn, fmt.Sprintf("%s: %s: %s", what, peer, cause), what,
+			[]slog.Attr{slog.String("peer", peer), slog.String("cause", cause)}})
 	}
 	if l.flush == nil && !l.closed {
 		l.flush = time.AfterFunc(failurePeriod, func() {
@@ -105,7 +165,8 @@ func (l *Log) Failed(what, peer, cause string) {
 func (l *Log) endPeriod() {
 	for _, key := range slices.Sorted(maps.Keys(l.causes)) {
 		if n := l.causes[key] - FailuresInPeriod; n > 0 {
-			l.printLocked(fmt.Sprintf("%s: %s more within %v", key, measure.Number(float64(n)), failurePeriod))
+			l.printLocked(entry{slog.LevelWarn, fmt.Sprintf("%s: %s more within %v", key, measure.Number(float64(n)), failurePeriod), key,
+				[]slog.Attr{slog.Int("more", n), slog.Float64("seconds", failurePeriod.Seconds())}})
 		}
 	}
 	clear(l.causes)

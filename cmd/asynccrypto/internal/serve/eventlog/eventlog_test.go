@@ -1,8 +1,10 @@
 package eventlog
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,7 +18,7 @@ import (
 func TestFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := new(tlstest.Log)
-		l := New(b)
+		l := New(b, "text")
 		for i := range 1000 {
 			l.Failed("handshake failed", fmt.Sprint("peer ", i), "it broke\nhere")
 		}
@@ -48,7 +50,7 @@ func TestFailures(t *testing.T) {
 func TestStuckReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
-		l := New(w)
+		l := New(w, "text")
 		for i := range 2 * queueLength {
 			l.Printf("line %d", i)
 		}
@@ -63,6 +65,44 @@ func TestStuckReader(t *testing.T) {
 		w.Close()
 		if s := <-got; !strings.Contains(s, " lines were lost") || !strings.HasSuffix(s, "again\n") {
 			t.Error(s)
+		}
+	})
+}
+
+// In JSON each line is an object with a level and the parts of the message, whatever a peer says.
+func TestJSON(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := new(tlstest.Log)
+		l := New(b, "json")
+		l.Printf("listening on %s", ":1")
+		l.Printf("warning: it has expired")
+		for range FailuresInPeriod + 2 {
+			l.Failed("handshake failed", "192.0.2.1:1", "a \"cause\"\nof two lines")
+		}
+		l.Access("192.0.2.1:1", "GET", "/a\r\nb"+strings.Repeat("x", 1000), "HTTP/2.0", 200, 10, 1500*time.Millisecond)
+		l.Close()
+		var got []map[string]any
+		for line := range strings.Lines(b.String()) {
+			var object map[string]any
+			if err := json.Unmarshal([]byte(line), &object); err != nil {
+				t.Fatalf("%q: %v", line, err)
+			}
+			if _, err := time.Parse(time.RFC3339Nano, object["time"].(string)); err != nil {
+				t.Error(err)
+			}
+			delete(object, "time")
+			got = append(got, object)
+		}
+		failed := map[string]any{"level": "WARN", "msg": "handshake failed", "peer": "192.0.2.1:1", "cause": "a \"cause\"\nof two lines"}
+		want := []map[string]any{{"level": "INFO", "msg": "listening on :1"}, {"level": "WARN", "msg": "it has expired"}}
+		for range FailuresInPeriod {
+			want = append(want, failed)
+		}
+		want = append(want, map[string]any{"level": "INFO", "msg": "request", "peer": "192.0.2.1:1", "method": "GET",
+			"path": "/a\r\nb" + strings.Repeat("x", maxCauseLength-5) + "...", "protocol": "HTTP/2.0", "status": 200.0, "bytes": 10.0, "seconds": 1.5},
+			map[string]any{"level": "WARN", "msg": "handshake failed: a \"cause\"\nof two lines", "more": 2.0, "seconds": 10.0})
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%v\nnot\n%v", got, want)
 		}
 	})
 }

@@ -5,6 +5,7 @@ package relay
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"syscall"
 	"time"
@@ -28,7 +29,7 @@ type dialer struct {
 	failed    func(error)
 
 	timer *reactor.Timer
-	tried int              // addresses
+	addrs []netip.AddrPort // those that are left to try, the present one first
 	sock  *asynctls.Socket // the connection in progress, or nil
 	watch *reactor.Socket
 	ended bool
@@ -40,6 +41,7 @@ const fullQueueRetry = 10 * time.Millisecond
 
 // dial begins to connect. The timeout is for all the backend's addresses together.
 func (d *dialer) dial(timeout time.Duration) {
+	d.addrs = d.backend.addresses()
 	d.timer = d.loop.After(timeout, func() {
 		d.fail(fmt.Errorf("no connection within %v (-dial-timeout)", timeout))
 	})
@@ -48,9 +50,9 @@ func (d *dialer) dial(timeout time.Duration) {
 
 // next tries the addresses that are left. The parameter err is the error of the last one.
 func (d *dialer) next(err error) {
-	for d.tried < len(d.backend.addrs) {
+	for len(d.addrs) > 0 {
 		d.drop() // the socket of the address tried before
-		addr := d.backend.sockaddr(d.tried)
+		addr := d.backend.sockaddr(d.addrs[0])
 		var fd int
 		if fd, err = openSocket(addr); err != nil {
 			break // out of fds: the next address would fail too
@@ -72,7 +74,7 @@ func (d *dialer) next(err error) {
 		default:
 			unix.Close(fd)
 		}
-		d.tried++
+		d.addrs = d.addrs[1:]
 	}
 	d.fail(err)
 }
@@ -89,12 +91,8 @@ func (d *dialer) ready(ev reactor.Events) {
 // failed, the next address is tried.
 func (d *dialer) established() bool {
 	fd := int(d.sock.FD())
-	code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
-	switch {
-	case err != nil:
-	case code != 0:
-		err = syscall.Errno(code)
-	default:
+	err := socketError(fd)
+	if err == nil {
 		var peer unix.Sockaddr
 		if peer, err = unix.Getpeername(fd); err == unix.ENOTCONN {
 			return false // not yet
@@ -106,7 +104,7 @@ func (d *dialer) established() bool {
 		}
 	}
 	if err != nil {
-		d.tried++
+		d.addrs = d.addrs[1:]
 		d.next(err)
 		return false
 	}
@@ -116,6 +114,16 @@ func (d *dialer) established() bool {
 	d.sock, d.watch = nil, nil
 	d.connected(sock, watch)
 	return true
+}
+
+// socketError returns the error that has ended a connection, or the attempt to make one. The system
+// reports an error once.
+func socketError(fd int) error {
+	code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && code != 0 {
+		err = syscall.Errno(code)
+	}
+	return err
 }
 
 func sameTCP(a, b unix.Sockaddr) bool {

@@ -14,9 +14,12 @@ import (
 // connection belong to its event loop; there is no goroutine for either of them. Set the server's
 // HighWater to [HighWater].
 type Handler struct {
-	Backend *Backend // after LookUp
+	Backend *Backend // after a first LookUp; it may be looked up again at any time
 	// DialTimeout is for a connection to the backend.
 	DialTimeout time.Duration
+	// ProxyProtocol is 1 or 2 to begin each connection to the backend with a header of that version
+	// of the PROXY protocol, which names the client. 0 is no header.
+	ProxyProtocol int
 	// BackendFailed is called when the backend can't be reached, or has broken off, for this
 	// client. It is called on an event loop and must not block.
 	BackendFailed func(client net.Addr, err error)
@@ -33,7 +36,7 @@ const HighWater = 4 * mark
 
 // Open implements tlsserver.Handler.
 func (h *Handler) Open(c *tlsserver.Conn) error {
-	r := newRelay(c, h.Backend, h.BackendFailed)
+	r := newRelay(c, h)
 	c.Value = r
 	r.dialer.dial(h.DialTimeout)
 	return nil

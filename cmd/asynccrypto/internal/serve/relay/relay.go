@@ -4,7 +4,6 @@ package relay
 
 import (
 	"io"
-	"net"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -22,17 +21,18 @@ import (
 // breaks is broken on the other side too: a backend sees a reset, and a client sees no
 // close_notify, so that neither takes a part of the data for the whole.
 type relay struct {
-	c             *tlsserver.Conn
-	backendFailed func(client net.Addr, err error)
-	dialer        dialer
-	sock          *asynctls.Socket // the backend's; nil before it is connected, and after the end
-	watch         *reactor.Socket
+	c      *tlsserver.Conn
+	h      *Handler
+	dialer dialer
+	sock   *asynctls.Socket // the backend's; nil before it is connected, and after the end
+	watch  *reactor.Socket
 
 	pumpPosted  bool // a pump is posted to the loop
 	clientEOF   bool // the client sends no more
 	passedEOF   bool // and the backend has been told
-	backendEOF  bool // the backend sends no more, and the client has been told, or will not be
-	backendGone bool // the backend has broken off: it takes no more, and its bytes so far may not be all
+	backendEOF  bool // the backend sends no more
+	toldEOF     bool // and the client has been told, so that it knows that it has all
+	backendGone bool // the backend has broken off: it takes no more
 	closed      bool
 }
 
@@ -44,20 +44,26 @@ var buffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 
 // newRelay returns the relay of c. Call dial on its dialer next. The client is not read from
 // until the backend is connected.
-func newRelay(c *tlsserver.Conn, b *Backend, backendFailed func(client net.Addr, err error)) *relay {
-	r := &relay{c: c, backendFailed: backendFailed}
-	r.dialer = dialer{loop: c.Loop(), backend: b, connected: r.connected, event: r.event, failed: r.dialFailed}
+func newRelay(c *tlsserver.Conn, h *Handler) *relay {
+	r := &relay{c: c, h: h}
+	r.dialer = dialer{loop: c.Loop(), backend: h.Backend, connected: r.connected, event: r.event, failed: r.dialFailed}
 	c.Pause()
 	return r
 }
 
 func (r *relay) connected(sock *asynctls.Socket, watch *reactor.Socket) {
 	r.sock, r.watch = sock, watch
+	if r.h.ProxyProtocol != 0 {
+		if _, err := sock.Write(proxyHeader(r.c, r.h.ProxyProtocol)); err != nil {
+			r.stopWriting(err)
+			return
+		}
+	}
 	r.c.Resume()
 }
 
 func (r *relay) dialFailed(err error) {
-	r.backendFailed(r.c.RemoteAddr(), err)
+	r.h.BackendFailed(r.c.RemoteAddr(), err)
 	r.c.Abort()
 }
 
@@ -68,6 +74,11 @@ func (r *relay) event(ev reactor.Events) {
 	}
 	if ev&reactor.Writable != 0 {
 		r.toBackend()
+	}
+	if ev&reactor.HangUp != 0 && r.backendEOF && !r.closed { // pump reads no more, and would not notice a reset
+		if err := socketError(int(r.sock.FD())); err != nil {
+			r.stopWriting(err)
+		}
 	}
 	r.pump()
 }
@@ -110,6 +121,7 @@ func (r *relay) toBackend() {
 func (r *relay) stopWriting(err error) {
 	r.breakBackend(err)
 	r.c.Resume() // to see the client's end; its bytes are discarded
+	r.finish()
 	r.postPump()
 }
 
@@ -128,7 +140,7 @@ func (r *relay) clientTook() {
 func (r *relay) breakBackend(err error) {
 	if !r.backendGone {
 		r.backendGone = true
-		r.backendFailed(r.c.RemoteAddr(), err)
+		r.h.BackendFailed(r.c.RemoteAddr(), err)
 	}
 }
 
@@ -178,24 +190,28 @@ func (r *relay) backendEnded(err error) {
 	if err != io.EOF {
 		r.breakBackend(err)
 	}
-	if !r.backendGone && r.c.CloseWrite() != nil {
-		r.c.Abort()
-		return
+	if !r.backendGone {
+		if r.c.CloseWrite() != nil {
+			r.c.Abort()
+			return
+		}
+		r.toldEOF = true
 	}
 	r.finish()
 }
 
 // finish ends the connection once the client has taken everything, and both directions have ended
-// or the backend has broken off.
+// or the backend has broken off. If it broke off before its stream had ended, the bytes so far may
+// not be all, and the client's connection breaks too.
 func (r *relay) finish() {
 	switch {
 	case r.closed || !r.backendEOF || !r.backendGone && !r.passedEOF:
 	case r.c.Buffered() > 0:
 		r.c.AwaitSent(0)
-	case r.backendGone:
-		r.c.Abort()
-	default:
+	case r.toldEOF:
 		r.c.Close()
+	default:
+		r.c.Abort()
 	}
 }
 
