@@ -52,8 +52,11 @@ cross: ## build every module and its tests for the other systems
 	  done; \
 	done
 
-wine: ## run the tests of all that works on Windows, under wine on Linux/amd64
-	scripts/wine -short $$($(GO) list ./... ./cmd/asynccrypto/internal/... | grep -v /serve)
+# Under wine 8 os.Remove fails ("Invalid function"), so each test with a temporary folder does: those
+# of asynctls with openssl, and most of the command's other packages.
+wine: ## run under wine the tests that can pass there; others of Windows run on Windows alone
+	scripts/wine -short -skip 'OpenSSL|^TestRenegotiation$$|^TestLookupInRenegotiation$$' ./async ./engine/... ./asynctls/... \
+	  ./reactor ./internal/clock ./internal/ifma ./internal/measure ./cmd/asynccrypto/internal/sockerr ./cmd/asynccrypto/internal/speed
 
 fuzz: ## fuzz each target for FUZZTIME (default 5s)
 	scripts/fuzz $(FUZZTIME)
