@@ -1,6 +1,8 @@
 package asynctls
 
 import (
+	"context"
+	"crypto"
 	"crypto/tls"
 	"strings"
 )
@@ -75,4 +77,23 @@ func (c *chooser) client(info *tls.CertificateRequestInfo) (*tls.Certificate, er
 		}
 	}
 	return new(tls.Certificate), nil
+}
+
+// contextKey is a private key that can be bound to a context, as those of package engine can.
+type contextKey interface {
+	WithContext(context.Context) crypto.Signer
+}
+
+// bind returns cert with its key bound to ctx, or cert itself if the key cannot be bound.
+func bind(cert *tls.Certificate, ctx context.Context) *tls.Certificate {
+	if cert == nil {
+		return nil
+	}
+	key, ok := cert.PrivateKey.(contextKey)
+	if !ok {
+		return cert
+	}
+	bound := *cert
+	bound.PrivateKey = key.WithContext(ctx)
+	return &bound
 }

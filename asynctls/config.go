@@ -1,10 +1,6 @@
 package asynctls
 
-import (
-	"context"
-	"crypto"
-	"crypto/tls"
-)
+import "crypto/tls"
 
 // Config returns a copy of c in which every private key with a method WithContext(context.Context)
 // crypto.Signer is bound to the context of its handshake, so that its signatures can run in jobs.
@@ -48,23 +44,4 @@ func Config(c *tls.Config) *tls.Config {
 		}
 	}
 	return p
-}
-
-// contextKey is a private key that can be bound to a context, as those of package engine can.
-type contextKey interface {
-	WithContext(context.Context) crypto.Signer
-}
-
-// bind returns cert with its key bound to ctx, or cert itself if the key cannot be bound.
-func bind(cert *tls.Certificate, ctx context.Context) *tls.Certificate {
-	if cert == nil {
-		return nil
-	}
-	key, ok := cert.PrivateKey.(contextKey)
-	if !ok {
-		return cert
-	}
-	bound := *cert
-	bound.PrivateKey = key.WithContext(ctx)
-	return &bound
 }

@@ -15,11 +15,10 @@ import (
 // After each call the transport may hold bytes that have to be sent: see [Transport] and its
 // Flush.
 type Conn struct {
-	t     Transport
+	t     Transport // an *input while bytes were taken from the transport and not read yet
 	o     *Options
 	tls   *tls.Conn
 	op    *operation // the handshake, or a Read that may renegotiate; nil if there is none
-	ahead *input     // taken from the transport and not read yet; nil if there is none
 	wake  atomic.Pointer[callback]
 	err   error         // all methods fail with it; nil while all is well
 	last  time.Duration // since epoch; the deadline counts from here
@@ -87,7 +86,7 @@ func (c *Conn) ConnectionState() (state tls.ConnectionState, ok bool) {
 
 // LocalAddr returns the transport's address, if it knows one.
 func (c *Conn) LocalAddr() net.Addr {
-	if a, ok := c.t.(addressed); ok {
+	if a, ok := c.transport().(addressed); ok {
 		if addr := a.LocalAddr(); addr != nil {
 			return addr
 		}
@@ -97,7 +96,7 @@ func (c *Conn) LocalAddr() net.Addr {
 
 // RemoteAddr returns the address of the transport's other end, if it knows one.
 func (c *Conn) RemoteAddr() net.Addr {
-	if a, ok := c.t.(addressed); ok {
+	if a, ok := c.transport().(addressed); ok {
 		if addr := a.RemoteAddr(); addr != nil {
 			return addr
 		}

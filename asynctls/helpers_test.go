@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"math/big"
+	"runtime"
 	"testing"
 	"time"
 
@@ -49,6 +50,14 @@ func newSide(t testing.TB, make func(asynctls.Transport, *tls.Config, *asynctls.
 	}, nil)
 	t.Cleanup(s.Abort)
 	return s
+}
+
+// tick waits until the clock of package time has moved on, so that a timeout of 1 ns is over. On
+// Windows that takes up to 16 ms.
+func tick() {
+	for now := time.Now(); !time.Now().After(now); {
+		runtime.Gosched()
+	}
 }
 
 func chanOfOne() chan struct{} { return make(chan struct{}, 1) }

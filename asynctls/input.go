@@ -1,9 +1,27 @@
 package asynctls
 
-// input holds bytes that a connection took from its transport before crypto/tls asked for them.
+// input is a transport with the bytes that a connection took from it before crypto/tls asked for
+// them. It stands in the place of the connection's transport while there are such bytes. A field of
+// the Conn for it would put the Conn into the next size class of the allocator, which makes each of
+// 10,000 idle connections 0.4 KB larger (measured), as handshakes leave gaps in that class.
 type input struct {
-	held backlog
-	err  error // the transport's error after the bytes that are held, io.EOF for example
+	Transport // the connection's own
+	held      backlog
+	err       error // the transport's error after the bytes that are held, io.EOF for example
+}
+
+// ahead returns the input that was taken and not read yet, or nil if there is none.
+func (c *Conn) ahead() *input {
+	in, _ := c.t.(*input)
+	return in
+}
+
+// transport returns the connection's own transport.
+func (c *Conn) transport() Transport {
+	if in := c.ahead(); in != nil {
+		return in.Transport
+	}
+	return c.t
 }
 
 // takeInput takes the transport's bytes, up to HighWater, while a job cannot. Without it, a
@@ -14,12 +32,12 @@ func (c *Conn) takeInput() {
 	if _, ok := c.t.(*Buffers); ok {
 		return // its bytes are in memory already, where Unread counts them
 	}
-	in := c.ahead
+	in := c.ahead()
 	if in == nil {
-		in = new(input)
+		in = &input{Transport: c.t}
 	}
 	for in.err == nil && in.held.len() < c.o.highWater() {
-		n, err := c.t.Read(in.held.room(c.o.highWater() - in.held.len()))
+		n, err := in.Transport.Read(in.held.room(c.o.highWater() - in.held.len()))
 		in.held.extend(n)
 		if err == error(ErrWouldBlock) || n == 0 && err == nil {
 			break
@@ -31,19 +49,19 @@ func (c *Conn) takeInput() {
 
 // keepInput has in read before the transport. An input without content is dropped.
 func (c *Conn) keepInput(in *input) {
-	c.ahead = nil
 	if in.held.len() == 0 {
 		in.held.reset()
 		if in.err == nil {
+			c.t = in.Transport
 			return
 		}
 	}
-	c.ahead = in
+	c.t = in
 }
 
 // readInput reads the bytes that were taken before those of the transport.
 func (c *Conn) readInput(p []byte) (int, error) {
-	in := c.ahead
+	in := c.ahead()
 	switch {
 	case in == nil:
 		return c.t.Read(p)
@@ -58,8 +76,8 @@ func (c *Conn) readInput(p []byte) (int, error) {
 
 // dropInput frees the bytes that were taken.
 func (c *Conn) dropInput() {
-	if c.ahead != nil {
-		c.ahead.held.reset()
-		c.ahead = nil
+	if in := c.ahead(); in != nil {
+		in.held.reset()
+		c.t = in.Transport
 	}
 }

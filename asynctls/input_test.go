@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"testing"
+	"unsafe"
 )
 
 // script is a Transport whose Read returns one of its chunks a call, then err.
@@ -31,14 +32,14 @@ func TestTakeInput(t *testing.T) {
 	c := NewServerConn(transport, nil, &Options{HighWater: 10})
 	deadline := c.Deadline()
 	c.takeInput()
-	if c.ahead != nil {
+	if c.ahead() != nil {
 		t.Error("memory for no byte")
 	}
 	transport.chunks = []string{"abcd", "efghijkl", "mn"}
 	for range 3 {
 		c.takeInput()
 	}
-	if got := string(c.ahead.held.bytes()); got != "abcdefghij" {
+	if got := string(c.ahead().held.bytes()); got != "abcdefghij" {
 		t.Errorf("%q was taken, not HighWater", got)
 	}
 	read := func(want string, wantErr error) {
@@ -66,13 +67,13 @@ func TestTakeInput(t *testing.T) {
 	transport.chunks, transport.err = []string{"abcd"}, ErrWouldBlock
 	c.takeInput()
 	read("abcd", nil)
-	if c.ahead != nil {
+	if c.ahead() != nil {
 		t.Error("memory after the last byte")
 	}
 	read("", ErrWouldBlock)
 	transport.chunks = []string{"abcd"}
 	c.takeInput()
-	if c.Abort(); c.ahead != nil {
+	if c.Abort(); c.ahead() != nil {
 		t.Error("memory after the end")
 	}
 }
@@ -82,8 +83,8 @@ func TestTakeInputOfBuffers(t *testing.T) {
 	var b Buffers
 	c := NewServerConn(&b, nil, nil)
 	b.Feed([]byte("hello"))
-	if c.takeInput(); c.ahead != nil || b.Unread() != 5 {
-		t.Error(c.ahead, b.Unread())
+	if c.takeInput(); c.ahead() != nil || b.Unread() != 5 {
+		t.Error(c.ahead(), b.Unread())
 	}
 }
 
@@ -101,7 +102,15 @@ func TestTakeInputIsBounded(t *testing.T) {
 			t.Fatal(n, err)
 		}
 	}
-	if n := cap(*c.ahead.held.b); n > 8*highWater {
-		t.Errorf("%d bytes of memory hold %d", n, c.ahead.held.len())
+	if n := cap(*c.ahead().held.b); n > 8*highWater {
+		t.Errorf("%d bytes of memory hold %d", n, c.ahead().held.len())
+	}
+}
+
+// TestConnIsSmall holds the size of a Conn, see input.
+func TestConnIsSmall(t *testing.T) {
+	const most = 80 // a size class of the allocator
+	if size := unsafe.Sizeof(Conn{}); size > most && unsafe.Sizeof(uintptr(0)) == 8 {
+		t.Errorf("a Conn takes %d bytes; at most %d", size, most)
 	}
 }

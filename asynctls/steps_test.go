@@ -47,6 +47,7 @@ func TestEndAtEveryStep(t *testing.T) {
 						}
 						var computes bool
 						open, computes = steps(t, s, c, gate, n)
+						tick()
 						if err := how.end(it.Conn); err != nil && err != asynctls.ErrWantWrite && !errors.Is(err, how.err) {
 							t.Fatal(how.name, n, err)
 						}

@@ -6,7 +6,8 @@ import (
 )
 
 // Histogram counts durations in buckets whose bounds double. The first bucket is up to 8 µs, the
-// last but one up to 67 s, and the last has no bound.
+// last but one up to 67 s, and the last has no bound. On Windows the clock of package time moves on
+// by 0.5 to 16 ms at a time: buckets below that say little there, and Sum is right on average.
 type Histogram struct {
 	Buckets [25]uint64 // Buckets[i] counts durations above Bound(i-1) and up to Bound(i) inclusive
 	// Sum is the sum of all durations in seconds. A time.Duration would overflow within months if

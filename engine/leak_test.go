@@ -10,6 +10,9 @@ import (
 // openFDs counts the process's open files.
 func openFDs(t *testing.T) int {
 	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("can't count open files") // under wine /dev/fd is there, but lists the files of wine too
+	}
 	dir, err := os.ReadDir("/dev/fd")
 	if err != nil {
 		t.Skip("can't count open files:", err)

@@ -93,7 +93,7 @@ func (c *Conn) countFailed() {
 	}
 	if s.Failed != nil {
 		defer func() { _ = recover() }() // as in callClosed
-		s.Failed(c.RemoteAddr(), c.reason)
+		s.Failed(c.sock.RemoteAddr(), c.reason)
 	}
 }
 

@@ -13,10 +13,10 @@ import (
 	"runtime"
 	"slices"
 	"testing"
-	"time"
 
 	"asynccrypto/async"
 	"asynccrypto/engine"
+	"asynccrypto/internal/clock"
 	"asynccrypto/internal/ifma"
 )
 
@@ -28,9 +28,9 @@ import (
 func inTurns(b *testing.B, n int, first, second func()) {
 	var ta, tb, ratio []float64
 	timed := func(f func()) float64 {
-		start := time.Now()
+		start := clock.Now()
 		f()
-		return float64(time.Since(start)) / float64(n)
+		return float64(clock.Now()-start) / float64(n)
 	}
 	first()
 	second()

@@ -12,9 +12,9 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
+	"asynccrypto/cmd/asynccrypto/internal/sockerr"
 	"asynccrypto/internal/measure"
 )
 
@@ -153,11 +153,11 @@ func innermost(err error) string {
 
 func socketHint(err error) string {
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, sockerr.ConnectionRefused):
 		return "does the server listen there?"
-	case errors.Is(err, syscall.EMFILE):
+	case errors.Is(err, sockerr.TooManyFiles):
 		return "too many open files: lower -concurrency, or raise ulimit -n"
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
+	case errors.Is(err, sockerr.AddressNotAvailable):
 		return "this machine has run out of ports; lower -concurrency, or limit the rate with -rate"
 	}
 	return ""

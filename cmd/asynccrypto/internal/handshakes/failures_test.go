@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
+	"asynccrypto/cmd/asynccrypto/internal/sockerr"
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 	"asynccrypto/internal/measure"
 )
@@ -39,7 +40,7 @@ func TestHandshakesRefused(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{closed}, "dial: connection refused; does the server listen there?"},
+		{[]string{closed}, "dial: " + sockerr.ConnectionRefused.Error() + "; does the server listen there?"},
 		{[]string{"-timeout", "0.5", hangs}, "handshake: no answer within 500 ms; -timeout gives it longer"},
 		{[]string{hangsUp}, "handshake: the server closed the connection"},
 		{[]string{plain}, "handshake: the server does not speak TLS; is this the right port?"},

@@ -12,6 +12,7 @@ import (
 
 	"asynccrypto/cmd/asynccrypto/internal/pemfile"
 	"asynccrypto/cmd/asynccrypto/internal/tlsname"
+	"asynccrypto/internal/clock"
 )
 
 // handshaker makes one connection after the other. On the wire each connection consists of TCP,
@@ -58,21 +59,21 @@ type negotiated struct {
 func (h *handshaker) connect(ctx context.Context) (a attempt) {
 	dialCtx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
-	began := time.Now()
+	began := clock.Now()
 	raw, err := (&net.Dialer{KeepAlive: -1}).DialContext(dialCtx, h.network, h.address)
 	if err != nil {
 		a.phase, a.err = phaseDial, err
 		return a
 	}
-	a.dial, a.remote = time.Since(began), raw.RemoteAddr()
+	a.dial, a.remote = clock.Now()-began, raw.RemoteAddr()
 	defer raw.Close()
 
 	conn := tls.Client(raw, h.config)
 	handshakeCtx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
-	began = time.Now()
+	began = clock.Now()
 	err = conn.HandshakeContext(handshakeCtx)
-	a.handshake = time.Since(began)
+	a.handshake = clock.Now() - began
 	if err != nil {
 		a.phase, a.err = phaseHandshake, err
 		return a

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"asynccrypto/internal/clock"
 	"asynccrypto/internal/cputime"
 	"asynccrypto/internal/measure"
 )
@@ -23,8 +24,8 @@ type load struct {
 	common     handshaker  // copied for each worker
 	clientCert atomic.Bool // the server asked for it
 
-	start   time.Time
-	claimed atomic.Int64 // attempts that have begun, or wait for their turn
+	start   time.Duration // on clock.Now
+	claimed atomic.Int64  // attempts that have begun, or wait for their turn
 
 	mu sync.Mutex
 	tally
@@ -136,9 +137,9 @@ func (l *load) run(ctx context.Context, p *measure.Progress) {
 	}
 	stop := p.Every(200*time.Millisecond, l.progress)
 	computed, _ := cputime.Process()
-	l.start = time.Now()
+	l.start = clock.Now()
 	forEach(all, func(h *handshaker) { l.work(ctx, h) })
-	l.whole = max(time.Since(l.start), 1) // it is a divisor, and a coarse clock may measure 0
+	l.whole = max(clock.Now()-l.start, 1) // it is a divisor
 	after, _ := cputime.Process()
 	l.computed = after - computed
 	stop()
@@ -186,9 +187,9 @@ func (l *load) claim(ctx context.Context) bool {
 		if l.o.count == 0 && turn >= l.o.time {
 			return false
 		}
-		sleep(ctx, turn-time.Since(l.start))
+		sleep(ctx, turn-(clock.Now()-l.start))
 	}
-	return ctx.Err() == nil && (l.o.count > 0 || time.Since(l.start) < l.o.time)
+	return ctx.Err() == nil && (l.o.count > 0 || clock.Now()-l.start < l.o.time)
 }
 
 func sleep(ctx context.Context, d time.Duration) {
@@ -215,7 +216,7 @@ func (l *load) record(a attempt) {
 		return
 	}
 	l.done++
-	l.last = time.Since(l.start)
+	l.last = clock.Now() - l.start
 	if a.leftOpen {
 		l.leftOpen++
 	}
@@ -237,7 +238,7 @@ func (l *load) progress() string {
 	defer l.mu.Unlock()
 	of := measure.Count(l.o.count, "handshake")
 	if l.o.count == 0 {
-		of = fmt.Sprintf("%s of %s", measure.Duration(time.Since(l.start)), measure.Duration(l.o.time))
+		of = fmt.Sprintf("%s of %s", measure.Duration(clock.Now()-l.start), measure.Duration(l.o.time))
 	}
 	return fmt.Sprintf("%s: %s done, %s failed", of, measure.Number(float64(l.done)), measure.Number(float64(l.failures.total)))
 }

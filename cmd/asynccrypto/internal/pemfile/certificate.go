@@ -85,6 +85,14 @@ func ReadPool(option, path string) (pool *x509.CertPool, n int, err error) {
 	return pool, len(certs), nil
 }
 
+// SubjectName names the subject of a certificate.
+func SubjectName(cert *x509.Certificate) string {
+	if s := cert.Subject.String(); s != "" {
+		return s
+	}
+	return "no subject"
+}
+
 // KeyName names the kind of a public key, such as RSA-2048, ECDSA P-256 or ML-DSA-44.
 func KeyName(key crypto.PublicKey) string {
 	switch k := key.(type) {

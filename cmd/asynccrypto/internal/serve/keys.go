@@ -234,7 +234,7 @@ func (k *keys) logCertificate(file string, leaf *x509.Certificate, refused error
 	if len(k.o.certs) > 1 {
 		names = ", for " + strings.Join(leaf.DNSNames, " ")
 	}
-	k.log.Printf("certificate %s: %s, %s, until %s%s", file, describeSubject(leaf), pemfile.KeyName(leaf.PublicKey),
+	k.log.Printf("certificate %s: %s, %s, until %s%s", file, pemfile.SubjectName(leaf), pemfile.KeyName(leaf.PublicKey),
 		leaf.NotAfter.Format(time.DateOnly), names)
 	if now := time.Now(); now.After(leaf.NotAfter) {
 		k.log.Printf("warning: it has expired, and clients will refuse it")
@@ -255,13 +255,6 @@ func (k *keys) logCertificate(file string, leaf *x509.Certificate, refused error
 	if refused != nil {
 		k.log.Printf("warning: clients of Go refuse it: %v", refused)
 	}
-}
-
-func describeSubject(cert *x509.Certificate) string {
-	if s := cert.Subject.String(); s != "" {
-		return s
-	}
-	return "no subject"
 }
 
 // describe names the engine, and says what it gains for this key.

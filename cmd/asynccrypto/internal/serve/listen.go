@@ -6,9 +6,9 @@ import (
 	"net"
 	"os"
 	"strings"
-	"syscall"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
+	"asynccrypto/cmd/asynccrypto/internal/sockerr"
 	"asynccrypto/internal/measure"
 )
 
@@ -26,11 +26,11 @@ func listen(option, addr string) (net.Listener, error) {
 func listenError(option, addr string, err error) error {
 	hint := ""
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
+	case errors.Is(err, sockerr.AddressInUse):
 		hint = "; another program listens there: stop it, or give another address (port 0 is any free port)"
 	case errors.Is(err, os.ErrPermission):
 		hint = "; ports below 1024 may need root: give another, such as :8443"
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
+	case errors.Is(err, sockerr.AddressNotAvailable):
 		hint = "; this machine does not have that address"
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
@@ -70,12 +70,12 @@ func listenAll(o *options) ([]net.Listener, error) {
 // behind is removed first.
 func listenUnix(path string) (net.Listener, error) {
 	ln, err := net.Listen("unix", path)
-	if errors.Is(err, syscall.EADDRINUSE) {
+	if errors.Is(err, sockerr.AddressInUse) {
 		c, dialErr := net.Dial("unix", path)
 		switch info, statErr := os.Lstat(path); {
 		case dialErr == nil:
 			c.Close()
-		case errors.Is(dialErr, syscall.ECONNREFUSED) && statErr == nil && info.Mode()&os.ModeSocket != 0:
+		case errors.Is(dialErr, sockerr.ConnectionRefused) && statErr == nil && info.Mode()&os.ModeSocket != 0:
 			os.Remove(path)
 			ln, err = net.Listen("unix", path)
 		}

@@ -205,7 +205,7 @@ func (o *options) setProxyProtocolFrom(text string) error {
 	return nil
 }
 
-// keyFile returns the file of the key that belongs to certificate i. It is empty if the key is in the
+// keyFile returns the file of the key that belongs to certificate i, or "" if the key is in the
 // certificate's file.
 func (o *options) keyFile(i int) string {
 	if o.keys == nil {

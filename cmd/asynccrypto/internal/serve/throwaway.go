@@ -59,7 +59,7 @@ func throwAway(log *eventlog.Log) (*tls.Certificate, error) {
 		return nil, err
 	}
 	log.Printf("no -cert: made a throw-away certificate, kept in memory only: %s, for %s, %s, until %s",
-		describeSubject(leaf), strings.Join(leaf.DNSNames, " "), pemfile.KeyName(key.Public()), leaf.NotAfter.Format(time.DateOnly))
+		pemfile.SubjectName(leaf), strings.Join(leaf.DNSNames, " "), pemfile.KeyName(key.Public()), leaf.NotAfter.Format(time.DateOnly))
 	log.Printf("its SHA-256 fingerprint: %s", fingerprint(der))
 	log.Printf("nobody vouches for it: clients have to skip the check, as with curl -k, or asynccrypto handshakes -insecure")
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, nil

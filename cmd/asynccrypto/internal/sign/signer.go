@@ -17,6 +17,7 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/engines"
 	"asynccrypto/engine"
 	"asynccrypto/engine/workers"
+	"asynccrypto/internal/clock"
 	"asynccrypto/internal/measure"
 )
 
@@ -43,7 +44,7 @@ type fileSigner struct {
 }
 
 func signFiles(ctx context.Context, key crypto.Signer, m method, tasks []task, std cli.Stdio) error {
-	started := time.Now()
+	started := clock.Now()
 	kind, err := engines.Choose("")
 	if err != nil {
 		return err
@@ -101,7 +102,7 @@ func signFiles(ctx context.Context, key crypto.Signer, m method, tasks []task, s
 	case err != nil:
 		return err
 	}
-	fmt.Fprintf(std.Out, "%s in %s\n", summary, measure.Duration(time.Since(started)))
+	fmt.Fprintf(std.Out, "%s in %s\n", summary, measure.Duration(clock.Now()-started))
 	return nil
 }
 

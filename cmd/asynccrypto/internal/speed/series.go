@@ -9,6 +9,7 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/engine"
+	"asynccrypto/internal/clock"
 	"asynccrypto/internal/measure"
 )
 
@@ -45,8 +46,8 @@ func newTallies(n int, ids *int) []*tally {
 	return all
 }
 
-func (t *tally) record(n uint64, began time.Time, result []byte) {
-	t.latency.Add(time.Since(began))
+func (t *tally) record(n uint64, began time.Duration, result []byte) {
+	t.latency.Add(clock.Now() - began)
 	t.results.add(n, result)
 	t.done++
 }
@@ -90,8 +91,8 @@ func (s *series) each(f func(i int) error) error {
 }
 
 func (t *tally) callFor(d time.Duration, do func(n uint64) ([]byte, error)) error {
-	start := time.Now()
-	for began := start; began.Sub(start) < d; began = time.Now() {
+	start := clock.Now()
+	for began := start; began-start < d; began = clock.Now() {
 		n := t.next
 		t.next++
 		result, err := do(n)
@@ -100,7 +101,7 @@ func (t *tally) callFor(d time.Duration, do func(n uint64) ([]byte, error)) erro
 		}
 		t.record(n, began, result)
 	}
-	t.busy += time.Since(start)
+	t.busy += clock.Now() - start
 	return nil
 }
 
@@ -142,10 +143,10 @@ func jobSeries(op *measure.Operation, e *engine.Engine, jobs, loops int, ids *in
 	s := &series{op: op, jobs: jobs, tallies: newTallies(len(runners), ids), close: closeAll}
 	s.round = func(d time.Duration) error {
 		before := e.Stats().BatchSizes
-		start := time.Now()
-		err := s.each(func(i int) error { return s.tallies[i].runJobs(runners[i], start.Add(d), do) })
+		start := clock.Now()
+		err := s.each(func(i int) error { return s.tallies[i].runJobs(runners[i], start+d, do) })
 		for _, t := range s.tallies {
-			t.busy += time.Since(start) // of all loops: the last operation ends the time
+			t.busy += clock.Now() - start // of all loops: the last operation ends the time
 		}
 		s.addBatches(before, e.Stats().BatchSizes)
 		return err
@@ -156,12 +157,13 @@ func jobSeries(op *measure.Operation, e *engine.Engine, jobs, loops int, ids *in
 // runJobs is an event loop: it starts jobs until the time is up or one fails, and returns when
 // all have ended. It starts one job in each slot even if the time is up by then, as on a busy
 // machine: otherwise a loop might be left without a figure.
-func (t *tally) runJobs(r *measure.Runner, until time.Time, do measure.JobOperation) error {
+func (t *tally) runJobs(r *measure.Runner, until time.Duration, do measure.JobOperation) error {
 	type job struct {
-		n      uint64
-		began  time.Time
-		result []byte
-		body   async.Func
+		n       uint64
+		started bool
+		began   time.Duration
+		result  []byte
+		body    async.Func
 	}
 	jobs := make([]job, r.Jobs()) // by slot
 	for i := range jobs {
@@ -174,11 +176,11 @@ func (t *tally) runJobs(r *measure.Runner, until time.Time, do measure.JobOperat
 	var failed error
 	r.Run(func(slot int) async.Func {
 		j := &jobs[slot]
-		now := time.Now()
-		if failed != nil || !j.began.IsZero() && !now.Before(until) {
+		now := clock.Now()
+		if failed != nil || j.started && now >= until {
 			return nil
 		}
-		j.began = now
+		j.started, j.began = true, now
 		j.n = t.next
 		t.next++
 		return j.body

@@ -74,7 +74,7 @@ func TestMeasureCountsWhatWasDone(t *testing.T) {
 	}
 	through := uint64(0)
 	for _, s := range c.all() {
-		if s.done() == 0 || s.perSecond() <= 0 || s.latency(0.5) < 0 || s.latency(0.99) < s.latency(0.5) {
+		if s.done() == 0 || s.perSecond() <= 0 || s.latency(0.5) <= 0 || s.latency(0.99) < s.latency(0.5) {
 			t.Errorf("%v: %d done, %v/s, %v, %v", s, s.done(), s.perSecond(), s.latency(0.5), s.latency(0.99))
 		}
 		if s.verified == 0 || uint64(s.verified) > s.done() {
