@@ -226,8 +226,11 @@ func TestServeProxyRandomEnds(t *testing.T) {
 				backend = "unix:" + backend
 			}
 			s, config := proxied(t, backend, "-metrics", "127.0.0.1:0")
+			r.run(s, config, 0, 5, clientsWait) // after these the event loops have all fds of their own
+			s.measured(openConnections + "0")
+			http.DefaultClient.CloseIdleConnections()
 			fds := countFDs(t)
-			r.run(s, config, 0, 150, clientsWait)
+			r.run(s, config, 5, 150, clientsWait)
 			s.measured(openConnections+"0", `asynccrypto_server_connections{server="proxy",state="handshaking"} 0`,
 				`asynccrypto_server_jobs{server="proxy",state="running"} 0`, `asynccrypto_server_jobs{server="proxy",state="paused"} 0`)
 			http.DefaultClient.CloseIdleConnections()

@@ -74,7 +74,7 @@ func TestServeProxyProtocol(t *testing.T) {
 	}
 	// From a unix socket, in one piece with the ClientHello or not.
 	path := filepath.Join(t.TempDir(), "socket")
-	s, config := proxied(t, backend, "-proxy-protocol", "1", "-proxy-protocol-from", "unix", "-addr", "unix:"+path)
+	_, fromUnix := proxied(t, backend, "-proxy-protocol", "1", "-proxy-protocol-from", "unix", "-addr", "unix:"+path)
 	for _, header := range []string{string(proxyproto.Append2(nil, given, proxyproto.TLS{})), "PROXY UNKNOWN\r\n"} {
 		raw, err := net.Dial("unix", path)
 		if err != nil {
@@ -84,8 +84,8 @@ func TestServeProxyProtocol(t *testing.T) {
 		for i := range header {
 			io.WriteString(raw, header[i:i+1])
 		}
-		config.ServerName = "localhost"
-		io.WriteString(tls.Client(raw, config), "hello")
+		fromUnix.ServerName = "localhost"
+		io.WriteString(tls.Client(raw, fromUnix), "hello")
 		want := given
 		if header[0] == 'P' {
 			want = proxyproto.Header{} // a unix socket has no addresses to tell
@@ -95,7 +95,7 @@ func TestServeProxyProtocol(t *testing.T) {
 		}
 	}
 	// A balancer without a header is refused, and so is a header from elsewhere.
-	s, config = proxied(t, backend, "-proxy-protocol-from", "127.0.0.0/8")
+	s, config := proxied(t, backend, "-proxy-protocol-from", "127.0.0.0/8")
 	if _, err := tls.Dial("tcp", s.addr, config); err == nil {
 		t.Error("a balancer without a header was taken")
 	}
