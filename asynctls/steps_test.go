@@ -165,6 +165,7 @@ func TestFromInside(t *testing.T) {
 		o := &asynctls.Options{Pool: pool, HandshakeTimeout: 1}
 		s = newSide(t, asynctls.NewServerConn, sc, o)
 		c := newSide(t, asynctls.NewClientConn, cc, &asynctls.Options{Pool: pool})
+		tick()
 		sErr, _ := handshake(t, s, c, 1<<20)
 		switch name {
 		case "Close", "Abort":
