@@ -13,6 +13,7 @@ import (
 
 	"asynccrypto/asynctls"
 	"asynccrypto/asynctls/internal/tlstest"
+	"asynccrypto/internal/testwait"
 )
 
 // The certificate that a prepared config serves is the one that crypto/tls would have chosen,
@@ -194,7 +195,7 @@ func TestBound(t *testing.T) {
 		o := &asynctls.Options{Pool: newPool(t, 0)}
 		s := newSide(t, asynctls.NewServerConn, asynctls.Config(sc), o)
 		c := newSide(t, asynctls.NewClientConn, &tls.Config{RootCAs: tlstest.RootsOf(cert), ServerName: "example.test"}, o)
-		late := time.AfterFunc(time.Until(tlstest.Limit()), func() { gate <- errBroken }) // for a key that blocks
+		late := time.AfterFunc(time.Until(testwait.Limit()), func() { gate <- errBroken }) // for a key that blocks
 		c.Handshake()
 		carry(c, s, 1<<20)
 		if err := s.Handshake(); err != asynctls.ErrWantAsync {

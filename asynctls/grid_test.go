@@ -18,6 +18,7 @@ import (
 	"asynccrypto/asynctls"
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/engine"
+	"asynccrypto/internal/testwait"
 )
 
 var errBroken = errors.New("broken on purpose")
@@ -270,7 +271,7 @@ func TestGridNeverAnswers(t *testing.T) {
 						t.Error("blocking:", err)
 					}
 					mine.NetConn().Close() // which crypto/tls does only if it waits for its peer then
-					if err := tlstest.Receive(t, "the other side", errs); err == nil {
+					if err := testwait.Receive(t, "the other side", errs); err == nil {
 						t.Error("the other side is content")
 					}
 				})
@@ -303,7 +304,7 @@ func handshakeAndClose(t *testing.T, s, c *side) (sErr, cErr error) {
 // handshakeBlocking handshakes with crypto/tls alone.
 func handshakeBlocking(sc, cc *tls.Config) (sErr, cErr error) {
 	a, b := net.Pipe()
-	deadline := tlstest.Limit()
+	deadline := testwait.Limit()
 	a.SetDeadline(deadline)
 	b.SetDeadline(deadline)
 	done := make(chan struct{})

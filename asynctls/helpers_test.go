@@ -12,8 +12,8 @@ import (
 
 	"asynccrypto/async"
 	"asynccrypto/asynctls"
-	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/engine/workers"
+	"asynccrypto/internal/testwait"
 )
 
 // newPool returns a pool of at most max jobs that is closed, without a job left, at the end.
@@ -75,7 +75,7 @@ func carry(from, to *side, n int) bool {
 // handshake drives both sides until their handshakes are done, n bytes at a time.
 func handshake(t testing.TB, a, b *side, n int) (aErr, bErr error) {
 	t.Helper()
-	limit := tlstest.Limit()
+	limit := testwait.Limit()
 	aErr, bErr = asynctls.ErrWantRead, asynctls.ErrWantRead
 	for (asynctls.Wants(aErr) || asynctls.Wants(bErr)) && time.Now().Before(limit) {
 		if asynctls.Wants(aErr) {

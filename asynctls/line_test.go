@@ -12,6 +12,7 @@ import (
 	"asynccrypto/asynctls"
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/engine"
+	"asynccrypto/internal/testwait"
 )
 
 // Fifty connections and a pool of one: everybody is served, each after a wake, and nobody
@@ -66,7 +67,7 @@ func TestLine(t *testing.T) {
 				t.Fatal("woken after it was given up:", i)
 			}
 			finish(i)
-		case <-time.After(time.Until(tlstest.Limit())):
+		case <-time.After(time.Until(testwait.Limit())):
 			t.Fatalf("%d were served and %d given up; nobody is woken", served, abandoned)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"asynccrypto/asynctls"
 	"asynccrypto/asynctls/internal/tlstest"
+	"asynccrypto/internal/testwait"
 )
 
 // ends are the ways to end a connection, and the error of its methods afterwards.
@@ -78,7 +79,7 @@ func TestEndAtEveryStep(t *testing.T) {
 			t.Errorf("%d abandoned: %+v", abandoned, s)
 		}
 	})
-	tlstest.Await(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= before })
+	testwait.Await(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= before })
 }
 
 // steps takes n steps of a handshake. An engine's answer is a step too. open tells whether it

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"asynccrypto/asynctls"
-	"asynccrypto/asynctls/internal/tlstest"
+	"asynccrypto/internal/testwait"
 )
 
 // wired is a Conn over a socket that one goroutine uses as if it blocked: it waits as the
@@ -38,7 +38,7 @@ func newWired(t testing.TB, nc net.Conn, make_ makeConn, c *tls.Config, o *async
 		default:
 		}
 	}, nil)
-	nc.SetDeadline(tlstest.Limit())
+	nc.SetDeadline(testwait.Limit())
 	done := make(chan struct{})
 	t.Cleanup(func() { close(done) })
 	go func() {

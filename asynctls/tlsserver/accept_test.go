@@ -15,6 +15,7 @@ import (
 
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
+	"asynccrypto/internal/testwait"
 )
 
 // Several listeners, of all kinds that there are. Each gets its turn, also with fewer places
@@ -106,7 +107,7 @@ func TestServerMaxConns(t *testing.T) {
 		func(c *tls.Conn) { c.NetConn().(*net.TCPConn).SetLinger(0); c.NetConn().Close() },
 	} {
 		a, raw := dial(t, addr, client), dialRaw(t, addr) // one open, and one whose handshake has not begun
-		tlstest.Await(t, "both connections", func() bool { st := s.Stats(); return st.Open == 1 && st.Handshaking == 1 })
+		testwait.Await(t, "both connections", func() bool { st := s.Stats(); return st.Open == 1 && st.Handshaking == 1 })
 		third := dialRaw(t, addr)
 		c := tls.Client(third, client)
 		done := make(chan error, 1)
@@ -117,12 +118,12 @@ func TestServerMaxConns(t *testing.T) {
 		case <-time.After(50 * time.Millisecond):
 		}
 		end(a)
-		if err := tlstest.Receive(t, "the third connection's handshake", done); err != nil {
+		if err := testwait.Receive(t, "the third connection's handshake", done); err != nil {
 			t.Error(err)
 		}
 		raw.Close()
 		c.Close()
-		tlstest.Await(t, "the end of all", func() bool { st := s.Stats(); return st.Open+st.Handshaking == 0 })
+		testwait.Await(t, "the end of all", func() bool { st := s.Stats(); return st.Open+st.Handshaking == 0 })
 	}
 	dial(t, addr, client)
 	dial(t, addr, client)

@@ -13,6 +13,7 @@ import (
 
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
+	"asynccrypto/internal/testwait"
 )
 
 // counting counts the bytes that a client has received.
@@ -64,7 +65,7 @@ func TestServerCloseWriteIsLast(t *testing.T) {
 			}
 			expect := func(want string) {
 				t.Helper()
-				if got := tlstest.Receive(t, "data after CloseWrite", read); got != want {
+				if got := testwait.Receive(t, "data after CloseWrite", read); got != want {
 					t.Fatalf("read %q, not %q", got, want)
 				}
 			}
@@ -84,7 +85,7 @@ func TestServerCloseWriteIsLast(t *testing.T) {
 				t.Error(err)
 			}
 			wire.Close()
-			if err := tlstest.Receive(t, "Closed", ends); err == nil || !strings.Contains(err.Error(), "bad record MAC") {
+			if err := testwait.Receive(t, "Closed", ends); err == nil || !strings.Contains(err.Error(), "bad record MAC") {
 				t.Error(err)
 			}
 			if n := wire.received - before; n != closeNotify {

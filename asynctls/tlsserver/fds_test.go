@@ -12,6 +12,7 @@ import (
 
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
+	"asynccrypto/internal/testwait"
 )
 
 // Without fds left, open connections go on, and new ones are served once there are fds again.
@@ -56,6 +57,6 @@ func TestServerOutOfFDs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer late.Close()
-	late.SetDeadline(tlstest.Limit())
+	late.SetDeadline(testwait.Limit())
 	ask(t, tls.Client(late, client), "at last")
 }

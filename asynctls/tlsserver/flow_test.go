@@ -20,6 +20,7 @@ import (
 	"asynccrypto/asynctls"
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
+	"asynccrypto/internal/testwait"
 )
 
 // A client that says that it will send no more reads the rest, all of it, as fast as it likes.
@@ -51,7 +52,7 @@ func TestServerEOF(t *testing.T) {
 		t.Error(len(got), err)
 	}
 	c.Close()
-	if err := tlstest.Receive(t, "Closed", ends); err != nil {
+	if err := testwait.Receive(t, "Closed", ends); err != nil {
 		t.Error(err)
 	}
 }
@@ -72,7 +73,7 @@ func TestServerWithoutEOF(t *testing.T) {
 		t.Error(len(got), err)
 	}
 	c.Close()
-	if err := tlstest.Receive(t, "Closed", ends); err != io.EOF {
+	if err := testwait.Receive(t, "Closed", ends); err != io.EOF {
 		t.Error(err)
 	}
 }
@@ -90,7 +91,7 @@ func TestServerCloseWrite(t *testing.T) {
 		t.Error(n, err)
 	}
 	c.Write([]byte("hello"))
-	if p := tlstest.Receive(t, "the data", got); p != "hello" {
+	if p := testwait.Receive(t, "the data", got); p != "hello" {
 		t.Error(p)
 	}
 }
@@ -106,10 +107,10 @@ func TestServerResetAfterEOF(t *testing.T) {
 	c := dial(t, serve(t, s), client)
 	ask(t, c, "hello")
 	c.CloseWrite()
-	tlstest.Receive(t, "EOF", eof)
+	testwait.Receive(t, "EOF", eof)
 	c.NetConn().(*net.TCPConn).SetLinger(0)
 	c.NetConn().Close()
-	if err := tlstest.Receive(t, "Closed", ends); !errors.Is(err, syscall.ECONNRESET) {
+	if err := testwait.Receive(t, "Closed", ends); !errors.Is(err, syscall.ECONNRESET) {
 		t.Error(err)
 	}
 }
@@ -145,7 +146,7 @@ func TestServerBackPressure(t *testing.T) {
 		}
 		c.CloseWrite()
 	})
-	tlstest.Await(t, "the server to hold data back", func() bool { return most.Load() > 32<<10 })
+	testwait.Await(t, "the server to hold data back", func() bool { return most.Load() > 32<<10 })
 	if grown := memory() - before; grown > 4<<20 {
 		t.Errorf("%d bytes more while the client stalls", grown)
 	}
@@ -192,8 +193,8 @@ func TestServerTakesNothing(t *testing.T) {
 	s := &tlsserver.Server{TLS: server, HandshakeTimeout: 2 * time.Second, Handler: flood(ends, wrote)}
 	c := dial(t, serve(t, s), client)
 	c.Write([]byte("much"))
-	tlstest.Receive(t, "the write", wrote)
-	if err := tlstest.Receive(t, "Closed", ends); err != nil {
+	testwait.Receive(t, "the write", wrote)
+	if err := testwait.Receive(t, "Closed", ends); err != nil {
 		t.Error(err)
 	}
 }
@@ -211,7 +212,7 @@ func TestServerSendsForEver(t *testing.T) {
 			}
 		}
 	}()
-	if err := tlstest.Receive(t, "Closed", ends); err != nil {
+	if err := testwait.Receive(t, "Closed", ends); err != nil {
 		t.Error(err)
 	}
 }
@@ -242,7 +243,7 @@ func TestServerTakesLittle(t *testing.T) {
 		}
 		defer c.Close()
 		c.Write([]byte("much"))
-		total, n, p := tlstest.Receive(t, "the write", wrote), 0, make([]byte, 128<<10)
+		total, n, p := testwait.Receive(t, "the write", wrote), 0, make([]byte, 128<<10)
 		for {
 			m, err := io.ReadFull(c, p)
 			if n += m; err != nil {
@@ -251,7 +252,7 @@ func TestServerTakesLittle(t *testing.T) {
 			time.Sleep(timeout / 20)
 		}
 		c.Close()
-		if tlstest.Receive(t, "Closed", ends); n != total {
+		if testwait.Receive(t, "Closed", ends); n != total {
 			return fmt.Errorf("%d of %d bytes were taken", n, total)
 		}
 		return nil
@@ -280,7 +281,7 @@ func TestServerIdleTimeout(t *testing.T) {
 		if len(ends) > 0 {
 			return errors.New("ended while it was not idle")
 		}
-		if err := tlstest.Receive(t, "Closed", ends); !errors.Is(err, os.ErrDeadlineExceeded) {
+		if err := testwait.Receive(t, "Closed", ends); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Error(err)
 		}
 		return nil

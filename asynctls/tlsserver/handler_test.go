@@ -14,6 +14,7 @@ import (
 
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
+	"asynccrypto/internal/testwait"
 )
 
 // A Handler that panics or exits its goroutine, in any method, ends that connection and nothing
@@ -67,7 +68,7 @@ func TestServerHandlerBreaks(t *testing.T) {
 					c.CloseWrite()
 				case "Writable":
 					c.Write([]byte("much"))
-					tlstest.Receive(t, "the socket to be full", full)
+					testwait.Receive(t, "the socket to be full", full)
 				case "Shutdown":
 					ask(t, c, "hello")
 					go s.Shutdown(t.Context())
@@ -75,7 +76,7 @@ func TestServerHandlerBreaks(t *testing.T) {
 				io.Copy(io.Discard, c)
 				c.Close()
 				var p *tlsserver.PanicError
-				if err := tlstest.Receive(t, "Closed", ends); method != "Closed" && (!errors.As(err, &p) || strings.Contains(err.Error(), "\n")) {
+				if err := testwait.Receive(t, "Closed", ends); method != "Closed" && (!errors.As(err, &p) || strings.Contains(err.Error(), "\n")) {
 					t.Error(err)
 				}
 				if method != "Open" && method != "Shutdown" {
@@ -124,7 +125,7 @@ func TestServerConnClose(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	c.Close()
-	if err := tlstest.Receive(t, "Closed", ends); err != nil {
+	if err := testwait.Receive(t, "Closed", ends); err != nil {
 		t.Error(err)
 	}
 	done := make(chan bool)
@@ -146,7 +147,7 @@ func TestServerConnClose(t *testing.T) {
 			t.Error("an fd that is another's by now was asked:", a)
 		}
 	})
-	tlstest.Receive(t, "the loop", done)
+	testwait.Receive(t, "the loop", done)
 }
 
 // Abort calls Closed before it returns, in any method, once. The peer's address is known to the
@@ -191,7 +192,7 @@ func TestServerConnAbort(t *testing.T) {
 			raw.Conn.(*net.TCPConn).SetLinger(0)
 			raw.Close()
 		}
-		if a := tlstest.Receive(t, "Closed", ends); a.String() != c.LocalAddr().String() {
+		if a := testwait.Receive(t, "Closed", ends); a.String() != c.LocalAddr().String() {
 			t.Error(in, a)
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
 	"asynccrypto/engine"
+	"asynccrypto/internal/testwait"
 	"asynccrypto/reactor"
 )
 
@@ -111,7 +112,7 @@ func TestServerStuckEngine(t *testing.T) {
 			ask(t, open, "still there")
 		}
 	}
-	tlstest.Await(t, "the handshakes to wait", func() bool {
+	testwait.Await(t, "the handshakes to wait", func() bool {
 		st := e.Stats()
 		return st.InFlight+st.Queued+st.Waiting == n
 	})
@@ -131,7 +132,7 @@ func TestServerStuckEngine(t *testing.T) {
 		c.Close()
 	}
 	gate.Unlock()
-	tlstest.Await(t, "the handshakes to fail", func() bool { return s.Stats().Failed == uint64(n) && s.Stats().Handshaking == 0 })
+	testwait.Await(t, "the handshakes to fail", func() bool { return s.Stats().Failed == uint64(n) && s.Stats().Handshaking == 0 })
 	failed.check(t, n, func(error) bool { return true })
 	ask(t, open, "still there")
 }
@@ -176,7 +177,7 @@ func TestServerOpenComesFirst(t *testing.T) {
 	open := func() *tls.Conn {
 		c := tls.Client(connect(), client)
 		c.Write([]byte("open"))
-		tlstest.Receive(t, "Data", got)
+		testwait.Receive(t, "Data", got)
 		return c
 	}
 	early, second := open(), open()
@@ -184,7 +185,7 @@ func TestServerOpenComesFirst(t *testing.T) {
 	for i := range hellos {
 		hellos[i] = connect()
 	}
-	tlstest.Await(t, "the connections", func() bool { return s.Stats().Handshaking == n })
+	testwait.Await(t, "the connections", func() bool { return s.Stats().Handshaking == n })
 	still, goOn := make(chan bool), make(chan bool)
 	loop.Post(func() { // behind the last that was accepted
 		order, late = nil, second
@@ -198,10 +199,10 @@ func TestServerOpenComesFirst(t *testing.T) {
 	}
 	early.Write([]byte("early"))
 	close(goOn)
-	tlstest.Receive(t, "Data", got)
-	tlstest.Receive(t, "Data", got)
+	testwait.Receive(t, "Data", got)
+	testwait.Receive(t, "Data", got)
 	seen := make(chan []string)
-	tlstest.Await(t, "the hellos", func() bool {
+	testwait.Await(t, "the hellos", func() bool {
 		loop.Post(func() { seen <- slices.Clone(order) })
 		return len(<-seen) == n+2
 	})
@@ -254,13 +255,13 @@ func TestServerMaxHandshakes(t *testing.T) {
 				}
 			})
 		}
-		tlstest.Await(t, "the clients", func() bool { return s.Stats().Accepted == n })
+		testwait.Await(t, "the clients", func() bool { return s.Stats().Accepted == n })
 		if expire {
-			tlstest.Await(t, "the end", func() bool { return s.Stats().TimedOut == n })
+			testwait.Await(t, "the end", func() bool { return s.Stats().TimedOut == n })
 			gate.Unlock()
 			failed.check(t, n, func(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) })
 		} else {
-			tlstest.Await(t, "the line", func() bool {
+			testwait.Await(t, "the line", func() bool {
 				st := s.Stats()
 				return st.Paused == 2 && st.InLine == n-2 && st.Running == 0
 			})
@@ -295,7 +296,7 @@ func TestServerSlowLoris(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	tlstest.Await(t, "the end", func() bool { return s.Stats().TimedOut == 10 && s.Stats().Handshaking == 0 })
+	testwait.Await(t, "the end", func() bool { return s.Stats().TimedOut == 10 && s.Stats().Handshaking == 0 })
 	failed.check(t, 10, func(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) })
 }
 
@@ -316,13 +317,13 @@ func TestServerFailed(t *testing.T) {
 		io.Copy(io.Discard, c)
 		c.Close()
 	}
-	tlstest.Await(t, "the failures", func() bool { return s.Stats().Failed == 3 })
+	testwait.Await(t, "the failures", func() bool { return s.Stats().Failed == 3 })
 	e.Close()
 	if c, err := tls.Dial("tcp", addr, client); err == nil {
 		c.Close()
 		t.Error("a handshake without an engine")
 	}
-	tlstest.Await(t, "the failure", func() bool { return s.Stats().Failed == 4 })
+	testwait.Await(t, "the failure", func() bool { return s.Stats().Failed == 4 })
 	broken := 0
 	failed.check(t, 4, func(err error) bool {
 		if strings.Contains(err.Error(), "engine") {

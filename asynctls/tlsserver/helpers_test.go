@@ -9,8 +9,8 @@ import (
 	"runtime"
 	"testing"
 
-	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
+	"asynccrypto/internal/testwait"
 )
 
 // funcs is echo, except for the functions that are set.
@@ -59,7 +59,7 @@ func dial(t testing.TB, addr string, config *tls.Config) *tls.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(tlstest.Limit())
+	c.SetDeadline(testwait.Limit())
 	return c
 }
 
@@ -71,7 +71,7 @@ func dialRaw(t testing.TB, addr string) *net.TCPConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(tlstest.Limit())
+	c.SetDeadline(testwait.Limit())
 	return c.(*net.TCPConn)
 }
 

@@ -13,6 +13,7 @@ import (
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
 	"asynccrypto/engine"
+	"asynccrypto/internal/testwait"
 )
 
 // While a lookup that crypto/tls gives no context is held, connections of the same loop go on: an
@@ -62,7 +63,7 @@ func TestServerHeldLookups(t *testing.T) {
 				defer c.Close()
 				ask(t, c, "late")
 			})
-			tlstest.Receive(t, "the lookup", held)
+			testwait.Receive(t, "the lookup", held)
 			ask(t, open, "while the lookup is held")
 			ask(t, dial(t, addr, client), "another")
 			close(release)

@@ -14,6 +14,7 @@ import (
 
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
+	"asynccrypto/internal/testwait"
 )
 
 // tally is the number of bytes that the server has read and written on a connection.
@@ -90,7 +91,7 @@ func TestServerShutdownLosesNothing(t *testing.T) {
 			c.Close()
 		})
 	}
-	tlstest.Await(t, "some traffic", func() bool { return rounds.Load() > 10*n })
+	testwait.Await(t, "some traffic", func() bool { return rounds.Load() > 10*n })
 	if err := s.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}

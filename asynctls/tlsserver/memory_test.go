@@ -13,6 +13,7 @@ import (
 
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
+	"asynccrypto/internal/testwait"
 )
 
 // rawClients connects n sockets that the runtime knows nothing of, so that only the server's
@@ -62,7 +63,7 @@ func TestServerHalfOpen(t *testing.T) {
 	n := atMost(tlstest.Repeat(2000, 10_000))
 	before := memory()
 	rawClients(t, addr, n)
-	tlstest.Await(t, "the connections", func() bool { return s.Stats().Handshaking == n })
+	testwait.Await(t, "the connections", func() bool { return s.Stats().Handshaking == n })
 	each := (memory() - before) / int64(n)
 	t.Log(n, "half-open connections,", each, "bytes each")
 	if each > 1024 {
@@ -80,7 +81,7 @@ func TestServerHalfOpenEnds(t *testing.T) {
 	addr := serve(t, s)
 	const n = 100
 	rawClients(t, addr, n)
-	tlstest.Await(t, "their end", func() bool { return s.Stats().TimedOut == n && s.Stats().Handshaking == 0 })
+	testwait.Await(t, "their end", func() bool { return s.Stats().TimedOut == n && s.Stats().Handshaking == 0 })
 	failed.check(t, n, func(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) })
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
+	"asynccrypto/internal/testwait"
 )
 
 // OpenSSL's client and a Server: key updates both ways, which go on; a flood of them and a
@@ -33,7 +34,7 @@ func TestServerOpenSSL(t *testing.T) {
 		p.Expect(t, "after "+command)
 	}
 	p.Say("Q\n")
-	if err := tlstest.Receive(t, "Closed", ends); err != io.EOF {
+	if err := testwait.Receive(t, "Closed", ends); err != io.EOF {
 		t.Error(err)
 	}
 	p = connect("-tls1_3")
@@ -41,13 +42,13 @@ func TestServerOpenSSL(t *testing.T) {
 		p.Say("K\n")
 		p.Expect(t, "KEYUPDATE")
 	}
-	if err := tlstest.Receive(t, "Closed after a flood", ends); err == nil || !strings.Contains(err.Error(), "too many non-advancing records") {
+	if err := testwait.Receive(t, "Closed after a flood", ends); err == nil || !strings.Contains(err.Error(), "too many non-advancing records") {
 		t.Error(err)
 	}
 	p = connect("-tls1_2")
 	p.Say("R\n")
 	p.Expect(t, "RENEGOTIATING")
-	if err := tlstest.Receive(t, "Closed after a renegotiation", ends); err == nil || err == io.EOF {
+	if err := testwait.Receive(t, "Closed after a renegotiation", ends); err == nil || err == io.EOF {
 		t.Error("a renegotiation was taken, or ended by the client:", err)
 	}
 	ask(t, other, "still there")

@@ -15,6 +15,7 @@ import (
 
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
+	"asynccrypto/internal/testwait"
 )
 
 // pausing pauses its connection at every Data, and resumes it 20 ms later, at most one record
@@ -102,12 +103,12 @@ func TestServerAwaitSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(tlstest.Limit())
+	c.SetDeadline(testwait.Limit())
 	const size = 40 << 20 // more than the buffers of both sockets hold
 	if _, err := c.Write(make([]byte, size)); err != nil {
 		t.Fatal(err)
 	}
-	tlstest.Await(t, "the data", func() bool { return h.got.Load() >= size })
+	testwait.Await(t, "the data", func() bool { return h.got.Load() >= size })
 	if _, err := io.ReadFull(c, make([]byte, size)); err != nil {
 		t.Error(err)
 	}
@@ -139,7 +140,7 @@ func TestServerPausedReset(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		tlstest.Receive(t, "Data", called)
+		testwait.Receive(t, "Data", called)
 		if !early {
 			reset <- true
 		}
@@ -148,7 +149,7 @@ func TestServerPausedReset(t *testing.T) {
 		if early {
 			reset <- true
 		}
-		if err := tlstest.Receive(t, "Closed", ends); !errors.Is(err, syscall.ECONNRESET) {
+		if err := testwait.Receive(t, "Closed", ends); !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("the reset came before Pause: %v: %v", early, err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
 	"asynccrypto/engine"
+	"asynccrypto/internal/testwait"
 )
 
 // Data that arrives a record at a time while the handshake waits for an engine, again and again,
@@ -92,13 +93,13 @@ func TestServerInputWaitsInSockets(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		c.SetDeadline(tlstest.Limit())
+		c.SetDeadline(testwait.Limit())
 		conns[i] = c
 		if _, err := c.Write(p); err != nil {
 			t.Fatal(err)
 		}
 	}
-	tlstest.Await(t, "the handshakes to wait", func() bool {
+	testwait.Await(t, "the handshakes to wait", func() bool {
 		st := s.Stats()
 		return st.Paused == n/2 && st.InLine == n-n/2 && e.Stats().InFlight+e.Stats().Queued+e.Stats().Waiting == n/2
 	})
@@ -116,7 +117,7 @@ func TestServerInputWaitsInSockets(t *testing.T) {
 	}
 	defer last.Close()
 	last.Write(p)
-	tlstest.Await(t, "the last handshake to wait", func() bool { return s.Stats().InLine == n-n/2+1 })
+	testwait.Await(t, "the last handshake to wait", func() bool { return s.Stats().InLine == n-n/2+1 })
 	if each := (memory() - before) / n; each > sent/4 {
 		t.Errorf("%d bytes of memory for each peer that has sent %d", each, sent)
 	}

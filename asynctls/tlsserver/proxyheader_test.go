@@ -18,6 +18,7 @@ import (
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
 	"asynccrypto/internal/proxyproto"
+	"asynccrypto/internal/testwait"
 )
 
 // addresses is a Handler that sends the connection's addresses and closes.
@@ -84,7 +85,7 @@ func TestProxyHeader(t *testing.T) {
 			if err != nil || string(got) != want {
 				t.Errorf("%q in pieces of %d: %q, %v, not %q", header, pieces, got, err, want)
 			}
-			if remote, _, _ := strings.Cut(want, " "); tlstest.Receive(t, "ClientHello", hello) != remote {
+			if remote, _, _ := strings.Cut(want, " "); testwait.Receive(t, "ClientHello", hello) != remote {
 				t.Errorf("ClientHelloInfo has another address than %s", remote)
 			}
 		}
@@ -111,21 +112,21 @@ func TestProxyHeaderRefused(t *testing.T) {
 	if _, err := tls.Dial("tcp", addr, client); err == nil {
 		t.Error("a connection without a header was taken")
 	}
-	if f := tlstest.Receive(t, "Failed", failed); !strings.Contains(f.err.Error(), "no PROXY protocol header") {
+	if f := testwait.Receive(t, "Failed", failed); !strings.Contains(f.err.Error(), "no PROXY protocol header") {
 		t.Error(f)
 	}
 	for header, want := range map[string]string{"PROXY TCP4 a b 1 2\r\n": `"a" is no TCP4 address`, "PROXY TCP4 1.2": io.ErrUnexpectedEOF.Error(), "": io.EOF.Error()} {
 		raw := dialRaw(t, addr)
 		io.WriteString(raw, header)
 		raw.CloseWrite()
-		if f := tlstest.Receive(t, "Failed", failed); !strings.Contains(f.err.Error(), want) || f.remote != raw.LocalAddr().String() {
+		if f := testwait.Receive(t, "Failed", failed); !strings.Contains(f.err.Error(), want) || f.remote != raw.LocalAddr().String() {
 			t.Errorf("%q: %v", header, f)
 		}
 	}
 	addr, _, _, failed = proxyServer(t, func(netip.AddrPort) bool { return false }, 0)
 	raw := dialRaw(t, addr)
 	io.WriteString(raw, "PROXY TCP4 192.0.2.1 198.51.100.2 1 2\r\n")
-	if f := tlstest.Receive(t, "Failed", failed); !strings.Contains(f.err.Error(), "first record does not look like") || f.remote != raw.LocalAddr().String() {
+	if f := testwait.Receive(t, "Failed", failed); !strings.Contains(f.err.Error(), "first record does not look like") || f.remote != raw.LocalAddr().String() {
 		t.Error(f)
 	}
 }
@@ -137,7 +138,7 @@ func TestProxyHeaderTimeout(t *testing.T) {
 	addr, _, _, failed := proxyServer(t, func(netip.AddrPort) bool { return true }, 50*time.Millisecond)
 	raw := dialRaw(t, addr)
 	io.WriteString(raw, "PROXY TCP4 ")
-	if f := tlstest.Receive(t, "Failed", failed); !errors.Is(f.err, os.ErrDeadlineExceeded) {
+	if f := testwait.Receive(t, "Failed", failed); !errors.Is(f.err, os.ErrDeadlineExceeded) {
 		t.Error(f)
 	}
 	server, _ := tlstest.Configs(t, tlstest.NewEngine(t))

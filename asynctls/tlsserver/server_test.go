@@ -14,6 +14,7 @@ import (
 	"asynccrypto/asynctls"
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
+	"asynccrypto/internal/testwait"
 	"asynccrypto/reactor"
 )
 
@@ -130,7 +131,7 @@ func TestServerFeatures(t *testing.T) {
 		for _, resumed := range []bool{false, true} {
 			c := dial(t, addr, client)
 			ask(t, c, "hello") // with the ticket before it
-			st := tlstest.Receive(t, "Open", states)
+			st := testwait.Receive(t, "Open", states)
 			if st.Version != version || st.DidResume != resumed || st.NegotiatedProtocol != "b" || len(st.PeerCertificates) != 1 {
 				t.Errorf("%x, resumed %v, %q, %d certificates", st.Version, st.DidResume, st.NegotiatedProtocol, len(st.PeerCertificates))
 			}
@@ -144,7 +145,7 @@ func TestServerFeatures(t *testing.T) {
 		}
 		c.Close()
 	}
-	tlstest.Await(t, "the failure", func() bool { return s.Stats().Failed == 1 })
+	testwait.Await(t, "the failure", func() bool { return s.Stats().Failed == 1 })
 	if st := s.Stats(); st.Handshakes != 4 || st.Resumed != 2 {
 		t.Errorf("%+v", st)
 	}
@@ -170,7 +171,7 @@ func TestServerShutdown(t *testing.T) {
 	if _, err := io.ReadFull(c, make([]byte, 16)); err != nil {
 		t.Fatal(err)
 	}
-	tlstest.Await(t, "the server to have read it", func() bool { return read.Load() == int64(len(sent)) })
+	testwait.Await(t, "the server to have read it", func() bool { return read.Load() == int64(len(sent)) })
 	down := make(chan error, 1)
 	go func() {
 		down <- s.Shutdown(t.Context())

@@ -13,6 +13,7 @@ import (
 
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
+	"asynccrypto/internal/testwait"
 )
 
 // Shutdown and Close, in any order, from anywhere, at any time.
@@ -77,7 +78,7 @@ func TestServerShutdownAnyTime(t *testing.T) {
 				t.Fatalf("%+v", st)
 			}
 		}
-		tlstest.Await(t, "the fds", func() bool { return openFDs() <= files })
+		testwait.Await(t, "the fds", func() bool { return openFDs() <= files })
 	})
 }
 
@@ -145,7 +146,7 @@ func TestShutdownHandler(t *testing.T) {
 		t.Error(n, err)
 	}
 	c.Close()
-	if err := tlstest.Receive(t, "Shutdown", down); err != nil {
+	if err := testwait.Receive(t, "Shutdown", down); err != nil {
 		t.Error(err)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"asynccrypto/asynctls/internal/tlstest"
 	"asynccrypto/asynctls/tlsserver"
 	"asynccrypto/engine"
+	"asynccrypto/internal/testwait"
 )
 
 var soakFor = flag.Duration("soak", 0, "how long TestServerSoak runs, instead of until it has seen some hundred connections, or 2,000 in CI")
@@ -46,10 +47,10 @@ func TestServerSoak(t *testing.T) {
 	soakServers(t, server, client, 100*time.Millisecond, 0) // allocates everything that is allocated once
 	goroutines, files, before := runtime.NumGoroutine(), openFDs(), memory()
 	n := soakServers(t, server, client, d, least)
-	tlstest.Await(t, "the goroutines", func() bool { return runtime.NumGoroutine() <= goroutines })
-	tlstest.Await(t, "the fds", func() bool { return openFDs() <= files })
+	testwait.Await(t, "the goroutines", func() bool { return runtime.NumGoroutine() <= goroutines })
+	testwait.Await(t, "the fds", func() bool { return openFDs() <= files })
 	const slack = 4 << 20
-	tlstest.Await(t, "the memory", func() bool { return memory() <= before+slack })
+	testwait.Await(t, "the memory", func() bool { return memory() <= before+slack })
 	if st := e.Stats(); st.InFlight+st.Queued+st.Waiting != 0 {
 		t.Errorf("left in the engine: %+v", st)
 	}

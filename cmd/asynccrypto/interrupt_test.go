@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
+	"asynccrypto/internal/testwait"
 )
 
 // An interrupted command leaves whole signatures and nothing else, and its exit status tells the
@@ -51,7 +52,7 @@ func TestInterruptSign(t *testing.T) {
 			found, _ := filepath.Glob(filepath.Join(dir, "*.sig"))
 			return found
 		}
-		tlstest.Await(t, "a signature", func() bool { return len(signatures()) > 0 })
+		testwait.Await(t, "a signature", func() bool { return len(signatures()) > 0 })
 		cmd.Process.Signal(sig)
 		cmd.Wait()
 		if got := cmd.ProcessState.ExitCode(); got != status {
@@ -97,7 +98,7 @@ func TestHandshakesInterrupt(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cmd.Process.Kill() })
-	tlstest.Receive(t, "a connection to the server", hangs)
+	testwait.Receive(t, "a connection to the server", hangs)
 	cmd.Process.Signal(syscall.SIGINT)
 	cmd.Wait()
 	if got := cmd.ProcessState.ExitCode(); got != 130 {

@@ -1,6 +1,7 @@
 package tlstest
 
 import (
+	"asynccrypto/internal/testwait"
 	"bufio"
 	"io"
 	"os"
@@ -58,7 +59,7 @@ func Start(t testing.TB, name string, args ...string) *Program {
 // Expect waits for a line of output that contains text, and returns the rest of that line.
 func (p *Program) Expect(t testing.TB, text string) string {
 	t.Helper()
-	timeout := time.After(time.Until(Limit()))
+	timeout := time.After(time.Until(testwait.Limit()))
 	var seen []string
 	for {
 		select {

@@ -11,6 +11,7 @@ import (
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
+	"asynccrypto/internal/testwait"
 )
 
 // TestHandshakesOpenSSL measures the real openssl s_server, which differs from crypto/tls in its
@@ -90,7 +91,7 @@ func sServer(t *testing.T, cert *tlstest.Certificate, args ...string) (addr stri
 	case addr = <-found:
 	case <-read:
 		t.Fatalf("s_server did not start: %s", stderr.String())
-	case <-time.After(time.Until(tlstest.Limit())):
+	case <-time.After(time.Until(testwait.Limit())):
 		t.Fatal("s_server does not say where it listens")
 	}
 	return addr

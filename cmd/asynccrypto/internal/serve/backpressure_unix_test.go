@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
+	"asynccrypto/internal/testwait"
 )
 
 // A side that does not read holds up the other side, and costs no memory. One direction does not
@@ -122,7 +123,7 @@ func TestServeProxyGoroutines(t *testing.T) {
 		}
 	}
 	first := dialTLS(t, s, config)
-	tlstest.Await(t, "the first connection to the backend", accepted(1))
+	testwait.Await(t, "the first connection to the backend", accepted(1))
 	first.NetConn().(*net.TCPConn).SetLinger(0)
 	first.NetConn().Close()
 	s.measured(openConnections + "0")
@@ -135,7 +136,7 @@ func TestServeProxyGoroutines(t *testing.T) {
 	for range 150 {
 		clients = append(clients, dialTLS(t, s, config))
 	}
-	tlstest.Await(t, "the connections to the backend", accepted(1+len(clients)))
+	testwait.Await(t, "the connections to the backend", accepted(1+len(clients)))
 	if n := runtime.NumGoroutine(); n > before+50 {
 		t.Errorf("%d goroutines more for %d connections", n-before, len(clients))
 	}
@@ -151,7 +152,7 @@ func TestServeProxyGoroutines(t *testing.T) {
 		c.Close()
 	}
 	mu.Unlock()
-	tlstest.Await(t, "the fds to be closed", func() bool { return countFDs(t) <= fds })
+	testwait.Await(t, "the fds to be closed", func() bool { return countFDs(t) <= fds })
 }
 
 func countFDs(t *testing.T) int {

@@ -14,6 +14,7 @@ import (
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
+	"asynccrypto/internal/testwait"
 )
 
 // A proxy that is told to stop in the middle of a transfer accepts no more connections and loses
@@ -35,7 +36,7 @@ func TestServeProxyDrain(t *testing.T) {
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.stop() }()
 	s.logged(`accepting no more; up to 30s for 1 open connection to end`)
-	tlstest.Await(t, "the end of accepting", func() bool {
+	testwait.Await(t, "the end of accepting", func() bool {
 		late, err := net.Dial("tcp", s.addr)
 		if err == nil {
 			late.Close()

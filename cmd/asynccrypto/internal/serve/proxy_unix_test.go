@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
+	"asynccrypto/internal/testwait"
 )
 
 const hasProxy = true
@@ -41,7 +42,7 @@ func dialTLS(t *testing.T, s *served, config *tls.Config) *tls.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(tlstest.Limit())
+	c.SetDeadline(testwait.Limit())
 	return c
 }
 
@@ -235,7 +236,7 @@ func TestServeProxyBreaks(t *testing.T) {
 	config.ServerName = "127.0.0.1"
 	config.MaxVersion = tls.VersionTLS12 // TLS 1.3 hides the type of a record
 	c := tls.Client(seen, config)
-	c.SetDeadline(tlstest.Limit())
+	c.SetDeadline(testwait.Limit())
 	io.WriteString(c, "hello")
 	if got, _ := io.ReadAll(c); len(got) != 100 {
 		t.Errorf("%d bytes before the reset", len(got))

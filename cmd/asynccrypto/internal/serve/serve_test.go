@@ -17,6 +17,7 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/cli"
 	"asynccrypto/cmd/asynccrypto/internal/serve/eventlog"
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
+	"asynccrypto/internal/testwait"
 )
 
 // served is a serve command that runs in this process.
@@ -81,7 +82,7 @@ func (s *served) logged(pattern string) []string {
 func (s *served) measured(lines ...string) string {
 	s.t.Helper()
 	url := s.logged(`metrics at (\S+)`)[1]
-	for limit := tlstest.Limit(); ; time.Sleep(time.Millisecond) {
+	for limit := testwait.Limit(); ; time.Sleep(time.Millisecond) {
 		_, figures := get(s.t, http.DefaultClient, url)
 		missing := ""
 		for _, line := range lines {
@@ -103,7 +104,7 @@ func (s *served) signal(sig os.Signal) {
 	select {
 	case s.signals <- sig:
 	case <-s.ended:
-	case <-time.After(time.Until(tlstest.Limit())):
+	case <-time.After(time.Until(testwait.Limit())):
 		s.t.Fatal("a signal was not taken")
 	}
 }
@@ -115,7 +116,7 @@ func (s *served) stop() error {
 	select {
 	case <-s.ended:
 		return s.err
-	case <-time.After(time.Until(tlstest.Limit())):
+	case <-time.After(time.Until(testwait.Limit())):
 		s.t.Fatalf("did not end\n%s", s.log)
 		return nil
 	}
@@ -170,7 +171,7 @@ func TestServeReload(t *testing.T) {
 	copyTo(cert.KeyFile, next.KeyFile)
 	s.signal(syscall.SIGHUP)
 	s.logged(`(?s)stays as it was.*certificate \S+: CN=throw-away, ECDSA P-256, until`)
-	tlstest.Await(t, "the new certificate", func() bool { return bytes.Equal(served(), next.Leaf.Raw) })
+	testwait.Await(t, "the new certificate", func() bool { return bytes.Equal(served(), next.Leaf.Raw) })
 }
 
 // Failed handshakes are logged with peer and cause, and many of them in a few lines, both by

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
+	"asynccrypto/internal/testwait"
 )
 
 // stalling is a connection whose client stops reading after a while.
@@ -106,7 +107,7 @@ func TestServeStalledClients(t *testing.T) {
 				return strings.Contains(text, "\nasynccrypto_server_connections{server=\"https\",state=\"open\"} "+n+"\n")
 			}
 			stall(t, s.addr, &tls.Config{RootCAs: cert.Pool, ServerName: "localhost"})
-			tlstest.Await(t, "the end of the connection", func() bool { return open("0") })
+			testwait.Await(t, "the end of the connection", func() bool { return open("0") })
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package tlstest
 
 import (
+	"asynccrypto/internal/testwait"
 	"bytes"
 	"regexp"
 	"sync"
@@ -31,7 +32,7 @@ func (l *Log) String() string {
 func (l *Log) Find(t *testing.T, pattern string, ended <-chan struct{}) []string {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
-	for limit := Limit(); ; time.Sleep(time.Millisecond) {
+	for limit := testwait.Limit(); ; time.Sleep(time.Millisecond) {
 		over := false
 		select {
 		case <-ended:

@@ -1,7 +1,7 @@
-package tlstest
+// Package testwait has tests wait for events, and not for the clock.
+package testwait
 
 import (
-	"os"
 	"testing"
 	"time"
 )
@@ -21,7 +21,7 @@ func Await(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// Receive receives a value from ch.
+// Receive receives a value from ch, or the zero value if ch is closed.
 func Receive[T any](t testing.TB, what string, ch <-chan T) (v T) {
 	t.Helper()
 	select {
@@ -30,12 +30,4 @@ func Receive[T any](t testing.TB, what string, ch <-chan T) (v T) {
 		t.Fatalf("waited in vain for %s", what)
 	}
 	return v
-}
-
-// Repeat returns how often a test repeats something: few times by default, and many times in CI.
-func Repeat(few, many int) int {
-	if os.Getenv("CI") == "true" {
-		return many
-	}
-	return few
 }
