@@ -10,8 +10,8 @@ import (
 // use.
 const EnvVar = "ASYNCCRYPTO_IFMA"
 
-// ErrUnsupported is returned by [NewKey] and [NewWorkspace] where the kernels cannot run.
-// [Supported] gives the reason.
+// ErrUnsupported is the error of the packages below for a key or a workspace where the kernels
+// cannot run. [Supported] gives the reason.
 var ErrUnsupported = errors.New("ifma: not supported here; Supported gives the reason")
 
 // Supported reports whether the kernels can run and, if not, gives the reason in words for a user.
@@ -28,9 +28,11 @@ var support = sync.OnceValue(func() string {
 	return cpuSupport()
 })
 
-// allowReference lets the tests run everything on the reference implementation. It is slow, and
-// nobody has measured whether the compiler keeps it constant in time, so it must never see a
+// AllowReference lets the tests run everything on the reference implementations. They are slow, and
+// nobody has measured whether the compiler keeps them constant in time, so they must never see a
 // user's key: only tests set this.
-var allowReference bool
+var AllowReference bool
 
-func usable() bool { return support() == "" || allowReference }
+// Usable reports whether keys and workspaces can be made: the kernels can run, or a test allows the
+// reference implementations.
+func Usable() bool { return support() == "" || AllowReference }
