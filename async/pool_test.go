@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"regexp"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"sync"
@@ -134,28 +136,37 @@ func TestLastInFirstOut(t *testing.T) {
 }
 
 func TestInitialCoroutines(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // where no other goroutines come and go
-		before := runtime.NumGoroutine()
+	synctest.Test(t, func(t *testing.T) {
+		before := bubbled()
 		pool, _ := async.NewPool(7, 5)
-		if n := runtime.NumGoroutine() - before; n != 0 {
+		if n := bubbled() - before; n != 0 {
 			t.Error("NewPool made", n, "goroutines")
 		}
 		for range 3 {
 			pool.Start(nil, func(async.Job) error { return nil })
-			if n := runtime.NumGoroutine() - before; n != 5 {
+			if n := bubbled() - before; n != 5 {
 				t.Error("after Start there are", n, "goroutines, want 5")
 			}
 		}
 		for range 7 {
 			startPaused(t, pool, nil, pauseForever)
 		}
-		if n := runtime.NumGoroutine() - before; n != 7 {
+		if n := bubbled() - before; n != 7 {
 			t.Error("for 7 paused jobs there are", n, "goroutines")
 		}
 		_, out, err := pool.Start(nil, pauseForever)
 		want(t, out, err, async.NoJobs, async.ErrNoJobs)
 		pool.Close()
 	})
+}
+
+// bubbled counts the goroutines in the caller's bubble. No others come or go there, as those of pools
+// that earlier tests have dropped do elsewhere.
+func bubbled() int {
+	var stacks strings.Builder
+	pprof.Lookup("goroutine").WriteTo(&stacks, 2) // the caller's comes first
+	bubble := regexp.MustCompile(`synctest bubble \d+`).FindString(stacks.String())
+	return len(regexp.MustCompile(`(?m)^goroutine .*\b`+bubble+`\b`).FindAllString(stacks.String(), -1))
 }
 
 // The places of a pool are never given twice, however many goroutines ask for them.

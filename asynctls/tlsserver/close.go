@@ -39,11 +39,11 @@ func (c *Conn) continueClose() {
 		return
 	}
 	c.state, c.last = draining, c.loop.now()
-	shutdownWrite(c.sock.FD())
-	c.sock.unsent = unsent(c.sock.FD())
 	if c.sock.discard(c.loop.buf) != nil {
-		c.end(nil)
+		c.end(nil) // the peer has closed already, so nothing has to wait for it
 		return
 	}
+	shutdownWrite(c.sock.FD())
+	c.sock.unsent = unsent(c.sock.FD())
 	c.setTimerAfter(drainTime)
 }

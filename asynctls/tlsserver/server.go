@@ -87,8 +87,9 @@ type Server struct {
 //
 // ln must be a *net.TCPListener, or a *net.UnixListener of stream sockets, as [net.Listen]
 // returns it: connections are taken from the system by fd, so anything that a wrapper around ln
-// would do for each connection is not done. Where package reactor does not work the error wraps
-// [errors.ErrUnsupported].
+// would do for each connection is not done. On Linux Serve sets the options that package net sets
+// on each TCP connection on ln's socket, and connections inherit them. Where package reactor does
+// not work the error wraps [errors.ErrUnsupported].
 //
 // Any other error means that the listener is broken; the open connections go on until Shutdown
 // or Close.

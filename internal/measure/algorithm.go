@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"crypto"
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -52,16 +53,25 @@ func GenerateKey(algorithm string) (any, error) {
 // It is empty for a key that cannot be measured.
 func KeyAlgorithm(key any) string {
 	switch k := key.(type) {
-	case *rsa.PrivateKey:
-		return fmt.Sprintf("rsa%d", k.N.BitLen())
-	case *ecdsa.PrivateKey:
-		return fmt.Sprintf("ecdsap%d", k.Curve.Params().BitSize)
-	case ed25519.PrivateKey:
-		return "ed25519"
+	case crypto.Signer:
+		return publicAlgorithm(k.Public())
 	case *ecdh.PrivateKey:
 		if k.Curve() == ecdh.X25519() {
 			return "ecdhx25519"
 		}
+	}
+	return ""
+}
+
+// publicAlgorithm is [KeyAlgorithm] for the public key of a signing key.
+func publicAlgorithm(key crypto.PublicKey) string {
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		return fmt.Sprintf("rsa%d", k.N.BitLen())
+	case *ecdsa.PublicKey:
+		return fmt.Sprintf("ecdsap%d", k.Curve.Params().BitSize)
+	case ed25519.PublicKey:
+		return "ed25519"
 	}
 	return ""
 }

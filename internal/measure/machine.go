@@ -48,7 +48,7 @@ func CPUFacts() []string {
 	}
 	ifma := cpu.X86.HasAVX512IFMA && cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL
 	return append(facts, feature(ifma, "AVX-512 IFMA",
-		"with it eight RSA operations can be computed at a time; the standard library does not use it"))
+		"with it eight public-key operations can be computed at a time; the standard library does not use it"))
 }
 
 func feature(has bool, name, use string) string {

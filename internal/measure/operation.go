@@ -14,6 +14,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 
 	"asynccrypto/engine"
 )
@@ -22,12 +23,14 @@ import (
 // verification and need not be kept. All functions may be called from any number of goroutines.
 type Operation struct {
 	Algorithm string // openssl's name of the key's algorithm
-	Name      string // sign, decrypt or derive
+	Name      string // sign, verify, decrypt, derive or keygen
 	// Direct does the operation on input n with the standard library.
 	Direct func(n uint64) ([]byte, error)
-	// Bind prepares the key for an engine and returns the same operation through it.
+	// Bind prepares the key for an engine and returns the same operation through it. A key that is
+	// an [engine.Signer] already stays on its own engine.
 	Bind func(e *engine.Engine) (JobOperation, error)
-	// Verify checks the result for input n, with the public key or against the other side's copy.
+	// Verify checks the result for input n: with the public key, against the other side's copy, or
+	// against the answer that the input was made for.
 	Verify func(n uint64, result []byte) error
 }
 
@@ -42,30 +45,37 @@ func Operations(key any) ([]*Operation, error) {
 		if err != nil {
 			return nil, err
 		}
-		return []*Operation{Sign(k), decrypt}, nil
-	case *ecdsa.PrivateKey:
-		return []*Operation{Sign(k)}, nil
-	case ed25519.PrivateKey:
-		return []*Operation{Sign(k)}, nil
+		signatures, err := NewSignatures(k, inputs)
+		if err != nil {
+			return nil, err
+		}
+		return []*Operation{Sign(k, rand.Reader), signatures.Verification(), decrypt}, nil
+	case *ecdsa.PrivateKey, ed25519.PrivateKey:
+		signer := k.(crypto.Signer)
+		signatures, err := NewSignatures(signer, inputs)
+		if err != nil {
+			return nil, err
+		}
+		return []*Operation{Sign(signer, rand.Reader), signatures.Verification()}, nil
 	case *ecdh.PrivateKey:
 		if KeyAlgorithm(k) != "" {
-			derive, err := Derive(k)
+			agreement, err := NewAgreement(k)
 			if err != nil {
 				return nil, err
 			}
-			return []*Operation{derive}, nil
+			return []*Operation{agreement.Derivation(), GenerateX25519()}, nil
 		}
 	}
 	return nil, fmt.Errorf("a key of a kind (%T) that is not measured; there are RSA, ECDSA, Ed25519 and X25519", key)
 }
 
-// signingHash returns the hash whose digests a key signs: one as strong as the curve, SHA-256
+// SigningHash returns the hash whose digests a key signs: one as strong as the curve, SHA-256
 // with RSA, and none with Ed25519, which signs the message itself.
-func signingHash(key crypto.Signer) crypto.Hash {
-	switch k := key.(type) {
-	case ed25519.PrivateKey:
+func SigningHash(key crypto.Signer) crypto.Hash {
+	switch k := key.Public().(type) {
+	case ed25519.PublicKey:
 		return 0
-	case *ecdsa.PrivateKey:
+	case *ecdsa.PublicKey:
 		switch bits := k.Curve.Params().BitSize; {
 		case bits > 384:
 			return crypto.SHA512
@@ -76,9 +86,9 @@ func signingHash(key crypto.Signer) crypto.Hash {
 	return crypto.SHA256
 }
 
-// message is input n: as many bytes as the hash has, or 32 where there is none. It takes the
-// place of a digest; that it is not one makes no difference to the key.
-func message(n uint64, hash crypto.Hash) []byte {
+// Message is input n of a signature: as many bytes as the hash has, or 32 where there is none. It
+// takes the place of a digest; that it is not one makes no difference to the key.
+func Message(n uint64, hash crypto.Hash) []byte {
 	size := 32
 	if hash != 0 {
 		size = hash.Size()
@@ -88,26 +98,30 @@ func message(n uint64, hash crypto.Hash) []byte {
 	return m
 }
 
-// Sign returns the signing operation of an RSA (PKCS #1 v1.5), ECDSA or Ed25519 key.
-func Sign(key crypto.Signer) *Operation {
-	hash := signingHash(key)
+// Sign returns the signing operation of an RSA (PKCS #1 v1.5), ECDSA or Ed25519 key with a source
+// of random bytes: rand.Reader, or nil for ECDSA as in RFC 6979.
+func Sign(key crypto.Signer, random io.Reader) *Operation {
+	hash := SigningHash(key)
 	return &Operation{
 		Algorithm: KeyAlgorithm(key),
 		Name:      "sign",
 		Direct: func(n uint64) ([]byte, error) {
-			return key.Sign(rand.Reader, message(n, hash), hash)
+			return key.Sign(random, Message(n, hash), hash)
 		},
 		Bind: func(e *engine.Engine) (JobOperation, error) {
-			signer, err := e.Signer(key)
-			if err != nil {
-				return nil, err
+			signer, bound := key.(engine.Signer)
+			if !bound {
+				var err error
+				if signer, err = e.Signer(key); err != nil {
+					return nil, err
+				}
 			}
 			return func(ctx context.Context, n uint64) ([]byte, error) {
-				return signer.WithContext(ctx).Sign(rand.Reader, message(n, hash), hash)
+				return signer.WithContext(ctx).Sign(random, Message(n, hash), hash)
 			}, nil
 		},
 		Verify: func(n uint64, signature []byte) error {
-			return verifySignature(key.Public(), message(n, hash), signature, hash)
+			return verifySignature(key.Public(), Message(n, hash), signature, hash)
 		},
 	}
 }
@@ -128,10 +142,10 @@ func verifySignature(public crypto.PublicKey, digest, signature []byte, hash cry
 	return nil
 }
 
-// inputs is how many different ciphertexts, or peers of a key agreement, are made in advance and
-// used in turn. There are more of them than operations in any batch, and so few that making them
-// takes no time worth mentioning.
-const inputs = 256
+// inputs is how many different ciphertexts, signatures, or peers of a key agreement are made in
+// advance and used in turn. There are more of them than operations in any batch, and so few that
+// making them takes no time worth mentioning.
+const inputs = 64
 
 var errWrongResult = errors.New("the result differs from the other side's")
 
@@ -141,7 +155,7 @@ func Decrypt(key *rsa.PrivateKey) (*Operation, error) {
 	var ciphertexts [inputs][]byte
 	for i := range ciphertexts {
 		var err error
-		ciphertexts[i], err = rsa.EncryptOAEP(crypto.SHA256.New(), rand.Reader, &key.PublicKey, message(uint64(i), 0), nil)
+		ciphertexts[i], err = rsa.EncryptOAEP(crypto.SHA256.New(), rand.Reader, &key.PublicKey, Message(uint64(i), 0), nil)
 		if err != nil {
 			return nil, err
 		}
@@ -162,43 +176,7 @@ func Decrypt(key *rsa.PrivateKey) (*Operation, error) {
 			}, nil
 		},
 		Verify: func(n uint64, plaintext []byte) error {
-			if !bytes.Equal(plaintext, message(n%inputs, 0)) {
-				return errWrongResult
-			}
-			return nil
-		},
-	}, nil
-}
-
-// Derive returns the key agreement of an X25519 key.
-func Derive(key *ecdh.PrivateKey) (*Operation, error) {
-	var peers [inputs]*ecdh.PublicKey
-	var secrets [inputs][]byte // as the peers derive them
-	for i := range peers {
-		peer, err := key.Curve().GenerateKey(rand.Reader)
-		if err != nil {
-			return nil, err
-		}
-		peers[i] = peer.PublicKey()
-		if secrets[i], err = peer.ECDH(key.PublicKey()); err != nil {
-			return nil, err
-		}
-	}
-	return &Operation{
-		Algorithm: KeyAlgorithm(key),
-		Name:      "derive",
-		Direct: func(n uint64) ([]byte, error) {
-			return key.ECDH(peers[n%inputs])
-		},
-		Bind: func(e *engine.Engine) (JobOperation, error) {
-			return func(ctx context.Context, n uint64) ([]byte, error) {
-				op := &engine.ECDHOp{Key: key, Peer: peers[n%inputs]}
-				err := e.Do(ctx, op)
-				return op.Secret, err
-			}, nil
-		},
-		Verify: func(n uint64, secret []byte) error {
-			if !bytes.Equal(secret, secrets[n%inputs]) {
+			if !bytes.Equal(plaintext, Message(n%inputs, 0)) {
 				return errWrongResult
 			}
 			return nil

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -60,10 +61,41 @@ func TestOperations(t *testing.T) {
 				if err := op.Verify(1<<40+3, result); err != nil {
 					t.Errorf("%s %s, %s: %v", op.Algorithm, op.Name, way, err)
 				}
+				if op.Name == "keygen" { // no result belongs to an input; one bit breaks it
+					result[40] ^= 1
+				}
 				if err := op.Verify(1<<40+4, result); err == nil {
 					t.Errorf("%s %s, %s: accepted for another input", op.Algorithm, op.Name, way)
 				}
 			}
+		}
+	}
+}
+
+// One of the signatures to verify is not valid, and each way finds that out.
+func TestVerificationOfWrongSignature(t *testing.T) {
+	e := pairs(t)
+	for name, key := range testKeys(t) {
+		signer, ok := key.(crypto.Signer)
+		if !ok {
+			continue
+		}
+		signatures, err := NewSignatures(signer, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		op := signatures.Verification()
+		through, err := op.Bind(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		direct, err1 := op.Direct(5)
+		result, err2 := through(t.Context(), 5)
+		if err1 != nil || err2 != nil || len(direct) > 0 || len(result) > 0 || op.Verify(5, nil) != nil {
+			t.Errorf("%s: %x, %v; %x, %v", name, direct, err1, result, err2)
+		}
+		if valid, err := op.Direct(4); err != nil || op.Verify(5, valid) == nil || op.Verify(4, nil) == nil {
+			t.Errorf("%s: a wrong answer passes: %v", name, err)
 		}
 	}
 }

@@ -6,13 +6,12 @@ package sockaddr
 import (
 	"net"
 	"net/netip"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 // Addr returns sa as a *net.TCPAddr or *net.UnixAddr, or nil for an address of another family.
-func Addr(sa unix.Sockaddr) net.Addr {
-	if a, ok := sa.(*unix.SockaddrUnix); ok {
+func Addr(sa syscall.Sockaddr) net.Addr {
+	if a, ok := sa.(*syscall.SockaddrUnix); ok {
 		return &net.UnixAddr{Name: a.Name, Net: "unix"}
 	}
 	if a := AddrPort(sa); a.IsValid() {
@@ -22,11 +21,11 @@ func Addr(sa unix.Sockaddr) net.Addr {
 }
 
 // AddrPort returns sa's IP address and port, or the zero AddrPort if sa is no IP address.
-func AddrPort(sa unix.Sockaddr) netip.AddrPort {
+func AddrPort(sa syscall.Sockaddr) netip.AddrPort {
 	switch a := sa.(type) {
-	case *unix.SockaddrInet4:
+	case *syscall.SockaddrInet4:
 		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
-	case *unix.SockaddrInet6:
+	case *syscall.SockaddrInet6:
 		ip := netip.AddrFrom16(a.Addr).Unmap()
 		if a.ZoneId != 0 {
 			if i, err := net.InterfaceByIndex(int(a.ZoneId)); err == nil {

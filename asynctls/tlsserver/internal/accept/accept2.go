@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func acceptFD(ln int) (int, unix.Sockaddr, error) {
+func acceptFD(ln int) (int, syscall.Sockaddr, error) {
 	syscall.ForkLock.RLock() // a child forked between the two calls would inherit the fd
 	defer syscall.ForkLock.RUnlock()
-	fd, sa, err := unix.Accept(ln)
+	fd, sa, err := syscall.Accept(ln)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -3,6 +3,7 @@
 package accept
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -21,6 +22,10 @@ type Listener struct {
 	ln   net.Listener
 	file *os.File // a second fd of the socket, because net's own cannot be waited on
 	raw  syscall.RawConn
+	// A connection has the listener's options, if that has them, unless it arrived before New. Those
+	// come first: once there was nothing to accept, all of them have been accepted.
+	hasOptions bool
+	early      bool // a connection may have arrived before New
 }
 
 // New returns a Listener that accepts ln's connections. ln must be a *net.TCPListener or a
@@ -48,20 +53,32 @@ func New(ln net.Listener) (*Listener, error) {
 		file.Close()
 		return nil, fmt.Errorf("tlsserver: %w", err)
 	}
-	return &Listener{ln, file, raw}, nil
+	l := &Listener{ln: ln, file: file, raw: raw, early: true}
+	if runtime.GOOS == "linux" { // where connections inherit the options, of TCP and of MPTCP
+		err := raw.Control(func(fd uintptr) { l.hasOptions = setOptions(int(fd)) == nil })
+		if err != nil {
+			file.Close()
+			return nil, fmt.Errorf("tlsserver: %w", err)
+		}
+	}
+	return l, nil
 }
 
-// setOptions sets the options that package net sets on each TCP connection. Connections could
-// inherit them from the listener, but not those that arrived before New. A failure does no
-// harm.
-func setOptions(fd int) {
-	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+// setOptions sets the options that package net sets on each TCP connection. A failure does no
+// harm to a connection.
+func setOptions(fd int) error {
+	err := errors.Join(
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1),
+	)
 	if runtime.GOOS == "linux" { // other systems keep their default times
 		const keepIdle, keepInterval = 4, 5 // TCP_KEEPIDLE and TCP_KEEPINTVL
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, keepIdle, 15)
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, keepInterval, 15)
+		err = errors.Join(err,
+			unix.SetsockoptInt(fd, unix.IPPROTO_TCP, keepIdle, 15),
+			unix.SetsockoptInt(fd, unix.IPPROTO_TCP, keepInterval, 15),
+		)
 	}
+	return err
 }
 
 // Close closes the listener too, and ends Accept.
@@ -77,17 +94,20 @@ func (l *Listener) Close() {
 func (l *Listener) Accept(stop <-chan struct{}) (p Peer, err error) {
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		var fd int
-		var sa unix.Sockaddr
+		var sa syscall.Sockaddr
 		if closed := l.raw.Read(func(ln uintptr) bool {
-			fd, sa, err = acceptFD(int(ln))
-			return err != unix.EAGAIN
+			if fd, sa, err = acceptFD(int(ln)); err == unix.EAGAIN {
+				l.early = false
+				return false
+			}
+			return true
 		}); closed != nil {
 			return p, closed
 		}
 		switch err {
 		case nil:
 			p = Peer{async.FD(fd), sockaddr.AddrPort(sa)}
-			if p.Remote.IsValid() {
+			if p.Remote.IsValid() && (l.early || !l.hasOptions) {
 				setOptions(fd)
 			}
 			return p, nil
