@@ -7,11 +7,14 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"asynccrypto/async"
 	"asynccrypto/engine"
 	"asynccrypto/engine/workers"
+	"asynccrypto/internal/cputime"
 )
 
 // These benchmarks run an operation that does nothing, so they measure the cost of the engine.
@@ -154,4 +157,41 @@ func BenchmarkP256(b *testing.B) {
 		}
 		sign(b, s)
 	})
+}
+
+// BenchmarkDoShared measures operations that share batches, from 64 goroutines. On one processor
+// (GOMAXPROCS=1) cpu-ns/op is what the way to a worker and back costs, however busy the machine is.
+func BenchmarkDoShared(b *testing.B) {
+	e, err := engine.New(engine.Config{
+		Name: "shared", MaxBatch: 8, Direct: true,
+		Kind: func(engine.Op) int { return 1 }, Kinds: []string{"alone", "shared"},
+		Handler: func(batch []*engine.Request) {
+			for _, r := range batch {
+				r.Complete(nil)
+			}
+		},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.Close()
+	b.ReportAllocs()
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	began, _ := cputime.Process()
+	var callers sync.WaitGroup
+	for range 64 {
+		callers.Go(func() {
+			for op := new(nop); left.Add(-1) >= 0; {
+				if err := e.Do(context.Background(), op); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	callers.Wait()
+	if ended, ok := cputime.Process(); ok {
+		b.ReportMetric(float64(ended-began)/float64(b.N), "cpu-ns/op")
+	}
+	b.ReportMetric(e.Stats().MeanBatch(), "ops/batch")
 }

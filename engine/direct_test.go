@@ -80,8 +80,22 @@ func TestDirectRunsOnTheCaller(t *testing.T) {
 	}
 }
 
-// preparedKey is a key for which the engines of TestDirectTable prepare something.
-type preparedKey struct{ *rsa.PrivateKey }
+// together are the options that give an operation a kind in the engines of TestDirectTable.
+var together = &rsa.PSSOptions{Hash: crypto.SHA256, SaltLength: 9}
+
+func kindByOptions(op engine.Op) int {
+	switch o := op.(type) {
+	case *engine.SignOp:
+		if opts, ok := o.Opts.(*rsa.PSSOptions); ok && *opts == *together {
+			return 1
+		}
+	case *engine.VerifyOp:
+		if opts, ok := o.Opts.(*rsa.PSSOptions); ok && *opts == *together {
+			return 1
+		}
+	}
+	return 0
+}
 
 // TestDirectTable holds the engine to each row of the table at Config.Direct.
 func TestDirectTable(t *testing.T) {
@@ -115,22 +129,38 @@ func TestDirectTable(t *testing.T) {
 	op := func(op engine.Op) do {
 		return func(ctx context.Context, e *engine.Engine) error { return e.Do(ctx, op) }
 	}
+	verify := func(opts *rsa.PSSOptions) do {
+		sig, err := rsaKey().Sign(rand.Reader, make([]byte, 32), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return op(&engine.VerifyOp{Key: rsaKey().Public(), Digest: make([]byte, 32), Signature: sig, Opts: opts})
+	}
 	box, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, &rsaKey().PublicKey, []byte("hello"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	long := make([]byte, 64<<10+1)
+	longSig := ed25519.Sign(ed, long)
 	type row [2][2]bool // by job and context: whether the caller's goroutine runs the operation
-	never, always, plain := row{}, row{{true, true}, {true, true}}, row{{true, false}, {false, false}}
+	always, short, plain := row{{true, true}, {true, true}}, row{{true, true}, {}}, row{{true, false}, {}}
 	for _, tt := range []struct {
 		name string
 		do   do
 		want row
 	}{
-		{"prepared", sign(preparedKey{rsaKey()}, nil, crypto.SHA256), never},
+		{"of a kind, RSA", sign(rsaKey(), rand.Reader, together), plain},
+		{"of a kind, P-256", sign(p256, rand.Reader, together), short},
+		{"of a kind, verification", verify(together), short},
+		{"verification", verify(&rsa.PSSOptions{Hash: crypto.SHA256}), always},
+		{"key generation", op(&engine.GenerateKeyOp{Curve: ecdh.X25519()}), always},
 		{"P-256", sign(p256, rand.Reader, crypto.SHA256), always},
 		{"P-384", sign(p384, rand.Reader, crypto.SHA256), always},
 		{"P-256, deterministic", sign(p256, nil, crypto.SHA256), always},
 		{"Ed25519", sign(ed, nil, crypto.Hash(0)), always},
+		{"Ed25519, a message of 64 KB", op(&engine.SignOp{Key: ed, Digest: long[1:], Opts: crypto.Hash(0)}), always},
+		{"Ed25519, a longer message", op(&engine.SignOp{Key: ed, Digest: long, Opts: crypto.Hash(0)}), plain},
+		{"verification of a longer message", op(&engine.VerifyOp{Key: ed.Public(), Digest: long, Signature: longSig, Opts: crypto.Hash(0)}), plain},
 		{"X25519", op(&engine.ECDHOp{Key: x25519, Peer: x25519.PublicKey()}), always},
 		{"P-256, own reader", sign(p256, ownReader{}, crypto.SHA256), plain},
 		{"Ed25519, own reader", sign(ed, ownReader{}, crypto.Hash(0)), plain},
@@ -144,13 +174,9 @@ func TestDirectTable(t *testing.T) {
 			for canEnd, want := range byContext {
 				handled := 0
 				e := newDirect(t, engine.Config{
-					Workers: 1,
-					Prepare: func(key crypto.PrivateKey) (any, func(), error) {
-						if _, ok := key.(preparedKey); ok {
-							return "prepared", nil, nil
-						}
-						return nil, nil, nil
-					},
+					Workers: 1, MaxBatch: 2,
+					Kind:  kindByOptions,
+					Kinds: []string{"alone", "together"},
 					Handler: func(batch []*engine.Request) {
 						for _, r := range batch {
 							handled++
@@ -195,35 +221,6 @@ func doInJob(t *testing.T, ctx context.Context, e *engine.Engine, do func(contex
 		s.resume()
 	}
 	return s.err
-}
-
-// Operations with prepared keys are left to the handler, and no others are.
-func TestDirectNotForPrepared(t *testing.T) {
-	handled := 0
-	e := newDirect(t, engine.Config{
-		Workers: 1,
-		Prepare: func(crypto.PrivateKey) (any, func(), error) { return "prepared", nil, nil },
-		Handler: func(batch []*engine.Request) {
-			for _, r := range batch {
-				if op, ok := r.Op().(*engine.SignOp); ok && op.Prepared == "prepared" {
-					handled++
-				}
-				r.Run()
-			}
-		},
-	})
-	s, err := e.Signer(rsaKey())
-	if err != nil {
-		t.Fatal(err)
-	}
-	digest := sha256.Sum256(nil)
-	if _, err := s.Sign(nil, digest[:], crypto.SHA256); err != nil || handled != 1 {
-		t.Error(err, "handled:", handled)
-	}
-	wantDecrypts(t, s.(crypto.Decrypter))
-	if handled != 1 {
-		t.Error("a decryption has something prepared")
-	}
 }
 
 // However an operation is run, no more are under way than there are workers.

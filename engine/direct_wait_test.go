@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/fips140"
 	"crypto/rand"
 	"crypto/rsa"
 	"os"
@@ -26,6 +27,9 @@ func (g gated) Read(p []byte) (int, error) { <-g; return rand.Read(p) }
 // The goroutine that drives the jobs may be the one that a source of random bytes waits for, so
 // Start returns while the source waits.
 func TestReaderThatWaitsInAJob(t *testing.T) {
+	if fips140.Enabled() {
+		t.Skip("FIPS 140 adds entropy of its own to the reader's, and has none in a bubble, where no time passes")
+	}
 	synctest.Test(t, func(t *testing.T) { // in which a Start that waits is a deadlock, and fails at once
 		e := newDirect(t, engine.Config{Workers: 1})
 		signer, err := e.Signer(rsaKey())
@@ -91,7 +95,8 @@ func TestNilOperation(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	for _, ctx := range []context.Context{context.Background(), ctx} {
-		for _, op := range []engine.Op{nil, (*engine.SignOp)(nil), (*engine.SignMessageOp)(nil), (*engine.DecryptOp)(nil), (*engine.ECDHOp)(nil)} {
+		for _, op := range []engine.Op{nil, (*engine.SignOp)(nil), (*engine.SignMessageOp)(nil), (*engine.DecryptOp)(nil), (*engine.ECDHOp)(nil),
+			(*engine.VerifyOp)(nil), (*engine.GenerateKeyOp)(nil)} {
 			if err := e.Do(ctx, op); err == nil || !strings.Contains(err.Error(), "no operation") {
 				t.Error(err)
 			}

@@ -1,11 +1,12 @@
 // Package engine lets you use and write asynchronous crypto engines. It provides a bounded queue,
-// workers, and [crypto.Signer] wrappers for private keys.
+// workers, and wrappers for keys: a [crypto.Signer], a [crypto.Decrypter] or an
+// [ecdh.KeyExchanger] for a private key, and a [Verifier] for a public key.
 //
 // An engine runs cryptographic operations away from the goroutine that asks for them: on a fixed
 // number of workers, in an HSM, or in a key service. [New] makes an engine from a function that
 // handles a batch of operations. Two engines are ready to use: package
 // [asynccrypto/engine/workers] runs any blocking operation, and package
-// [asynccrypto/engine/multibuffer] computes RSA signatures eight at a time.
+// [asynccrypto/engine/multibuffer] signs, verifies and agrees on keys eight at a time.
 //
 // Wrap a private key once, when it is loaded, and use the signer wherever a [crypto.Signer] goes:
 //
@@ -15,8 +16,16 @@
 // A plain call of Sign blocks its goroutine, so a tls.Config or x509.CreateCertificate can use the
 // signer as it is, and gains the engine's batching and bounded queue. If the signer is bound to a
 // job's context, by signer.WithContext(ctx), Sign pauses the job (see package
-// [asynccrypto/async]), and the application's goroutine goes on with other work. [Engine.Do] runs
-// operations other than signatures and decryptions.
+// [asynccrypto/async]), and the application's goroutine goes on with other work. Verifiers and key
+// exchangers are used in the same two ways. [Engine.Do] runs every other operation.
+//
+// Wrap a public key once, too, and share the verifier:
+//
+//	verifier, err := eng.Verifier(key)
+//	err = verifier.Verify(digest, sig, crypto.SHA256) // options as for Sign
+//
+// An invalid signature's error is [ErrVerification], and no other error is: a verification that was
+// cancelled, or came when the engine was closed, has no verdict.
 //
 // # How a job is woken
 //
@@ -68,5 +77,8 @@
 // Write a [Handler] if a batch is faster than its operations one by one, or if the service sends
 // its answers later and no goroutine should wait for each call. The examples show both. Pass
 // [Request.Context] on to the service, so that a call ends when its caller no longer waits for it.
-// The queue, the workers, wakes, signers, deadlines and statistics are the same for all engines.
+// [Config].Kind says which operations go into one batch. Prepare and PreparePublic do once for each
+// key what the Handler would do for each operation. Call [Request.Run] for each operation that the
+// engine has no faster method for. The queue, the workers, wakes, wrapped keys, deadlines and
+// statistics are the same for all engines.
 package engine

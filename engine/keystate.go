@@ -8,10 +8,12 @@ import (
 	"sync/atomic"
 )
 
-// keyState is shared by all signers that WithContext makes of one key. It knows whether they are
-// closed, and it keeps what the engine prepared from being wiped while an operation uses it.
+// keyState is shared by all signers, or key exchangers, that WithContext makes of one key. It knows
+// whether they are closed, and it keeps what the engine prepared from being wiped while an
+// operation uses it.
 type keyState struct {
-	prepared any // never changes
+	prepared any  // never changes
+	held     bool // never changes: there is something to wipe, so operations hold it
 
 	closed atomic.Bool // set with mu held
 
@@ -23,18 +25,25 @@ type keyState struct {
 
 // newKeyState prepares key by Config.Prepare.
 func (e *Engine) newKeyState(key crypto.PrivateKey) (*keyState, error) {
-	s := new(keyState)
 	if e.prepare == nil {
-		return s, nil
+		return new(keyState), nil
 	}
-	var err error
-	if s.prepared, s.wipe, err = e.prepare(key); err != nil {
+	prepared, wipe, err := e.prepare(key)
+	if err != nil {
 		return nil, fmt.Errorf("engine %q: %w", e.name, err)
 	}
-	if s.wipe != nil {
-		s.lost = runtime.AddCleanup(s, func(wipe func()) { wipe() }, s.wipe)
-	}
+	s := new(keyState)
+	s.init(prepared, wipe)
 	return s, nil
+}
+
+// init makes s the state of a key for which prepared was prepared. wipe may be nil. It must not
+// hold what s is a part of: that would never be garbage.
+func (s *keyState) init(prepared any, wipe func()) {
+	s.prepared, s.held, s.wipe = prepared, wipe != nil, wipe
+	if wipe != nil {
+		s.lost = runtime.AddCleanup(s, func(wipe func()) { wipe() }, wipe)
+	}
 }
 
 func (s *keyState) close() {
@@ -54,19 +63,25 @@ func (s *keyState) wipeIfUnused() {
 	}
 }
 
-// preparedKey returns the state of r's key if something was prepared for it, else nil. It reads
-// no exported field of the operation, because the handler may change those.
-func (r *Request) preparedKey() *keyState {
-	if op, ok := r.op.(*SignOp); ok && op.state != nil && op.state.prepared != nil {
-		return op.state
+// preparedKey returns the state of op's private key if operations hold it, else nil. It
+// reads no exported field of the operation, because the handler may change those.
+func preparedKey(op Op) (s *keyState) {
+	switch o := op.(type) {
+	case *SignOp:
+		s = o.state
+	case *ECDHOp:
+		s = o.state
 	}
-	return nil
+	if s == nil || !s.held {
+		return nil
+	}
+	return s
 }
 
-// holdKey keeps what was prepared for r's key from being wiped until releaseKey. It returns false
+// holdKey keeps what was prepared for op's key from being wiped until releaseKey. It returns false
 // if the signer has been closed.
-func (r *Request) holdKey() bool {
-	s := r.preparedKey()
+func holdKey(op Op) bool {
+	s := preparedKey(op)
 	if s == nil {
 		return true
 	}
@@ -79,10 +94,10 @@ func (r *Request) holdKey() bool {
 	return true
 }
 
-// releaseKey is called once for each request whose key is held: when its operation has ended or
+// releaseKey is called once for each operation whose key is held: when the operation has ended or
 // will never begin.
-func (r *Request) releaseKey() {
-	s := r.preparedKey()
+func releaseKey(op Op) {
+	s := preparedKey(op)
 	if s == nil {
 		return
 	}

@@ -25,7 +25,7 @@ func newKeeper(t *testing.T, depth int) *keeper {
 	k := &keeper{taken: make(chan *engine.Request, 100)}
 	var err error
 	k.Engine, err = engine.New(engine.Config{
-		Name: "keeper", Workers: 1, Depth: depth, Direct: true,
+		Name: "keeper", Workers: 1, Depth: depth,
 		Handler: func(batch []*engine.Request) {
 			for _, r := range batch {
 				k.taken <- r

@@ -8,7 +8,9 @@ import (
 	"crypto/mldsa"
 	"crypto/rand"
 	"crypto/x509"
+	"errors"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,4 +97,46 @@ func TestMLDSAOptionsAreCopied(t *testing.T) {
 		t.Errorf("the operation sees what its caller did after it had returned: %q", got)
 	}
 	r.Run()
+}
+
+// A verifier of an ML-DSA key answers as the standard library does.
+func TestMLDSAVerifier(t *testing.T) {
+	e := newWorkers(t, workers.Options{})
+	message := []byte("message")
+	for _, params := range []mldsa.Parameters{mldsa.MLDSA44(), mldsa.MLDSA65(), mldsa.MLDSA87()} {
+		key := mldsaKey(t, params)
+		v, err := e.Verifier(key.Public())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, opts := range []crypto.SignerOpts{nil, crypto.Hash(0), (*mldsa.Options)(nil), &mldsa.Options{}, &mldsa.Options{Context: "context"}} {
+			signing := opts
+			if opts == nil {
+				signing = crypto.Hash(0)
+			}
+			sig, err := key.Sign(nil, message, signing)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := v.Verify(message, sig, opts); err != nil {
+				t.Errorf("%v, %T: %v", params, opts, err)
+			}
+			for _, bad := range [][]byte{nil, sig[1:], append([]byte{sig[0] ^ 1}, sig[1:]...)} {
+				if err := v.Verify(message, bad, opts); err != engine.ErrVerification {
+					t.Errorf("%v, %T, changed: %v", params, opts, err)
+				}
+			}
+		}
+		sig := make([]byte, params.SignatureSize())
+		for _, opts := range []crypto.SignerOpts{crypto.SHA512, crypto.MLDSAMu, &engine.ECDSAOptions{}, &mldsa.Options{Context: strings.Repeat("c", 256)}} {
+			if err := v.Verify(message, sig, opts); err == nil || errors.Is(err, engine.ErrVerification) {
+				t.Errorf("%v, %T %v: %v", params, opts, opts, err)
+			}
+		}
+	}
+	for _, key := range []*mldsa.PublicKey{nil, {}} {
+		if v, err := e.Verifier(key); v != nil || err == nil {
+			t.Error("a nil key was accepted")
+		}
+	}
 }

@@ -3,10 +3,10 @@ package engine
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdh"
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha512"
+	"fmt"
 	"io"
 )
 
@@ -33,6 +33,10 @@ func isNil(op Op) bool {
 		return o == nil
 	case *ECDHOp:
 		return o == nil
+	case *VerifyOp:
+		return o == nil
+	case *GenerateKeyOp:
+		return o == nil
 	}
 	return false
 }
@@ -58,7 +62,7 @@ type SignOp struct {
 	Key    crypto.Signer
 	Rand   io.Reader         // the caller's
 	Digest []byte            // the engine's copy
-	Opts   crypto.SignerOpts // a copy where it is one of the standard library's
+	Opts   crypto.SignerOpts // a copy where it is the standard library's or an *ECDSAOptions
 	// Prepared is the result of [Config].Prepare for Key. A Handler may use it until it completes
 	// the request.
 	Prepared any
@@ -84,8 +88,43 @@ func newSignOp(digest []byte) *SignOp {
 
 // Run signs with Key.
 func (o *SignOp) Run() (err error) {
-	o.Signature, err = o.Key.Sign(o.Rand, o.Digest, o.Opts)
+	if err := checkNilOpts(o.Key, o.Opts); err != nil {
+		return err
+	}
+	sign := func(opts crypto.SignerOpts) ([]byte, error) { return o.Key.Sign(o.Rand, o.Digest, opts) }
+	o.Signature, err = signForm(o.Key, o.Opts, sign)
 	return err
+}
+
+// checkNilOpts returns an error where crypto/rsa and crypto/ed25519 panic because the options are
+// nil. Other keys may need none.
+func checkNilOpts(key crypto.Signer, opts crypto.SignerOpts) error {
+	var kind, use string
+	switch key.(type) {
+	case *rsa.PrivateKey:
+		kind, use = "an RSA", "a crypto.Hash or *rsa.PSSOptions"
+	case ed25519.PrivateKey:
+		kind, use = "an Ed25519", "crypto.Hash(0), crypto.SHA512 or *ed25519.Options"
+	default:
+		return nil
+	}
+	what := "options"
+	switch o := opts.(type) {
+	case nil:
+	case *rsa.PSSOptions:
+		if o != nil {
+			return nil
+		}
+		what = "*rsa.PSSOptions"
+	case *ed25519.Options:
+		if o != nil {
+			return nil
+		}
+		what = "*ed25519.Options"
+	default:
+		return nil
+	}
+	return fmt.Errorf("engine: sign with %s key: the %s are nil; use %s", kind, what, use)
 }
 
 // Wipe overwrites the digest and the signature with zeros.
@@ -98,22 +137,23 @@ type SignMessageOp struct {
 	Key     crypto.MessageSigner
 	Rand    io.Reader         // the caller's
 	Message []byte            // the engine's copy
-	Opts    crypto.SignerOpts // a copy where it is one of the standard library's
+	Opts    crypto.SignerOpts // a copy where it is the standard library's or an *ECDSAOptions
 	// Signature is the result.
 	Signature []byte
 }
 
 // Run signs with Key.
 func (o *SignMessageOp) Run() (err error) {
-	o.Signature, err = o.Key.SignMessage(o.Rand, o.Message, o.Opts)
+	sign := func(opts crypto.SignerOpts) ([]byte, error) { return o.Key.SignMessage(o.Rand, o.Message, opts) }
+	o.Signature, err = signForm(o.Key, o.Opts, sign)
 	return err
 }
 
 // Wipe overwrites the message and the signature with zeros.
 func (o *SignMessageOp) Wipe() { clear(o.Message); clear(o.Signature) }
 
-// cloneSignerOpts copies the standard library's options, which a caller might change while an
-// abandoned operation still reads them.
+// cloneSignerOpts copies the standard library's options and ECDSAOptions, which a caller might
+// change while an abandoned operation still reads them.
 func cloneSignerOpts(opts crypto.SignerOpts) crypto.SignerOpts {
 	switch o := opts.(type) {
 	case *rsa.PSSOptions:
@@ -121,6 +161,10 @@ func cloneSignerOpts(opts crypto.SignerOpts) crypto.SignerOpts {
 			return new(*o)
 		}
 	case *ed25519.Options:
+		if o != nil {
+			return new(*o)
+		}
+	case *ECDSAOptions:
 		if o != nil {
 			return new(*o)
 		}
@@ -164,20 +208,3 @@ func newDecryptOp(key crypto.Decrypter, rand io.Reader, ciphertext []byte, opts 
 	}
 	return &DecryptOp{Key: key, Rand: rand, Ciphertext: bytes.Clone(ciphertext), Opts: opts}
 }
-
-// ECDHOp is a key agreement. Submit it by [Engine.Do].
-type ECDHOp struct {
-	Key  *ecdh.PrivateKey
-	Peer *ecdh.PublicKey
-	// Secret is the result, the shared secret.
-	Secret []byte
-}
-
-// Run computes the shared secret.
-func (o *ECDHOp) Run() (err error) {
-	o.Secret, err = o.Key.ECDH(o.Peer)
-	return err
-}
-
-// Wipe overwrites the shared secret with zeros.
-func (o *ECDHOp) Wipe() { clear(o.Secret) }

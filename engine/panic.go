@@ -44,8 +44,13 @@ func newPanicError(value any) *PanicError {
 	return &PanicError{Value: value, Stack: debug.Stack()}
 }
 
-// runRecovered runs op. If op panics, the panic is its error.
+// runRecovered runs op for a caller inside another of the engine's operations. If op panics, the
+// panic is its error.
 func runRecovered(op Op) (err error) {
+	if !holdKey(op) {
+		return ErrClosed
+	}
+	defer releaseKey(op)
 	guard(func() { err = op.Run() }, func(p *PanicError) { err = p })
 	return err
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"runtime"
 	"time"
 
 	"asynccrypto/async"
@@ -23,15 +22,14 @@ func (e *Engine) submit(r *Request, g uintptr) (async.Status, error) {
 	if e.closed {
 		return async.StatusErr, ErrClosed
 	}
-	if !r.holdKey() {
+	if !holdKey(r.op) {
 		return async.StatusOK, ErrClosed // the signer is closed, not the engine
 	}
 	e.counts.Submitted++
-	r.node.Value = r
+	r.node.Value, r.peers.Value = r, r
 	// Nobody waits while there is room, so r overtakes nobody.
 	if e.queued.Len()+e.inFlight() < e.depth {
-		e.queued.PushBack(&r.node)
-		e.work.Signal()
+		e.enqueue(r)
 		return async.StatusOK, nil
 	}
 	e.counts.EAGAINs++
@@ -45,9 +43,28 @@ func (e *Engine) makeRoom() {
 	for e.waiting.Len() > 0 && e.queued.Len()+e.inFlight() < e.depth {
 		n := e.waiting.Front()
 		e.waiting.Remove(n)
-		e.queued.PushBack(n)
-		e.work.Signal()
+		e.enqueue(n.Value)
 	}
+}
+
+// kindOf returns the kind of op: operations of one kind share batches, except those of kind 0.
+func (e *Engine) kindOf(op Op) int {
+	if e.kind == nil {
+		return 1
+	}
+	if kind := e.kind(op); kind > 0 && kind < len(e.byKind) {
+		return kind
+	}
+	return 0
+}
+
+// enqueue makes r the last request of the queue, and wakes a worker. mu is held.
+func (e *Engine) enqueue(r *Request) {
+	e.queued.PushBack(&r.node)
+	if r.kind > 0 {
+		e.byKind[r.kind].PushBack(&r.peers)
+	}
+	e.work.Signal()
 }
 
 // take waits for requests and takes those that are there, at most a batch. It returns none when
@@ -67,56 +84,65 @@ func (e *Engine) take(last []*Request) []*Request {
 			return nil
 		}
 		e.work.Wait()
-		if e.maxBatch > 1 && e.queued.Len() < e.maxBatch && !slept {
-			// Another goroutine that is about to submit may be waiting for this processor.
+		if e.maxBatch > 1 && e.queued.Len() < e.maxBatch && !slept && now() >= e.yields.next {
+			// Another goroutine that is about to submit may be waiting for this processor. Beside
+			// goroutines that compute without end a yield takes 10 ms for each, hence the pauses.
 			slept = true
-			e.mu.Unlock()
-			runtime.Gosched()
-			e.mu.Lock()
+			e.yield(&e.yields)
 		}
 	}
 	e.busy++
-	batch = e.pick(batch)
-	e.counts.BatchSizes[len(batch)-1]++
-	return batch
+	return e.pick(batch)
 }
 
-// pick moves the first request of the queue to the handler's hands, with others that share a
-// batch with it. Where keys are prepared, an operation that gains nothing from a batch goes
-// alone, so that it neither waits for a batch nor makes one wait; those with prepared keys are
-// gathered from the whole queue. mu is held.
+// pick moves the first request of the queue to the handler's hands, and with it the next ones of
+// its kind. The list of its kind has them in the order of the queue, so the time that pick takes
+// does not depend on the queue's length. mu is held.
 func (e *Engine) pick(batch []*Request) []*Request {
-	first := e.queued.Front()
-	if !e.shares(first.Value) {
-		return append(batch, e.begin(first.Value))
-	}
-	for n := first; n != nil && len(batch) < e.maxBatch; {
-		next := n.Next()
-		if e.shares(n.Value) {
+	first := e.queued.Front().Value
+	if first.kind == 0 {
+		batch = append(batch, e.begin(first))
+	} else {
+		for n := e.byKind[first.kind].Front(); n != nil && len(batch) < e.maxBatch; n = e.byKind[first.kind].Front() {
 			batch = append(batch, e.begin(n.Value))
 		}
-		n = next
 	}
+	e.callers.saw(len(batch))
+	e.countBatch(first.kind, len(batch))
 	return batch
 }
 
-// shares reports whether r may share a batch with others.
-func (e *Engine) shares(r *Request) bool { return e.prepare == nil || batched(r.op) }
+// countBatch counts a batch of n operations that begins. mu is held.
+func (e *Engine) countBatch(kind, n int) {
+	e.counts.BatchSizes[n-1]++
+	if e.kind != nil {
+		e.counts.Kinds[kind].Operations += uint64(n)
+		e.counts.Kinds[kind].Batches++
+	}
+}
 
 // begin moves r from the queue to the handler's hands. mu is held.
 func (e *Engine) begin(r *Request) *Request {
-	e.queued.Remove(&r.node)
+	e.dequeue(r)
 	e.taken.PushBack(&r.node)
 	r.begun = true
 	return r
 }
 
+// dequeue takes r off the queue. mu is held.
+func (e *Engine) dequeue(r *Request) {
+	e.queued.Remove(&r.node)
+	e.byKind[r.kind].Remove(&r.peers)
+}
+
 // completed counts a request whose operation has ended. won says whether err is the answer that
 // its waiter gets.
 func (e *Engine) completed(r *Request, err error, won bool) {
-	took := now() - r.began
+	ended := now()
+	took := ended - r.began
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.callers.lastEnd = ended
 	switch {
 	case won && err == nil:
 		e.counts.Completed++
@@ -185,7 +211,9 @@ func (r *Request) inLine() bool {
 
 // unlist takes r off its list, which makes room for the next. mu is held.
 func (e *Engine) unlist(r *Request) {
-	if l := r.node.List(); l != nil {
+	if l := r.node.List(); l == &e.queued {
+		e.dequeue(r)
+	} else if l != nil {
 		l.Remove(&r.node)
 	}
 	e.makeRoom()

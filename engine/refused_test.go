@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"testing"
 
+	"asynccrypto/engine/fallback"
 	"asynccrypto/engine/workers"
 )
 
@@ -31,5 +32,52 @@ func TestRefusedKeys(t *testing.T) {
 	}
 	if _, err := e.Decrypter(outer.(crypto.Decrypter)); err == nil {
 		t.Error("wrapped twice, with another engine between")
+	}
+}
+
+// A chain of keys does not hide that the engine wraps one of them.
+func TestRefusedChains(t *testing.T) {
+	e, other, third := newWorkers(t, workers.Options{}), newWorkers(t, workers.Options{}), newWorkers(t, workers.Options{})
+	inner, err := e.Signer(rsaKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain, err := fallback.New(fallback.Options{}, fallback.Member{Name: "file", Signer: rsaKey()}, fallback.Member{Name: "inner", Signer: inner})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer chain.Close()
+	outer, err := other.Signer(chain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, key := range map[string]crypto.Signer{
+		"in a chain": chain, "in a bound chain": chain.WithContext(t.Context()), "in a chain behind another engine": outer,
+	} {
+		if _, err := e.Signer(key); err == nil {
+			t.Error("wrapped twice:", name)
+		}
+		if _, err := e.Decrypter(key.(crypto.Decrypter)); err == nil {
+			t.Error("wrapped twice, to decrypt:", name)
+		}
+		if _, err := third.Signer(key); err != nil {
+			t.Errorf("%s, by an engine that is not in it: %v", name, err)
+		}
+	}
+
+	decrypter, err := e.Decrypter(decryptOnly{rsaKey()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	decrypters, err := fallback.NewDecrypter(fallback.Options{}, fallback.Member{Name: "inner", Decrypter: decrypter})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer decrypters.Close()
+	if _, err := e.Decrypter(decrypters); err == nil {
+		t.Error("wrapped twice: a chain of decrypters")
+	}
+	if _, err := other.Decrypter(decrypters); err != nil {
+		t.Error(err)
 	}
 }

@@ -15,6 +15,7 @@ type Request struct {
 	e     *Engine
 	ctx   context.Context
 	op    Op
+	kind  int           // see Engine.kindOf
 	began time.Duration // when Do was called, by now
 
 	state    requestState
@@ -32,7 +33,8 @@ type Request struct {
 	context       atomic.Pointer[requestContext] // nil until Context is called
 
 	node  list.Node[*Request] // on one of the engine's lists: waiting, queued or taken
-	ready chan struct{}       // if a goroutine waits: closed to wake it
+	peers list.Node[*Request] // while it is queued: on the list of its kind, if that is not 0
+	ready chan struct{}       // if a goroutine waits: receives once, to wake it; used again after that
 	w     *async.WaitCtx      // if a job waits: its session, may be nil
 	n     *notifier           // the session's wait fd, nil if it has none
 }
@@ -74,8 +76,9 @@ const (
 )
 
 // Op returns the operation as it was given to [Engine.Do]. Use a type switch: [*SignOp],
-// [*SignMessageOp] and [*DecryptOp] come from signers and decrypters. Call [Request.Run] for
-// every type that the switch does not know.
+// [*SignMessageOp] and [*DecryptOp] come from signers and decrypters, [*VerifyOp] from verifiers,
+// [*ECDHOp] from key exchangers, and [*GenerateKeyOp] from [Engine.GenerateKey]. Call [Request.Run]
+// for every type that the switch does not know.
 func (r *Request) Op() Op { return r.op }
 
 // requestContext is the context of a Request, and the function that ends it.
@@ -144,17 +147,27 @@ func (r *Request) Run() {
 // effect. A panic in the callback does not reach the caller of Complete; a [runtime.Goexit] in it
 // does.
 func (r *Request) Complete(err error) {
+	if waiter := r.complete(err); waiter != nil {
+		waiter <- struct{}{}
+	}
+}
+
+// complete does what Complete does, but leaves it to the caller to wake a goroutine: by a send to
+// waiter, unless that is nil.
+func (r *Request) complete(err error) (waiter chan struct{}) {
 	if r.ended.Swap(true) {
-		return
+		return nil
 	}
 	r.endContext()
 	// Counted before the wake, so that the woken side finds the operation in Stats.
-	r.releaseKey()
+	releaseKey(r.op)
 	won := r.state.CompareAndSwap(pending, answering)
 	r.e.completed(r, err, won)
-	if !won || !r.answer(err) {
+	if !won || !r.publish(err) {
 		r.wipe()
+		return nil
 	}
+	return r.wake()
 }
 
 // expire answers with err if the operation has not ended by now.
@@ -168,25 +181,31 @@ func (r *Request) expire(err error) {
 // mutex is not held.
 func (r *Request) answerEarly(err error) {
 	if !r.begun { // and never will be: it is on no list now
-		r.releaseKey()
+		releaseKey(r.op)
 		r.wipe()
 	}
 	if r.ctx.Err() == nil { // otherwise it ends by itself, with the error of r.ctx
 		r.endContext()
 	}
-	r.answer(err)
+	if !r.publish(err) {
+		return
+	}
+	if waiter := r.wake(); waiter != nil {
+		waiter <- struct{}{}
+	}
 }
 
-// answer publishes the result and wakes the waiter. It returns false if the waiter has given up
-// in the meantime.
-func (r *Request) answer(err error) bool {
+// publish publishes the result. It returns false if the waiter has given up in the meantime.
+func (r *Request) publish(err error) bool {
 	r.err = err
-	if !r.state.CompareAndSwap(answering, answered) {
-		return false
-	}
+	return r.state.CompareAndSwap(answering, answered)
+}
+
+// wake wakes the job that waits, or returns the channel of the goroutine that does. There is room in
+// the channel: the send is the only one.
+func (r *Request) wake() (waiter chan struct{}) {
 	if r.ready != nil {
-		close(r.ready)
-		return true
+		return r.ready
 	}
 	// The callback is read before the wake begins. After that the job may have ended, and the
 	// session may be in use again with a callback that has nothing to do with r.
@@ -198,7 +217,7 @@ func (r *Request) answer(err error) bool {
 	if r.state.CompareAndSwap(answered, waking) { // or the job was resumed early and has the answer
 		r.wakeJob(fn, arg)
 	}
-	return true
+	return nil
 }
 
 // settled reports whether the job may take the result. A job that has not paused yet must not
@@ -229,7 +248,7 @@ func (r *Request) abandon() bool {
 	switch before {
 	case pending:
 		if r.e.abandoned(r) {
-			r.releaseKey()
+			releaseKey(r.op)
 			r.wipe()
 		}
 		return false

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 )
 
 // Signer is a private key whose operations run on an engine. It implements [crypto.Decrypter] and
@@ -15,12 +16,14 @@ import (
 // WithContext returns. Any goroutine may use it.
 //
 // Wrap a key once, when you load it, and share the Signer: do not wrap it for each handshake or
-// signature. Wrapping may prepare the key ([Config].Prepare). Package
+// signature. Wrapping may prepare the key ([Config].Prepare). With a key on a curve, package
 // [asynccrypto/engine/multibuffer] takes longer for that than for a signature. Call WithContext
 // for each handshake; it costs a small allocation.
 //
-// The errors are the key's own or those of [Engine.Do]. If the key panics, as crypto/rsa does for
-// nil options, the error is a [*PanicError].
+// Sign takes the options that the key takes, and an ECDSA key takes [*ECDSAOptions] too. The errors
+// are the key's own or those of [Engine.Do]. Where an *rsa.PrivateKey or an ed25519.PrivateKey panics
+// because opts are nil, Sign returns an error that says so. If the key panics otherwise, the error is
+// a [*PanicError].
 //
 // A call copies its input, because an abandoned operation may outlive the call. The reader of
 // random bytes cannot be copied; an abandoned operation may still read from it.
@@ -47,8 +50,8 @@ type Decrypter interface {
 }
 
 // Signer wraps a private key. It returns an error if key is nil or a nil pointer, if e wraps it
-// already (also behind another engine's signer), or if [Config].Prepare refuses it. If e is
-// closed, Signer still succeeds, and the signer's operations return ErrClosed.
+// already (also behind another engine's signer or in a [Chain]), or if [Config].Prepare refuses
+// it. If e is closed, Signer still succeeds, and the signer's operations return ErrClosed.
 func (e *Engine) Signer(key crypto.Signer) (Signer, error) {
 	if err := e.checkKey(key); err != nil {
 		return nil, err
@@ -75,17 +78,35 @@ func (e *Engine) checkKey(key any) error {
 	if v := reflect.ValueOf(key); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return fmt.Errorf("engine %q: the key is nil", e.name)
 	}
-	// Behind another engine too: each engine could hold the worker that the other waits for.
-	for k, ok := key.(wrapped); ok; k, ok = key.(wrapped) {
-		b := k.bound()
-		if b.e == e {
-			return fmt.Errorf("engine %q: %w", e.name, errWrapped)
-		}
-		if key = b.signer; b.decrypter != nil {
-			key = b.decrypter
-		}
+	if e.wraps(key) {
+		return fmt.Errorf("engine %q: %w", e.name, errWrapped)
 	}
 	return nil
+}
+
+// wraps reports whether e wraps key already. The key may be behind another engine's signer, or be a
+// member of a chain: each engine could hold the worker that the other waits for.
+func (e *Engine) wraps(key any) bool {
+	switch k := key.(type) {
+	case wrapped:
+		b := k.bound()
+		if b.decrypter != nil {
+			return b.e == e || e.wraps(b.decrypter)
+		}
+		return b.e == e || e.wraps(b.signer)
+	case Chain:
+		return slices.ContainsFunc(k.Unwrap(), func(key crypto.PrivateKey) bool { return e.wraps(key) })
+	}
+	return false
+}
+
+// Chain is a private key that is in several places: a signer or a decrypter that asks others. The
+// chains of package [asynccrypto/engine/fallback] implement it. [Engine.Signer] and
+// [Engine.Decrypter] look through a Chain, as errors.Is looks through an error.
+type Chain interface {
+	Public() crypto.PublicKey
+	// Unwrap returns the keys that may be asked.
+	Unwrap() []crypto.PrivateKey
 }
 
 type wrapped interface{ bound() *boundKey }

@@ -11,8 +11,10 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"math/big"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -44,6 +46,55 @@ var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
 	}
 	return key
 })
+
+// A key that panics for nil options returns an error, when it is wrapped. A key that does not
+// panic is asked.
+func TestSignWithoutOptions(t *testing.T) {
+	e := newWorkers(t, workers.Options{})
+	nilOptions := []crypto.SignerOpts{nil, (*rsa.PSSOptions)(nil), (*ed25519.Options)(nil)}
+	for kind, key := range map[string]crypto.Signer{"an RSA": rsaKey(), "an Ed25519": ed25519Key(t)} {
+		s, err := e.Signer(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, opts := range nilOptions {
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Errorf("%s key does not panic for %T", kind, opts)
+					}
+				}()
+				key.Sign(rand.Reader, make([]byte, 32), opts)
+			}()
+			what := "options"
+			if opts != nil {
+				what = fmt.Sprintf("%T", opts)
+			}
+			want := "engine: sign with " + kind + " key: the " + what + " are nil; use "
+			if sig, err := s.Sign(rand.Reader, make([]byte, 32), opts); sig != nil || err == nil || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("%s, %T: %x, %v, want %q", kind, opts, sig, err, want)
+			}
+		}
+		s.Close()
+		if _, err := s.Sign(rand.Reader, nil, nil); err != engine.ErrClosed {
+			t.Error(err)
+		}
+	}
+	for _, opts := range nilOptions {
+		s, err := e.Signer(foreign{rsaKey().Public(), func(_ []byte, got crypto.SignerOpts) ([]byte, error) {
+			if got != opts {
+				t.Errorf("given %T, want %T", got, opts)
+			}
+			return []byte("signature"), nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Sign(rand.Reader, nil, opts); err != nil {
+			t.Error(err)
+		}
+	}
+}
 
 // Keys of every kind, by their methods.
 type (

@@ -1,12 +1,14 @@
 package engine
 
+import "slices"
+
 // Stats are an engine's statistics since it was made. At any moment
 //
 //	Submitted = Completed + Failed + Dropped + InFlight + Queued + Waiting
 type Stats struct {
 	Submitted uint64 // operations that Do accepted
 	Completed uint64 // operations that ended without an error
-	Failed    uint64 // operations that ended with an error: the key's own, a panic, a deadline
+	Failed    uint64 // operations that ended with an error: the key's own, ErrVerification, a panic, a deadline
 	Dropped   uint64 // operations that ended, or never began, after their caller had given up
 	EAGAINs   uint64 // submitted operations that found the engine full
 	InFlight  int    // operations in the handler's hands or running directly, awaited or not
@@ -21,6 +23,10 @@ type Stats struct {
 	// BatchSizes[i] counts the batches of i+1 requests. Its length is [Config].MaxBatch. The
 	// slice belongs to the caller.
 	BatchSizes []uint64
+	// Kinds[k] is about kind k of [Config].Kind. Its length is that of Config.Kinds. The slice
+	// belongs to the caller. Config.Figures may add operations that nobody submitted, such as those
+	// of multibuffer.VerifyBatch. No other field than Vectorized and Recomputed counts them.
+	Kinds []KindStats
 
 	// Config.Figures sets the next two; see package multibuffer.
 
@@ -30,6 +36,13 @@ type Stats struct {
 	// Recomputed counts the results that failed their check and were computed again by the key
 	// itself. Vectorized does not include them.
 	Recomputed uint64
+}
+
+// KindStats are the statistics of one kind of operations: see [Config].Kind.
+type KindStats struct {
+	Name       string // from Config.Kinds
+	Operations uint64 // operations that began, in the Handler or directly
+	Batches    uint64 // how many batches they were
 }
 
 // MeanBatch returns the mean size of the batches so far, or 0 if there were none.
@@ -51,7 +64,8 @@ func (e *Engine) Stats() Stats {
 	defer e.mu.Unlock()
 	s := e.counts
 	s.InFlight, s.Queued, s.Waiting = e.inFlight(), e.queued.Len(), e.waiting.Len()
-	s.BatchSizes = append([]uint64(nil), s.BatchSizes...)
+	s.BatchSizes = slices.Clone(s.BatchSizes)
+	s.Kinds = slices.Clone(s.Kinds)
 	if e.figures != nil {
 		e.figures(&s)
 	}

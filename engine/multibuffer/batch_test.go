@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
 	"hash"
-	mrand "math/rand/v2"
 	"runtime"
 	"sync"
 	"testing"
@@ -53,98 +50,10 @@ func TestBatches(t *testing.T) {
 					key := keys()[bits][i%len(keys()[bits])]
 					all = append(all, signs(t, wrap(t, e, key), key, i%3 == 2))
 				}
-				inOneBatch(t, e, n, all...)
+				inOneBatch(t, e, map[string]int{signRSA(bits): n}, all...)
 				wantVectorized(t, e, n)
 			})
 		}
-	}
-}
-
-// Batches of every size with whatever may come together in them.
-func TestMixedBatches(t *testing.T) {
-	e := newEngine(t, multibuffer.Options{Workers: 1})
-	rounds := 4
-	if multibuffer.Thorough {
-		rounds = 15
-	}
-	if testing.Short() {
-		rounds = 2
-	}
-	vectorized := 0
-	for range rounds {
-		for n := 1; n <= 8; n++ {
-			var all []func()
-			prepared := 0
-			for range n {
-				f, how := anything(t, e)
-				all = append(all, f)
-				if how >= shared {
-					prepared++
-				}
-				if how == inLanes {
-					vectorized++
-				}
-			}
-			inOneBatch(t, e, prepared, all...)
-		}
-	}
-	wantVectorized(t, e, vectorized)
-}
-
-const (
-	alone   = iota // an operation that shares no batch
-	shared         // one that does, and is left to the standard library all the same
-	inLanes        // one for the kernels
-)
-
-// anything returns a function that submits one operation of some kind, and how it is to be done.
-func anything(t *testing.T, e *engine.Engine) (f func(), how int) {
-	bits := bitSizes[mrand.IntN(3)]
-	key := keys()[bits][mrand.IntN(len(keys()[bits]))]
-	switch mrand.IntN(12) {
-	default:
-		return signs(t, wrap(t, e, key), key, mrand.IntN(2) == 0), inLanes
-	case 0:
-		return func() {
-			ran := false
-			if err := e.Do(context.Background(), engine.Func(func() error { ran = true; return nil })); err != nil || !ran {
-				t.Error("a function:", err)
-			}
-		}, alone
-	case 1, 2: // the second ends the worker's goroutine, which must not affect the others
-		s, leave := wrap(t, e, key), runtime.Goexit
-		if mrand.IntN(2) == 0 {
-			leave = func() { panic("mine") }
-		}
-		read := readerFunc(func([]byte) (int, error) { leave(); return 0, nil })
-		return func() {
-			_, err := s.Sign(read, digest(crypto.SHA256), &rsa.PSSOptions{Hash: crypto.SHA256})
-			if _, ok := err.(*engine.PanicError); !ok {
-				t.Error("a panic or an exit:", err)
-			}
-		}, shared
-	case 3:
-		s := wrap(t, e, key).(crypto.Decrypter)
-		return func() { wantDecrypts(t, key, s) }, alone
-	case 4:
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := wrap(t, e, key)
-		return func() {
-			d := digest(crypto.SHA256)
-			if sig, err := s.Sign(rand.Reader, d, crypto.SHA256); err != nil || !ecdsa.VerifyASN1(&key.PublicKey, d, sig) {
-				t.Error("P-256:", err)
-			}
-		}, alone
-	case 5:
-		s := wrap(t, e, key)
-		return func() {
-			if _, err := s.Sign(nil, nil, crypto.SHA256); err == nil {
-				t.Error("signed nothing")
-			}
-		}, shared
 	}
 }
 
@@ -164,8 +73,8 @@ func TestHashThatPanics(t *testing.T) {
 			}
 		}
 		good := signs(t, s, key, false)
-		inOneBatch(t, e, 4, good, bad, signs(t, s, key, true), good)
-		inOneBatch(t, e, 2, bad, bad)
+		inOneBatch(t, e, map[string]int{signRSA(2048): 4}, good, bad, signs(t, s, key, true), good)
+		inOneBatch(t, e, map[string]int{signRSA(2048): 2}, bad, bad)
 	}
 	wantVectorized(t, e, 6)
 }
@@ -181,7 +90,7 @@ func TestReaderThatBlocks(t *testing.T) {
 	var others sync.WaitGroup
 	others.Add(2)
 	good := func() { defer others.Done(); signs(t, s, key, false)() }
-	inOneBatch(t, e, 3, good, func() {
+	inOneBatch(t, e, map[string]int{signRSA(2048): 3}, good, func() {
 		read := readerFunc(func(p []byte) (int, error) {
 			others.Wait() // for ever, if the others in the batch wait for it
 			return rand.Read(p)
@@ -208,7 +117,7 @@ func TestExitInACallback(t *testing.T) {
 	called := make(chan struct{})
 	w.SetCallback(func(any) { close(called); runtime.Goexit() }, nil)
 	var job async.Job
-	inOneBatch(t, e, 3, func() {
+	inOneBatch(t, e, map[string]int{signRSA(2048): 3}, func() {
 		var out async.Outcome
 		job, out, err = pool.Start(&w, func(j async.Job) error {
 			_, err := s.WithContext(async.NewContext(context.Background(), j)).Sign(nil, digest(crypto.SHA256), crypto.SHA256)

@@ -13,24 +13,26 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"asynccrypto/async"
 	"asynccrypto/engine"
 	"asynccrypto/internal/clock"
-	"asynccrypto/internal/ifma"
+	"asynccrypto/internal/cputime"
+	lanersa "asynccrypto/internal/ifma/rsa"
 )
 
-// Results here are quotients of times that were taken in turns, so that a busy machine disturbs
-// both sides equally. For results on one core set GOMAXPROCS=1.
+// Results here are the CPU time of the process, and quotients of times that were taken in turns, so
+// that a busy machine disturbs both sides equally. For results on one core set GOMAXPROCS=1.
 
 // inTurns runs first and second in turns, n operations each, and reports the medians of their
 // times and of the quotient second/first.
 func inTurns(b *testing.B, n int, first, second func()) {
 	var ta, tb, ratio []float64
 	timed := func(f func()) float64 {
-		start := clock.Now()
+		start := cpuTime()
 		f()
-		return float64(clock.Now()-start) / float64(n)
+		return float64(cpuTime()-start) / float64(n)
 	}
 	first()
 	second()
@@ -43,6 +45,15 @@ func inTurns(b *testing.B, n int, first, second func()) {
 	b.ReportMetric(median(tb)/1000, "us/second")
 	b.ReportMetric(median(ratio), "second/first")
 	b.ReportMetric(0, "ns/op")
+}
+
+// cpuTime returns the CPU time that the process has used, or the time on a system that does not
+// report it.
+func cpuTime() time.Duration {
+	if d, ok := cputime.Process(); ok {
+		return d
+	}
+	return clock.Now()
 }
 
 func benchEngine(b *testing.B) *engine.Engine {
@@ -64,11 +75,12 @@ func BenchmarkOverhead(b *testing.B) {
 		for _, scheme := range []string{"PKCS1v15", "PSS"} {
 			b.Run(fmt.Sprintf("%d/%s", bits, scheme), func(b *testing.B) {
 				key := RSAKeys()[bits][0]
-				prepared, _, err := prepare(key)
+				wrapped, _, err := new(handler).prepare(key)
 				if err != nil {
 					b.Fatal(err)
 				}
-				w, err := ifma.NewWorkspace(bits / 8)
+				lanes := wrapped.(*prepared).key.(*lanersa.Key)
+				w, err := lanersa.NewWorkspace(bits / 8)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -77,10 +89,10 @@ func BenchmarkOverhead(b *testing.B) {
 				if scheme == "PSS" {
 					opts = &rsa.PSSOptions{Hash: crypto.SHA256, SaltLength: rsa.PSSSaltLengthEqualsHash}
 				}
-				var keys [8]*ifma.Key
+				var keys [8]*lanersa.Key
 				var in, out [8][]byte
 				for l := range keys {
-					keys[l], in[l], out[l] = prepared.(*ifma.Key), make([]byte, bits/8), make([]byte, bits/8)
+					keys[l], in[l], out[l] = lanes, make([]byte, bits/8), make([]byte, bits/8)
 					if !encode(in[l], &engine.SignOp{Digest: digest, Opts: opts, Rand: rand.Reader}) {
 						b.Fatal("not encoded")
 					}

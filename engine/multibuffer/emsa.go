@@ -1,47 +1,16 @@
 package multibuffer
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rsa"
 	"encoding/binary"
 	"io"
 
 	"asynccrypto/engine"
+	"asynccrypto/engine/internal/pkcs1"
 	"asynccrypto/engine/internal/sysrand"
 )
-
-// digestInfo holds the bytes before the digest in EMSA-PKCS1-v1_5 (RFC 8017, section 9.2, note
-// 1): the DER of a DigestInfo up to the digest itself. MD5SHA1 is TLS 1.0's hash, which has none.
-var digestInfo = map[crypto.Hash][]byte{
-	crypto.MD5SHA1:    {},
-	crypto.MD5:        info(16, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x02, 0x05),
-	crypto.SHA1:       info(20, 0x2b, 0x0e, 0x03, 0x02, 0x1a),
-	crypto.RIPEMD160:  {0x30, 0x20, 0x30, 0x08, 0x06, 0x06, 0x28, 0xcf, 0x06, 0x03, 0x00, 0x31, 0x04, 0x14}, // as in crypto/rsa
-	crypto.SHA256:     nistInfo(32, 1),
-	crypto.SHA384:     nistInfo(48, 2),
-	crypto.SHA512:     nistInfo(64, 3),
-	crypto.SHA224:     nistInfo(28, 4),
-	crypto.SHA512_224: nistInfo(28, 5),
-	crypto.SHA512_256: nistInfo(32, 6),
-	crypto.SHA3_224:   nistInfo(28, 7),
-	crypto.SHA3_256:   nistInfo(32, 8),
-	crypto.SHA3_384:   nistInfo(48, 9),
-	crypto.SHA3_512:   nistInfo(64, 10),
-}
-
-// info encodes SEQUENCE { SEQUENCE { OBJECT IDENTIFIER oid, NULL }, OCTET STRING of size bytes },
-// without those bytes.
-func info(size int, oid ...byte) []byte {
-	algorithm := append([]byte{0x06, byte(len(oid))}, oid...)
-	algorithm = append(algorithm, 0x05, 0x00)
-	out := append([]byte{0x30, byte(2 + len(algorithm) + 2 + size), 0x30, byte(len(algorithm))}, algorithm...)
-	return append(out, 0x04, byte(size))
-}
-
-// nistInfo is info for NIST's hash function number n: 2.16.840.1.101.3.4.2.n.
-func nistInfo(size int, n byte) []byte {
-	return info(size, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, n)
-}
 
 // encode pads the digest of op into em, which is as long as the modulus. It returns false if
 // crypto/rsa may refuse op or do it in another way; leave op to crypto/rsa then. That includes a
@@ -62,7 +31,7 @@ func encodePKCS1v15(em, digest []byte, hash crypto.Hash) bool {
 	var prefix []byte
 	if hash != 0 {
 		var known bool
-		if prefix, known = digestInfo[hash]; !known || len(digest) != hash.Size() {
+		if prefix, known = pkcs1.DigestInfo(hash); !known || len(digest) != hash.Size() {
 			return false
 		}
 	}
@@ -114,6 +83,47 @@ func encodePSS(em, digest []byte, opts *rsa.PSSOptions, random io.Reader) bool {
 	mgf1XOR(db, opts.Hash, hashed)
 	db[0] &= 0x7f // emBits is one less than the bits of the modulus
 	return true
+}
+
+// verifyPSS is EMSA-PSS-VERIFY (RFC 8017, section 9.1.2) with MGF1 over the same hash, for a
+// modulus of 8·len(em) bits. It reports whether em encodes digest, which is as long as the hash,
+// with a salt of the length that opts asks for, and overwrites em. Call canVerifyPSS first.
+func verifyPSS(em, digest []byte, opts *rsa.PSSOptions) bool {
+	h := opts.Hash.New()
+	size := h.Size()
+	db, hashed := em[:len(em)-size-1], em[len(em)-size-1:len(em)-1]
+	if em[len(em)-1] != 0xbc || em[0]&0x80 != 0 {
+		return false
+	}
+	mgf1XOR(db, opts.Hash, hashed)
+	db[0] &= 0x7f
+	zeros := len(db) - 1 - opts.SaltLength
+	switch opts.SaltLength {
+	case rsa.PSSSaltLengthAuto:
+		zeros = bytes.IndexByte(db, 1)
+	case rsa.PSSSaltLengthEqualsHash:
+		zeros = len(db) - 1 - size
+	}
+	if zeros < 0 || db[zeros] != 1 {
+		return false
+	}
+	for _, b := range db[:zeros] {
+		if b != 0 {
+			return false
+		}
+	}
+	var sum [64]byte
+	h.Write(sum[:8])
+	h.Write(digest)
+	h.Write(db[zeros+1:])
+	return bytes.Equal(h.Sum(sum[:0]), hashed)
+}
+
+// canVerifyPSS reports whether verifyPSS gives crypto/rsa's answer for an encoding of size bytes.
+// Otherwise crypto/rsa returns another error than that of an invalid signature, or panics.
+func canVerifyPSS(size int, digest []byte, opts *rsa.PSSOptions) bool {
+	return opts != nil && opts.Hash.Available() && len(digest) == opts.Hash.Size() &&
+		opts.SaltLength >= rsa.PSSSaltLengthEqualsHash && opts.SaltLength <= size
 }
 
 // mgf1XOR masks out with MGF1 of seed (RFC 8017, appendix B.2.1).

@@ -1,7 +1,13 @@
 package multibuffer_test
 
 import (
+	"bytes"
+	"context"
 	"crypto"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -10,6 +16,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -17,6 +24,7 @@ import (
 	"strings"
 	"time"
 
+	"asynccrypto/engine"
 	"asynccrypto/engine/multibuffer"
 )
 
@@ -140,6 +148,127 @@ func Example_token() {
 	// Output:
 	// eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJleHAiOjQxMDI0NDQ4MDAsInN1YiI6ImFsaWNlIn0
 	// <nil>
+}
+
+// A gateway verifies tokens (RFC 7519, ES256) with keys that it knows. A Verifier prepares its key
+// once. JSON Web Signatures have the form r||s, which ECDSAOptions ask for.
+func ExampleVerifier() {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	signer, err := multibuffer.Signer(key)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer signer.Close()
+	verifier, err := multibuffer.Verifier(&key.PublicKey)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer verifier.Close()
+
+	es256 := &engine.ECDSAOptions{Hash: crypto.SHA256, Raw: true}
+	digest := sha256.Sum256([]byte("eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9"))
+	signature, err := signer.Sign(rand.Reader, digest[:], es256)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(len(signature), verifier.Verify(digest[:], signature, es256))
+
+	digest[0]++
+	err = verifier.Verify(digest[:], signature, es256)
+	fmt.Println(errors.Is(err, engine.ErrVerification), err)
+	// Output:
+	// 64 <nil>
+	// true engine: the signature is not valid
+}
+
+// The functions that stand in for the standard library's have its parameters. A call changes its
+// package's name and nothing else.
+func ExampleVerifyPKCS1v15() {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	digest := sha256.Sum256([]byte("a webhook's body"))
+	signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(multibuffer.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, digest[:], signature))
+	// Output: <nil>
+}
+
+// A consumer of a queue has many signatures at hand. It verifies them in one call, on its own
+// goroutine and on idle workers.
+func ExampleVerifyBatch() {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	verifier, err := multibuffer.Verifier(public)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer verifier.Close()
+
+	var batch []multibuffer.Verification
+	for i := range 20 {
+		message := fmt.Appendf(nil, "message %d", i)
+		signature := ed25519.Sign(private, message)
+		if i == 13 {
+			message = []byte("another message")
+		}
+		batch = append(batch, multibuffer.Verification{
+			Key: verifier, Digest: message, Signature: signature, Opts: crypto.Hash(0),
+		})
+	}
+	for i, err := range multibuffer.VerifyBatch(batch) {
+		if err != nil {
+			fmt.Println(i, err)
+		}
+	}
+	// Output: 13 engine: the signature is not valid
+}
+
+// Two sides agree on a secret. A KeyExchanger is an ecdh.KeyExchanger, so crypto/hpke takes it.
+func ExampleKeyExchanger() {
+	ctx := context.Background()
+	alice, err := multibuffer.GenerateX25519(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer alice.Close()
+	key, err := ecdh.X25519().GenerateKey(rand.Reader) // or a key that was stored
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	bob, err := multibuffer.KeyExchanger(key)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer bob.Close()
+
+	a, err := alice.ECDH(bob.PublicKey())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	b, err := bob.ECDH(alice.PublicKey())
+	fmt.Println(len(a), bytes.Equal(a, b), err)
+	// Output: 32 true <nil>
 }
 
 // serverCertificate makes a certificate for this machine, and the roots that know it.

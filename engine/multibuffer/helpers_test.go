@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
+	"fmt"
 	"math/big"
 	"runtime"
 	"slices"
@@ -122,9 +123,9 @@ func digest(h crypto.Hash) []byte {
 }
 
 // inOneBatch calls fs in this order while the engine's only worker is held. Each of fs submits
-// one operation. Then the worker must take those with prepared keys, whose number is prepared, in
-// one batch, and each of the others alone.
-func inOneBatch(t *testing.T, e *engine.Engine, prepared int, fs ...func()) {
+// one operation. Then the worker must take those of each kind in one batch; kinds says how many
+// there are of each. All others, and all on a machine without lanes, must come alone.
+func inOneBatch(t *testing.T, e *engine.Engine, kinds map[string]int, fs ...func()) {
 	t.Helper()
 	before := e.Stats()
 	entered, gate := make(chan struct{}), make(chan struct{})
@@ -135,21 +136,24 @@ func inOneBatch(t *testing.T, e *engine.Engine, prepared int, fs ...func()) {
 	<-entered
 	for i, f := range fs {
 		wg.Go(f)
-		for e.Stats().Queued != i+1 {
+		for s := e.Stats(); s.Queued+s.Waiting != i+1; s = e.Stats() {
 			runtime.Gosched()
 		}
 	}
 	close(gate)
 	wg.Wait()
-	if !lanes() {
-		prepared = 0
-	}
 	want := slices.Clone(before.BatchSizes)
-	want[0] += uint64(1 + len(fs) - prepared)
-	if prepared > 0 {
-		want[prepared-1]++
+	want[0] += uint64(1 + len(fs))
+	if lanes() {
+		for _, n := range kinds {
+			want[0] -= uint64(n)
+			want[n-1]++
+		}
 	}
 	if got := e.Stats().BatchSizes; !slices.Equal(got, want) {
 		t.Errorf("the batches were %v, and are %v; want %v", before.BatchSizes, got, want)
 	}
 }
+
+// signRSA is the kind of signatures with a modulus of this length.
+func signRSA(bits int) string { return fmt.Sprintf("rsa%d-sign", bits) }

@@ -3,8 +3,13 @@ package multibuffer
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"fmt"
 	"math/big"
 	"runtime"
 	"strings"
@@ -14,7 +19,7 @@ import (
 	"time"
 
 	"asynccrypto/engine"
-	"asynccrypto/internal/ifma"
+	lanersa "asynccrypto/internal/ifma/rsa"
 )
 
 // key returns the key of tests that need only one.
@@ -74,8 +79,8 @@ func TestWrongKeysAreRefused(t *testing.T) {
 			if want == nil {
 				t.Fatalf("%s: crypto/rsa takes it", name)
 			}
-			prepared, wipe, err := prepare(k)
-			if err == nil || err.Error() != want.Error() || prepared != nil || wipe != nil {
+			p, wipe, err := new(handler).prepare(k)
+			if err == nil || err.Error() != want.Error() || p != nil || wipe != nil {
 				t.Errorf("%s: %v, want %v", name, err, want)
 			}
 			for _, e := range []*engine.Engine{e, standard} {
@@ -97,7 +102,7 @@ func TestWrongKeysAreRefused(t *testing.T) {
 		k := copyOf(key())
 		change(&k.Precomputed)
 		before := k.Precomputed
-		if _, _, err := prepare(k); err != nil {
+		if _, _, err := new(handler).prepare(k); err != nil {
 			t.Error(err)
 		}
 		if p := k.Precomputed; p.Dp != before.Dp || p.Dq != before.Dq || p.Qinv != before.Qinv {
@@ -105,7 +110,7 @@ func TestWrongKeysAreRefused(t *testing.T) {
 		}
 	}
 	for _, other := range []any{nil, (*rsa.PrivateKey)(nil), "key"} {
-		if p, _, err := prepare(other); p != nil || err != nil {
+		if p, _, err := new(handler).prepare(other); p != nil || err != nil {
 			t.Error(p, err)
 		}
 	}
@@ -115,7 +120,7 @@ func TestWrongKeysAreRefused(t *testing.T) {
 // before it is computed.
 type spy struct {
 	*engine.Engine
-	keys   []*ifma.Key
+	keys   []*prepared
 	wiped  atomic.Int32
 	before func(batch []*engine.Request)
 }
@@ -126,22 +131,22 @@ func newSpy(t *testing.T) *spy {
 		t.Skip(why)
 	}
 	s, h := &spy{before: func([]*engine.Request) {}}, new(handler)
+	c := h.config()
+	c.Workers, c.Direct, c.Alone = 1, false, nil // so that every operation comes in a batch
+	handle := c.Handler
+	c.Handler = func(batch []*engine.Request) {
+		s.before(batch)
+		handle(batch)
+	}
+	c.Prepare = func(k crypto.PrivateKey) (any, func(), error) {
+		p, wipe, err := h.prepare(k)
+		if p, ok := p.(*prepared); ok {
+			s.keys = append(s.keys, p)
+		}
+		return p, func() { wipe(); s.wiped.Add(1) }, err
+	}
 	var err error
-	s.Engine, err = engine.New(engine.Config{
-		Name: "spy", Workers: 1, MaxBatch: ifma.MaxBatch, Direct: true, Figures: h.figures,
-		Handler: func(batch []*engine.Request) {
-			s.before(batch)
-			h.handle(batch)
-		},
-		Prepare: func(k crypto.PrivateKey) (any, func(), error) {
-			prepared, wipe, err := prepare(k)
-			if lanes, ok := prepared.(*ifma.Key); ok {
-				s.keys = append(s.keys, lanes)
-			}
-			return prepared, func() { wipe(); s.wiped.Add(1) }, err
-		},
-	})
-	if err != nil {
+	if s.Engine, err = engine.New(c); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
@@ -171,61 +176,144 @@ func sign(t *testing.T, s crypto.Signer) {
 // A result that fails its check is computed again, and the others in the batch are correct. Here
 // a key is spoilt between the padding and the kernels, as by a fault in memory.
 func TestRecomputed(t *testing.T) {
-	s := newSpy(t)
-	h := new(handler)
-	var signers []engine.Signer
-	for range 8 {
-		signers = append(signers, s.signer(t))
+	if ok, why := Supported(); !ok {
+		t.Skip(why)
 	}
-	for n := 1; n <= 8; n++ {
-		for victim := range n {
-			groups := [len(sizes)]group{}
-			e, err := engine.New(engine.Config{Name: "fault", Workers: 1, MaxBatch: 8, Figures: h.figures, Handler: func(batch []*engine.Request) {
-				for _, r := range batch {
-					if !join(&groups, r) {
-						r.Run()
+	for name, key := range privateKeys(t) {
+		t.Run(name, func(t *testing.T) {
+			h := new(handler)
+			for n := 1; n <= 8; n++ {
+				for victim := range n {
+					ops := make([]*engine.SignOp, n)
+					var p pass
+					var k kind
+					for i := range ops {
+						wrapped, wipe, err := h.prepare(key)
+						if err != nil {
+							t.Fatal(err)
+						}
+						digest := sha256.Sum256([]byte{byte(i)})
+						ops[i] = &engine.SignOp{Key: key, Digest: digest[:], Opts: optsFor(key), Prepared: wrapped}
+						if k = kindOf(ops[i]); i == 0 {
+							p = getPass(k)
+						}
+						if !p.add(i, ops[i]) {
+							t.Fatal("not added")
+						}
+						if i == victim {
+							wipe()
+						}
+					}
+					v, r := h.vectorized.Load(), h.recomputed.Load()
+					h.compute(k, p, n, func(lane int, done bool) {
+						if done != (lane != victim) {
+							t.Errorf("%d operations, %d spoilt: lane %d is done: %v", n, victim, lane, done)
+						}
+						if err := p.finish(lane); done && err != nil || done && !verifies(key, ops[lane].Digest, ops[lane].Signature) {
+							t.Errorf("%d operations, %d spoilt: lane %d: %x, %v", n, victim, lane, ops[lane].Signature, err)
+						}
+					})
+					putPass(k, p)
+					if v, r := h.vectorized.Load()-v, h.recomputed.Load()-r; v != uint64(n-1) || r != 1 {
+						t.Errorf("%d operations, %d spoilt: %d vectorized, %d recomputed", n, victim, v, r)
 					}
 				}
-				if groups[0].n < n {
-					return // the others are on their way
-				}
-				spoilt, _, err := prepare(key())
-				if err != nil {
-					t.Error(err)
-				}
-				groups[0].keys[victim] = spoilt.(*ifma.Key)
-				groups[0].keys[victim].Wipe()
-				h.sign(0, &groups[0])
-			}})
-			if err != nil {
-				t.Fatal(err)
 			}
-			before := e.Stats()
-			var wg sync.WaitGroup
-			for i := range n {
-				wg.Go(func() {
+		})
+	}
+}
+
+// A key that is wiped under its signer: the caller gets the standard library's signature. ECDSA
+// leaves such a key to it before any lane has computed, so that nothing is recomputed.
+func TestFaultInAnEngine(t *testing.T) {
+	for name, key := range privateKeys(t) {
+		t.Run(name, func(t *testing.T) {
+			s := newSpy(t)
+			const n = 4
+			var signers []engine.Signer
+			for range n {
+				signer, err := s.Signer(key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer signer.Close()
+				signers = append(signers, signer)
+			}
+			var gate sync.WaitGroup
+			gate.Add(1)
+			s.before = func(batch []*engine.Request) {
+				if _, ok := batch[0].Op().(engine.Func); ok {
+					gate.Wait() // so that the signatures come in one batch
+				}
+			}
+			var all sync.WaitGroup
+			all.Go(func() { s.Do(t.Context(), engine.Func(func() error { return nil })) })
+			for s.Stats().InFlight == 0 {
+				runtime.Gosched()
+			}
+			wipeKey(s.keys[1])
+			for i, signer := range signers {
+				all.Go(func() {
 					digest := sha256.Sum256([]byte{byte(i)})
-					op := &engine.SignOp{Key: key(), Digest: digest[:], Opts: crypto.SHA256, Prepared: s.keys[i]}
-					if err := e.Do(t.Context(), op); err != nil || rsa.VerifyPKCS1v15(&key().PublicKey, crypto.SHA256, digest[:], op.Signature) != nil {
-						t.Errorf("%d operations, %d spoilt: %d: %x, %v", n, victim, i, op.Signature, err)
+					if sig, err := signer.Sign(nil, digest[:], optsFor(key)); err != nil || !verifies(key, digest[:], sig) {
+						t.Errorf("signer %d: %x, %v", i, sig, err)
 					}
 				})
 			}
-			wg.Wait()
-			if st := e.Stats(); st.Recomputed-before.Recomputed != 1 || st.Vectorized-before.Vectorized != uint64(n-1) {
-				t.Errorf("%d operations, %d spoilt: %+v", n, victim, st)
+			for s.Stats().Queued < n {
+				runtime.Gosched()
 			}
-			e.Close()
-		}
+			gate.Done()
+			all.Wait()
+			if st := s.Stats(); st.Vectorized != n-1 || st.Recomputed > 1 {
+				t.Errorf("%d vectorized, %d recomputed", st.Vectorized, st.Recomputed)
+			}
+		})
 	}
-	runtime.KeepAlive(signers)
+}
+
+// wipeKey spoils the prepared form of a private key.
+func wipeKey(p *prepared) { p.key.(interface{ Wipe() }).Wipe() }
+
+// privateKeys returns a key for each kind of signature that checks itself.
+func privateKeys(t *testing.T) map[string]crypto.Signer {
+	keys := make(map[string]crypto.Signer)
+	for bits, k := range RSAKeys() {
+		keys[fmt.Sprint("RSA-", bits)] = k[0]
+	}
+	for name, c := range map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384()} {
+		k, err := ecdsa.GenerateKey(c, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys[name] = k
+	}
+	_, k, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys["Ed25519"] = k
+	return keys
+}
+
+// optsFor returns options for a SHA-256 digest, or for a message of Ed25519.
+func optsFor(key crypto.Signer) crypto.SignerOpts {
+	if _, ok := key.(ed25519.PrivateKey); ok {
+		return crypto.Hash(0)
+	}
+	return crypto.SHA256
+}
+
+// verifies asks the standard library.
+func verifies(key crypto.Signer, digest, sig []byte) bool {
+	return (&engine.VerifyOp{Key: key.Public(), Digest: digest, Signature: sig, Opts: optsFor(key)}).Run() == nil
 }
 
 // A key that was wiped though it is in use signs nothing by itself.
 func TestWipedKey(t *testing.T) {
 	s := newSpy(t)
 	signer := s.signer(t)
-	s.keys[0].Wipe()
+	wipeKey(s.keys[0])
 	sign(t, signer)
 	if st := s.Stats(); st.Vectorized != 0 || st.Completed != 1 {
 		t.Errorf("%+v", st)
@@ -243,7 +331,7 @@ func TestKeyIsWipedOnClose(t *testing.T) {
 		}
 	}
 	sign(t, signer)
-	if s.wiped.Load() != 1 || s.keys[0].Size() != 0 {
+	if s.wiped.Load() != 1 || s.keys[0].key.(*lanersa.Key).Size() != 0 {
 		t.Error("not wiped")
 	}
 	if st := s.Stats(); st.Vectorized != 1 || st.Recomputed != 0 {
@@ -271,7 +359,7 @@ func TestKeyIsWipedWhenCollected(t *testing.T) {
 	for runtime.GC(); s.wiped.Load() == 0; runtime.GC() {
 		time.Sleep(5 * time.Millisecond)
 	}
-	if s.wiped.Load() != 1 || s.keys[0].Size() != 0 {
+	if s.wiped.Load() != 1 || s.keys[0].key.(*lanersa.Key).Size() != 0 {
 		t.Error("not wiped")
 	}
 }

@@ -1,6 +1,7 @@
 package multibuffer
 
 import (
+	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -22,6 +23,22 @@ var RSAKeys = sync.OnceValue(func() map[int][]*rsa.PrivateKey {
 	}
 	return publishedKeys("testdata/wycheproof_siggen.json")
 })
+
+// LeastOf returns how many operations of a kind are computed in lanes: fewer are left to the
+// standard library, and without lanes all are.
+func LeastOf(name string) int {
+	if ok, _ := Supported(); ok {
+		for _, k := range kinds {
+			if k.name == name {
+				return k.least
+			}
+		}
+	}
+	return 1 << 30
+}
+
+// AnyKey returns a key in the form in which a pass takes unprepared keys.
+func AnyKey(pub crypto.PublicKey) any { return anyKey(appendID(nil, pub)) }
 
 func newKeys(numbers map[int]int) map[int][]*rsa.PrivateKey {
 	keys := make(map[int][]*rsa.PrivateKey)

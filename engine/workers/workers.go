@@ -8,6 +8,9 @@
 //	eng, err := workers.New(workers.Options{Workers: 64}) // 64 calls at once
 //	signer, err := eng.Signer(key)                        // a crypto.Signer
 //
+// Verifications and key agreements run on the workers too (see [engine.Engine.Verifier] and
+// [engine.Engine.KeyExchanger]), by the standard library.
+//
 // The engine makes no operation faster. It provides a bounded queue, and workers that run at low
 // priority if you set Nice. Many handshakes, or calls to an HSM, then wait in a bounded queue,
 // instead of occupying every processor or a thread each.

@@ -33,3 +33,7 @@ func Is(r io.Reader) bool {
 	// does not panic here.
 	return r != nil && r == reader
 }
+
+// InPlace reports whether crypto/rand.Read reads from crypto/rand's own reader: whether the program
+// has put no other in its place.
+func InPlace() bool { return Is(rand.Reader) }

@@ -3,6 +3,8 @@ package sysrand
 import (
 	"bytes"
 	"crypto/cipher"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"io"
 	"testing"
@@ -14,7 +16,7 @@ type incomparable func()
 func (incomparable) Read([]byte) (int, error) { panic("read") }
 
 func TestIs(t *testing.T) {
-	if !Is(rand.Reader) {
+	if !Is(rand.Reader) || !InPlace() {
 		t.Error("crypto/rand's reader is not recognized")
 	}
 	others := []io.Reader{nil, new(bytes.Buffer), cipher.StreamReader{}, &cipher.StreamReader{}, incomparable(nil)}
@@ -30,7 +32,7 @@ func TestIsWithAnotherReaderInPlace(t *testing.T) {
 	system := rand.Reader
 	defer func() { rand.Reader = system }()
 	rand.Reader = incomparable(nil)
-	if !Is(system) || Is(rand.Reader) {
+	if !Is(system) || Is(rand.Reader) || InPlace() {
 		t.Error("replaced later: the wrong reader is recognized")
 	}
 	defer func(r io.Reader) { reader = r }(reader)
@@ -39,5 +41,31 @@ func TestIsWithAnotherReaderInPlace(t *testing.T) {
 		if Is(r) {
 			t.Errorf("replaced before: %T passes for crypto/rand's reader, which is not known", r)
 		}
+	}
+}
+
+// Ignored follows GODEBUG, also while the program runs, and agrees with crypto/ecdsa.
+func TestIgnored(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, setting := range []string{"", "cryptocustomrand=1", "cryptocustomrand=0", "cryptocustomrand=1,panicnil=0", ""} {
+		t.Setenv("GODEBUG", setting)
+		for range 2 {
+			var r witness
+			if _, err := ecdsa.SignASN1(&r, key, make([]byte, 32)); err != nil {
+				t.Fatal(err)
+			}
+			if Ignored() == r.read {
+				t.Errorf("GODEBUG=%q: ignored: %v; crypto/ecdsa has read: %v", setting, Ignored(), r.read)
+			}
+		}
+	}
+}
+
+func BenchmarkIgnored(b *testing.B) {
+	for b.Loop() {
+		Ignored()
 	}
 }
