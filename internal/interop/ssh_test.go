@@ -1,9 +1,9 @@
 package interop
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/rsa"
 	"errors"
 	"net"
 	"testing"
@@ -16,14 +16,14 @@ import (
 func TestSSH(t *testing.T) {
 	for _, algorithm := range []string{ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512} {
 		t.Run(algorithm, func(t *testing.T) {
-			throughLanes(t, 2, func() { handshake(t, algorithm, keys()[3072], keys()[2048]) })
+			throughLanes(t, 2, func() { handshakeSSH(t, algorithm, wrap(t, keys()[3072]), wrap(t, keys()[2048])) })
 		})
 	}
 }
 
-func handshake(t *testing.T, algorithm string, hostKey, userKey *rsa.PrivateKey) {
-	signer := func(key *rsa.PrivateKey) ssh.Signer {
-		s, err := ssh.NewSignerFromSigner(wrap(t, key))
+func handshakeSSH(t *testing.T, algorithm string, hostKey, userKey crypto.Signer) {
+	signer := func(key crypto.Signer) ssh.Signer {
+		s, err := ssh.NewSignerFromSigner(key)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,8 +1,8 @@
 package interop
 
 import (
+	"crypto"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -20,16 +20,16 @@ func TestTLS(t *testing.T) {
 		for _, algorithm := range []x509.SignatureAlgorithm{x509.SHA256WithRSA, x509.SHA512WithRSA, x509.SHA384WithRSAPSS} {
 			for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 				t.Run(fmt.Sprintf("%d/%v/%s", bits, algorithm, tls.VersionName(version)), func(t *testing.T) {
-					throughLanes(t, 3, func() { handshakeTLS(t, key, algorithm, version) })
+					throughLanes(t, 3, func() { handshakeTLS(t, wrap(t, key), algorithm, version) })
 				})
 			}
 		}
 	}
 }
 
-// handshakeTLS signs a certificate, the server's handshake and the client's.
-func handshakeTLS(t *testing.T, key *rsa.PrivateKey, algorithm x509.SignatureAlgorithm, version uint16) {
-	signer := wrap(t, key)
+// handshakeTLS has signer sign a certificate, the server's handshake and the client's. The algorithm is
+// the certificate's; 0 is the one that fits.
+func handshakeTLS(t *testing.T, signer crypto.Signer, algorithm x509.SignatureAlgorithm, version uint16) {
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(1),
 		NotBefore:             time.Now().Add(-time.Hour),
