@@ -1,0 +1,93 @@
+package keyserver
+
+import (
+	"math"
+	"sync/atomic"
+
+	"asynccrypto/remote/internal/allow"
+	"asynccrypto/remote/internal/wire"
+)
+
+// maxNamed is how many clients have statistics of their own: the first ones, but those of very long
+// names.
+const maxNamed = 256
+
+// client is a peer with all its connections and requests.
+type client struct {
+	peer     allow.Peer
+	named    bool       // has statistics of its own, and stays in Server.clients
+	outcomes *outcomes  // its own, or those of all others
+	holds    [holds]int // guarded by Server.mu
+}
+
+// hold is why a client is kept in mind. Requests count for themselves: a client that leaves them
+// behind, and comes again, is to find them.
+type hold int
+
+const (
+	callHold    hold = iota // a single call of gRPC
+	requestHold             // a request for a signature that is under way
+	sessionHold             // a connection of plain frames, or a session of gRPC
+	connHold                // a connection of gRPC
+	holds
+)
+
+// most is how many holds a client may have.
+func (s *Server) most(h hold) int {
+	switch h {
+	case callHold:
+		return math.MaxInt // its connections bound them
+	case requestHold:
+		return s.inFlight
+	}
+	return s.conns
+}
+
+// enter returns the client of a peer for one more hold. The caller calls leave. It returns false if
+// the client has as many as it may.
+func (s *Server) enter(peer allow.Peer, h hold) (*client, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.clients[peer.Key()]
+	if c == nil {
+		c = &client{peer: peer, outcomes: &s.others}
+		// Two long names may be the same when they are cut, and nobody has none.
+		if s.named < maxNamed && peer.Key() != "" && peer.String() == peer.Key() {
+			s.named++
+			c.named, c.outcomes = true, new(outcomes)
+		}
+		s.clients[peer.Key()] = c
+	}
+	return c, s.holdLocked(c, h)
+}
+
+// acquire is enter for a client that has another hold.
+func (s *Server) acquire(c *client, h hold) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.holdLocked(c, h)
+}
+
+func (s *Server) holdLocked(c *client, h hold) bool {
+	if c.holds[h] >= s.most(h) {
+		return false
+	}
+	c.holds[h]++
+	return true
+}
+
+func (s *Server) leave(c *client, h hold) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.holds[h]--
+	// The request that a session began with at its end may find the client gone, and another one in
+	// its place.
+	if key := c.peer.Key(); c.holds == [holds]int{} && !c.named && s.clients[key] == c {
+		delete(s.clients, key)
+	}
+}
+
+// outcomes counts requests by their status.
+type outcomes [wire.Unavailable + 1]atomic.Uint64
+
+func (o *outcomes) count(status wire.Status) { o[status].Add(1) }
