@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"asynccrypto/engine"
+	"asynccrypto/metrics/internal/collect"
 )
 
 var (
@@ -15,10 +16,12 @@ var (
 	engineBatch      = engineDesc("batch_size", "Operations begun together.")
 	engineDuration   = engineDesc("operation_duration_seconds", "Time from the call to the answer of operations that were completed or failed.")
 	engineVectorized = engineDesc("vectorized_total", "Operations computed by the method for several at a time.")
+	engineKindOps    = engineDesc("kind_operations_total", "Operations that have begun, by kind.", "kind")
+	engineKindBatch  = engineDesc("kind_batches_total", "Batches that have begun, by the kind of their operations.", "kind")
 	engineFaults     = engineDesc("faults_caught_total", "Results that failed their check and were computed again; should stay 0.")
 
 	engineDescs = []*prometheus.Desc{engineOperations, engineInFlight, engineQueued, engineWaiting, engineEAGAINs,
-		engineBatch, engineDuration, engineVectorized, engineFaults}
+		engineBatch, engineDuration, engineVectorized, engineKindOps, engineKindBatch, engineFaults}
 )
 
 func engineDesc(name, help string, labels ...string) *prometheus.Desc {
@@ -30,34 +33,38 @@ func engineDesc(name, help string, labels ...string) *prometheus.Desc {
 // keeps e until RemoveEngine, even if e is closed. AddEngine returns an error if e is nil, or if
 // name is empty, not UTF-8 or taken ([ErrExists]).
 func (c *Collector) AddEngine(name string, e *engine.Engine) error {
-	return c.add("engine", name, e == nil, engineSource{e})
+	return c.sources.Add("engine", name, e == nil, engineSource{e})
 }
 
 // RemoveEngine removes the engine of that name, if there is one. Its metrics end, and the name may
 // be used again. A scrape that has begun may still show it.
-func (c *Collector) RemoveEngine(name string) { c.remove("engine", name) }
+func (c *Collector) RemoveEngine(name string) { c.sources.Remove("engine", name) }
 
 type engineSource struct{ *engine.Engine }
 
-func (e engineSource) collect(name string, ch chan<- prometheus.Metric) {
-	st, to := e.Stats(), sender{name, ch}
-	to.counter(engineOperations, st.Completed, "completed")
-	to.counter(engineOperations, st.Failed, "failed")
-	to.counter(engineOperations, st.Dropped, "dropped")
-	to.gauge(engineInFlight, float64(st.InFlight))
-	to.gauge(engineQueued, float64(st.Queued))
-	to.gauge(engineWaiting, float64(st.Waiting))
-	to.counter(engineEAGAINs, st.EAGAINs)
-	to.batches(st.BatchSizes)
-	to.durations(&st.Latency)
-	to.counter(engineVectorized, st.Vectorized)
-	to.counter(engineFaults, st.Recomputed)
+func (e engineSource) Collect(to collect.Sender) {
+	st := e.Stats()
+	to.Counter(engineOperations, st.Completed, "completed")
+	to.Counter(engineOperations, st.Failed, "failed")
+	to.Counter(engineOperations, st.Dropped, "dropped")
+	to.Gauge(engineInFlight, float64(st.InFlight))
+	to.Gauge(engineQueued, float64(st.Queued))
+	to.Gauge(engineWaiting, float64(st.Waiting))
+	to.Counter(engineEAGAINs, st.EAGAINs)
+	batches(to, st.BatchSizes)
+	durations(to, &st.Latency)
+	to.Counter(engineVectorized, st.Vectorized)
+	for _, kind := range st.Kinds { // as many as the engine has been made with
+		to.Counter(engineKindOps, kind.Operations, kind.Name)
+		to.Counter(engineKindBatch, kind.Batches, kind.Name)
+	}
+	to.Counter(engineFaults, st.Recomputed)
 }
 
 // batches sends the batch sizes. Each size up to 8 has a bucket, because the kernels compute up
 // to 8 at a time. Above 8 the bounds double, so that a large MaxBatch does not make as many time
 // series.
-func (s sender) batches(sizes []uint64) {
+func batches(to collect.Sender, sizes []uint64) {
 	upTo := make(map[float64]uint64)
 	var count, sum uint64
 	bound := 1
@@ -72,11 +79,11 @@ func (s sender) batches(sizes []uint64) {
 			bound += max(1, bound&^7)
 		}
 	}
-	s.histogram(engineBatch, count, float64(sum), upTo)
+	to.Histogram(engineBatch, count, float64(sum), upTo)
 }
 
 // durations sends the durations of operations.
-func (s sender) durations(h *engine.Histogram) {
+func durations(to collect.Sender, h *engine.Histogram) {
 	upTo := make(map[float64]uint64)
 	var count uint64
 	for i, n := range h.Buckets {
@@ -85,5 +92,5 @@ func (s sender) durations(h *engine.Histogram) {
 			upTo[h.Bound(i).Seconds()] = count
 		}
 	}
-	s.histogram(engineDuration, count, h.Sum, upTo)
+	to.Histogram(engineDuration, count, h.Sum, upTo)
 }

@@ -3,7 +3,6 @@ package metrics_test
 import (
 	"context"
 	"errors"
-	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -18,7 +17,10 @@ import (
 	"asynccrypto/async"
 	"asynccrypto/asynctls/tlsserver"
 	"asynccrypto/engine"
+	"asynccrypto/engine/fallback"
+	"asynccrypto/engine/pkcs11"
 	"asynccrypto/metrics"
+	"asynccrypto/metrics/internal/collecttest"
 )
 
 // newEngine returns an engine with one worker, which takes a second for each batch.
@@ -66,7 +68,7 @@ func compare(t *testing.T, c *metrics.Collector, want string, names ...string) {
 
 func TestEngine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := newEngine(t, engine.Config{MaxBatch: 2, Depth: 4, Figures: func(s *engine.Stats) { s.Vectorized, s.Recomputed = 7, 1 }})
+		e := newEngine(t, engine.Config{MaxBatch: 2, Depth: 4, Kind: func(engine.Op) int { return 1 }, Kinds: []string{"alone", "sign"}, Figures: func(s *engine.Stats) { s.Vectorized, s.Recomputed = 7, 1 }})
 		c := metrics.New()
 		must(t, c.AddEngine("signatures", e))
 		failure := errors.New("failed")
@@ -116,6 +118,14 @@ asynccrypto_engine_eagain_total{engine="signatures"} 1
 # HELP asynccrypto_engine_faults_caught_total Results that failed their check and were computed again; should stay 0.
 # TYPE asynccrypto_engine_faults_caught_total counter
 asynccrypto_engine_faults_caught_total{engine="signatures"} 1
+# HELP asynccrypto_engine_kind_batches_total Batches that have begun, by the kind of their operations.
+# TYPE asynccrypto_engine_kind_batches_total counter
+asynccrypto_engine_kind_batches_total{engine="signatures",kind="alone"} 0
+asynccrypto_engine_kind_batches_total{engine="signatures",kind="sign"} 4
+# HELP asynccrypto_engine_kind_operations_total Operations that have begun, by kind.
+# TYPE asynccrypto_engine_kind_operations_total counter
+asynccrypto_engine_kind_operations_total{engine="signatures",kind="alone"} 0
+asynccrypto_engine_kind_operations_total{engine="signatures",kind="sign"} 6
 # HELP asynccrypto_engine_operation_duration_seconds Time from the call to the answer of operations that were completed or failed.
 # TYPE asynccrypto_engine_operation_duration_seconds histogram
 asynccrypto_engine_operation_duration_seconds_bucket{engine="signatures",le="8e-06"} 0
@@ -131,6 +141,7 @@ asynccrypto_engine_operations_total{engine="signatures",outcome="failed"} 4
 # TYPE asynccrypto_engine_vectorized_total counter
 asynccrypto_engine_vectorized_total{engine="signatures"} 7
 `, "asynccrypto_engine_batch_size", "asynccrypto_engine_eagain_total", "asynccrypto_engine_faults_caught_total",
+			"asynccrypto_engine_kind_batches_total", "asynccrypto_engine_kind_operations_total",
 			"asynccrypto_engine_operation_duration_seconds", "asynccrypto_engine_operations_total", "asynccrypto_engine_vectorized_total")
 	})
 }
@@ -241,6 +252,99 @@ asynccrypto_server_jobs{server="https",state="running"} 9
 	}
 }
 
+// health is a token with this state.
+type health pkcs11.Health
+
+func (h health) Health() pkcs11.Health { return pkcs11.Health(h) }
+
+func TestToken(t *testing.T) {
+	c := metrics.New()
+	must(t, c.AddToken("hsm", health{Up: true, LastError: errors.New("gone"), Sessions: 1, InFlight: 2, Hung: 3, Reconnects: 4, PINsRefused: 5, Ended: 6}))
+	must(t, c.AddToken("spare", health{}))
+	compare(t, c, `
+# HELP asynccrypto_token_connections_ended_total Connections that ended by themselves: the helper or the server has died.
+# TYPE asynccrypto_token_connections_ended_total counter
+asynccrypto_token_connections_ended_total{token="hsm"} 6
+asynccrypto_token_connections_ended_total{token="spare"} 0
+# HELP asynccrypto_token_hung_total Calls of the module that did not end in time.
+# TYPE asynccrypto_token_hung_total counter
+asynccrypto_token_hung_total{token="hsm"} 3
+asynccrypto_token_hung_total{token="spare"} 0
+# HELP asynccrypto_token_in_flight Operations that sessions work on.
+# TYPE asynccrypto_token_in_flight gauge
+asynccrypto_token_in_flight{token="hsm"} 2
+asynccrypto_token_in_flight{token="spare"} 0
+# HELP asynccrypto_token_pins_refused_total PINs that the token has refused; should stay 0.
+# TYPE asynccrypto_token_pins_refused_total counter
+asynccrypto_token_pins_refused_total{token="hsm"} 5
+asynccrypto_token_pins_refused_total{token="spare"} 0
+# HELP asynccrypto_token_reconnects_total How often the token has come up again.
+# TYPE asynccrypto_token_reconnects_total counter
+asynccrypto_token_reconnects_total{token="hsm"} 4
+asynccrypto_token_reconnects_total{token="spare"} 0
+# HELP asynccrypto_token_sessions Sessions that are connected or being connected.
+# TYPE asynccrypto_token_sessions gauge
+asynccrypto_token_sessions{token="hsm"} 1
+asynccrypto_token_sessions{token="spare"} 0
+# HELP asynccrypto_token_up 1 if the token is connected and logged in, as far as is known, otherwise 0.
+# TYPE asynccrypto_token_up gauge
+asynccrypto_token_up{token="hsm"} 1
+asynccrypto_token_up{token="spare"} 0
+`)
+	c.RemoveToken("hsm")
+	c.RemoveToken("spare")
+	if n := testutil.CollectAndCount(c); n != 0 {
+		t.Errorf("%d metrics of tokens that were removed", n)
+	}
+}
+
+// members is a chain with these statistics.
+type members []fallback.MemberStats
+
+func (m members) Stats() []fallback.MemberStats { return m }
+
+func TestChain(t *testing.T) {
+	c := metrics.New()
+	must(t, c.AddChain("site", members{
+		{Name: "hsm", Operations: 1, Failures: 2, Timeouts: 3, Skipped: 4, State: fallback.HalfOpen, Opened: 5},
+		{Name: "file"},
+	}))
+	compare(t, c, `
+# HELP asynccrypto_fallback_breaker_opened_total How often the member's breaker has opened.
+# TYPE asynccrypto_fallback_breaker_opened_total counter
+asynccrypto_fallback_breaker_opened_total{chain="site",member="file"} 0
+asynccrypto_fallback_breaker_opened_total{chain="site",member="hsm"} 5
+# HELP asynccrypto_fallback_breaker_state 1 for the state that the member's breaker is in, 0 for the others.
+# TYPE asynccrypto_fallback_breaker_state gauge
+asynccrypto_fallback_breaker_state{chain="site",member="file",state="closed"} 1
+asynccrypto_fallback_breaker_state{chain="site",member="file",state="half-open"} 0
+asynccrypto_fallback_breaker_state{chain="site",member="file",state="open"} 0
+asynccrypto_fallback_breaker_state{chain="site",member="hsm",state="closed"} 0
+asynccrypto_fallback_breaker_state{chain="site",member="hsm",state="half-open"} 1
+asynccrypto_fallback_breaker_state{chain="site",member="hsm",state="open"} 0
+# HELP asynccrypto_fallback_member_failures_total Operations that the member failed as unavailable.
+# TYPE asynccrypto_fallback_member_failures_total counter
+asynccrypto_fallback_member_failures_total{chain="site",member="file"} 0
+asynccrypto_fallback_member_failures_total{chain="site",member="hsm"} 2
+# HELP asynccrypto_fallback_member_operations_total Operations that the member was asked to do.
+# TYPE asynccrypto_fallback_member_operations_total counter
+asynccrypto_fallback_member_operations_total{chain="site",member="file"} 0
+asynccrypto_fallback_member_operations_total{chain="site",member="hsm"} 1
+# HELP asynccrypto_fallback_member_skipped_total Operations that passed the member over, because of its breaker.
+# TYPE asynccrypto_fallback_member_skipped_total counter
+asynccrypto_fallback_member_skipped_total{chain="site",member="file"} 0
+asynccrypto_fallback_member_skipped_total{chain="site",member="hsm"} 4
+# HELP asynccrypto_fallback_member_timeouts_total Operations that the member did not answer within its time.
+# TYPE asynccrypto_fallback_member_timeouts_total counter
+asynccrypto_fallback_member_timeouts_total{chain="site",member="file"} 0
+asynccrypto_fallback_member_timeouts_total{chain="site",member="hsm"} 3
+`)
+	c.RemoveChain("site")
+	if n := testutil.CollectAndCount(c); n != 0 {
+		t.Errorf("%d metrics of a chain that was removed", n)
+	}
+}
+
 func TestAddRemove(t *testing.T) {
 	c := metrics.New()
 	e, p := newEngine(t, engine.Config{}), newPool(t, 0)
@@ -261,6 +365,9 @@ func TestAddRemove(t *testing.T) {
 		"no pool":               c.AddPool("c", nil),
 		"no server":             c.AddServer("c", nil),
 		"a nil server":          c.AddServer("c", (*tlsserver.Server)(nil)),
+		"no token":              c.AddToken("c", nil),
+		"a nil token":           c.AddToken("c", (*pkcs11.Token)(nil)),
+		"no chain":              c.AddChain("c", nil),
 	} {
 		if err == nil || errors.Is(err, metrics.ErrExists) {
 			t.Error(name, err)
@@ -289,31 +396,12 @@ func TestAddRemove(t *testing.T) {
 // those that are collected and documented.
 func TestLint(t *testing.T) {
 	c := metrics.New()
-	must(t, c.AddEngine("e", newEngine(t, engine.Config{MaxBatch: 8})))
+	must(t, c.AddEngine("e", newEngine(t, engine.Config{MaxBatch: 8, Kind: func(engine.Op) int { return 0 }, Kinds: []string{"alone"}})))
 	must(t, c.AddPool("p", newPool(t, 0)))
 	must(t, c.AddServer("s", figures{}))
-	reg := prometheus.NewPedanticRegistry()
-	must(t, reg.Register(c))
-	problems, err := testutil.GatherAndLint(reg)
-	must(t, err)
-	for _, p := range problems {
-		t.Error(p.Metric, p.Text)
-	}
-	families, err := reg.Gather()
-	must(t, err)
-	source, err := os.ReadFile("metrics.go")
-	must(t, err)
-	described := make(chan *prometheus.Desc, 100)
-	c.Describe(described)
-	if len(described) != len(families) {
-		t.Errorf("%d metrics are described, %d collected", len(described), len(families))
-	}
-	for _, f := range families {
-		row := regexp.MustCompile(`\n//\t` + f.GetName() + ` +` + strings.ToLower(f.GetType().String()) + ` `)
-		if n := len(row.FindAll(source, -1)); n != 1 {
-			t.Errorf("%s is %d times in the package comment's tables", f.GetName(), n)
-		}
-	}
+	must(t, c.AddToken("t", health{}))
+	must(t, c.AddChain("c", members{{Name: "m"}}))
+	reg := collecttest.Lint(t, c, "metrics.go")
 	if !reg.Unregister(c) {
 		t.Error("can't be unregistered")
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"asynccrypto/async"
+	"asynccrypto/metrics/internal/collect"
 )
 
 var (
@@ -26,24 +27,24 @@ func poolDesc(name, help string, labels ...string) *prometheus.Desc {
 // RemovePool, so a pool that you drop without closing it is not collected as garbage before. The
 // errors are those of [Collector.AddEngine].
 func (c *Collector) AddPool(name string, p *async.Pool) error {
-	return c.add("pool", name, p == nil, poolSource{p})
+	return c.sources.Add("pool", name, p == nil, poolSource{p})
 }
 
 // RemovePool removes the pool of that name, like [Collector.RemoveEngine].
-func (c *Collector) RemovePool(name string) { c.remove("pool", name) }
+func (c *Collector) RemovePool(name string) { c.sources.Remove("pool", name) }
 
 type poolSource struct{ *async.Pool }
 
-func (p poolSource) collect(name string, ch chan<- prometheus.Metric) {
-	st, to := p.Stats(), sender{name, ch}
-	to.gauge(poolJobs, float64(st.Running), "running")
-	to.gauge(poolJobs, float64(st.Paused), "paused")
-	to.counter(poolEnded, st.Ended)
-	to.gauge(poolCoroutines, float64(st.Coroutines))
-	to.gauge(poolWaiting, float64(st.Waiting))
+func (p poolSource) Collect(to collect.Sender) {
+	st := p.Stats()
+	to.Gauge(poolJobs, float64(st.Running), "running")
+	to.Gauge(poolJobs, float64(st.Paused), "paused")
+	to.Counter(poolEnded, st.Ended)
+	to.Gauge(poolCoroutines, float64(st.Coroutines))
+	to.Gauge(poolWaiting, float64(st.Waiting))
 	limit := float64(st.Limit)
 	if st.Limit == 0 {
 		limit = math.Inf(1)
 	}
-	to.gauge(poolLimit, limit)
+	to.Gauge(poolLimit, limit)
 }

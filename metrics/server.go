@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"asynccrypto/asynctls/tlsserver"
+	"asynccrypto/metrics/internal/collect"
 )
 
 var (
@@ -31,25 +32,25 @@ var _ Server = (*tlsserver.Server)(nil)
 // RemoveServer. The errors are those of [Collector.AddEngine].
 func (c *Collector) AddServer(name string, s Server) error {
 	tls, ok := s.(*tlsserver.Server)
-	return c.add("server", name, s == nil || ok && tls == nil, serverSource{s})
+	return c.sources.Add("server", name, s == nil || ok && tls == nil, serverSource{s})
 }
 
 // RemoveServer removes the server of that name, like [Collector.RemoveEngine].
-func (c *Collector) RemoveServer(name string) { c.remove("server", name) }
+func (c *Collector) RemoveServer(name string) { c.sources.Remove("server", name) }
 
 type serverSource struct{ Server }
 
-func (s serverSource) collect(name string, ch chan<- prometheus.Metric) {
-	st, to := s.Stats(), sender{name, ch}
-	to.counter(serverAccepted, st.Accepted)
-	to.gauge(serverConnections, float64(st.Handshaking), "handshaking")
-	to.gauge(serverConnections, float64(st.Open), "open")
-	to.counter(serverHandshakes, st.Handshakes, "completed")
-	to.counter(serverHandshakes, st.Failed, "failed")
-	to.counter(serverHandshakes, st.TimedOut, "timed_out")
-	to.counter(serverHandshakes, st.Canceled, "canceled")
-	to.counter(serverResumed, st.Resumed) // no outcome of its own: these are completed too
-	to.gauge(serverJobs, float64(st.Running), "running")
-	to.gauge(serverJobs, float64(st.Paused), "paused")
-	to.gauge(serverInLine, float64(st.InLine))
+func (s serverSource) Collect(to collect.Sender) {
+	st := s.Stats()
+	to.Counter(serverAccepted, st.Accepted)
+	to.Gauge(serverConnections, float64(st.Handshaking), "handshaking")
+	to.Gauge(serverConnections, float64(st.Open), "open")
+	to.Counter(serverHandshakes, st.Handshakes, "completed")
+	to.Counter(serverHandshakes, st.Failed, "failed")
+	to.Counter(serverHandshakes, st.TimedOut, "timed_out")
+	to.Counter(serverHandshakes, st.Canceled, "canceled")
+	to.Counter(serverResumed, st.Resumed) // no outcome of its own: these are completed too
+	to.Gauge(serverJobs, float64(st.Running), "running")
+	to.Gauge(serverJobs, float64(st.Paused), "paused")
+	to.Gauge(serverInLine, float64(st.InLine))
 }
