@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/tls"
 	"encoding/json"
@@ -69,6 +70,39 @@ func TestInterruptSign(t *testing.T) {
 				t.Errorf("%v: %s is not whole", sig, name)
 			}
 		}
+	}
+}
+
+// An interrupted verification does not wait for the file that it reads.
+func TestInterruptVerify(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string][]byte{"rsa.pub": testKeys()["rsa.pub"], "bad": nil, "bad.sig": nil, "huge": nil, "huge.sig": nil} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Truncate(filepath.Join(dir, "huge"), 1<<40); err != nil {
+		t.Skipf("no sparse files here: %v", err)
+	}
+	cmd := exec.Command("asynccrypto", "verify", "-key", "rsa.pub", "huge", "bad")
+	cmd.Dir = dir
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	lines := bufio.NewReader(stderr)
+	if line, _ := lines.ReadString('\n'); line != "asynccrypto verify: bad: the signature bad.sig is not valid\n" {
+		t.Errorf("%q", line)
+	}
+	cmd.Process.Signal(syscall.SIGINT)
+	rest, _ := io.ReadAll(lines)
+	cmd.Wait()
+	if got := cmd.ProcessState.ExitCode(); got != 130 || string(rest) != "asynccrypto verify: stopped by a signal (interrupt): verified 0 of 2 files\n" {
+		t.Errorf("exit status %d, %q", got, rest)
 	}
 }
 

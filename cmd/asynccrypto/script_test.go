@@ -57,24 +57,28 @@ func TestScripts(t *testing.T) {
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"bad":                scriptBad,
-			"fails":              scriptFails,
-			"openssl-verify":     scriptVerify,
-			"no-temporary-files": scriptNoTemporaryFiles,
-		},
+		Cmds: scriptCommands,
 	})
+}
+
+var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
+	"away":               scriptAway,
+	"bad":                scriptBad,
+	"fails":              scriptFails,
+	"openssl-verify":     scriptVerify,
+	"no-temporary-files": scriptNoTemporaryFiles,
 }
 
 // testKeys returns files with fresh keys. The keys are short, for speed.
 var testKeys = sync.OnceValue(func() map[string][]byte {
 	rsaKey, err1 := rsa.GenerateKey(rand.Reader, 1024)
 	p256, err2 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	p384, err7 := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	p521, err3 := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	_, ed, err4 := ed25519.GenerateKey(rand.Reader)
 	x, err5 := ecdh.X25519().GenerateKey(rand.Reader)
 	sec1, err6 := x509.MarshalECPrivateKey(p521)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		panic(err)
 	}
 	// "openssl ecparam -genkey" writes such a block before the key. The bytes are those of the
@@ -91,11 +95,15 @@ var testKeys = sync.OnceValue(func() map[string][]byte {
 		"rsa.pub":      public(rsaKey),
 		"public.pem":   public(rsaKey),
 		"rsa1.pem":     pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(rsaKey)}),
+		"rsa1.pub":     pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: x509.MarshalPKCS1PublicKey(&rsaKey.PublicKey)}),
 		"p256.pem":     pkcs8(p256),
 		"p256.pub":     public(p256),
+		"p384.pem":     pkcs8(p384),
+		"p384.pub":     public(p384),
 		"p521sec1.pem": append(params, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: sec1})...),
 		"p521sec1.pub": public(p521),
 		"ed25519.pem":  pkcs8(ed),
+		"ed25519.pub":  public(ed),
 		"x25519.pem":   pkcs8(x),
 	}
 	return files
@@ -134,11 +142,16 @@ func scriptFails(ts *testscript.TestScript, neg bool, args []string) {
 
 // scriptBad expects one line on stderr that matches, nothing on stdout, and status 2: bad REGEXP
 // args...
-func scriptBad(ts *testscript.TestScript, neg bool, args []string) {
+func scriptBad(ts *testscript.TestScript, neg bool, args []string) { oneError(ts, neg, "2", args) }
+
+// scriptAway is scriptBad with status 1, for a token that is away: away REGEXP args...
+func scriptAway(ts *testscript.TestScript, neg bool, args []string) { oneError(ts, neg, "1", args) }
+
+func oneError(ts *testscript.TestScript, neg bool, status string, args []string) {
 	if neg || len(args) < 1 {
-		ts.Fatalf("usage: bad REGEXP args...")
+		ts.Fatalf("usage: bad REGEXP args..., or away REGEXP args...")
 	}
-	scriptFails(ts, false, append([]string{"2"}, args[1:]...))
+	scriptFails(ts, false, append([]string{status}, args[1:]...))
 	stderr := ts.ReadFile("stderr")
 	if strings.Count(stderr, "\n") != 1 || !strings.HasSuffix(stderr, "\n") {
 		ts.Fatalf("not one line on stderr: %q", stderr)

@@ -51,6 +51,9 @@ func echo() *Command {
 				if len(args) == 1 && args[0] == "signal" {
 					return fmt.Errorf("%w: nothing done", &SignalError{os.Interrupt})
 				}
+				if len(args) == 1 && args[0] == "own" {
+					return PrintedBy(Usagef("no\nline"), func(message string) { fmt.Fprintf(std.Err, "<%s>", message) })
+				}
 				fmt.Fprintf(std.Out, "%q %v %d %v %d %v %q\n", o.text, o.loud, o.times, o.wait, o.even, f.Given("times"), args)
 				return nil
 			}
@@ -62,7 +65,18 @@ func echo() *Command {
 
 // program has echo and a command without arguments and options.
 func program() *Program {
-	return &Program{Short: "Test the package", Commands: []*Command{echo(), {Name: "other", Short: "Do nothing",
+	twice := &Command{Name: "echo twice", Short: "Write the arguments twice", Usage: "WORD...   words", Setup: func(*Flags) Run {
+		return func(args []string, std Stdio) error {
+			if args == nil {
+				return Usagef("no words")
+			}
+			fmt.Fprintf(std.Out, "%q %q\n", args, args)
+			return nil
+		}
+	}}
+	withSub := echo()
+	withSub.Subcommands = []*Command{twice}
+	return &Program{Short: "Test the package", Commands: []*Command{withSub, {Name: "other", Short: "Do nothing",
 		Setup: func(*Flags) Run { return func(args []string, _ Stdio) error { return NoArguments(args) } }}}, Long: "A paragraph.",
 		Example: "$ asynccrypto"}
 }
@@ -91,6 +105,16 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// A subcommand runs if its word stands first, and else the word is an argument.
+func TestSubcommand(t *testing.T) {
+	if status, stdout, _ := run("echo", "twice", "a"); status != ExitOK || stdout != `["a"] ["a"]`+"\n" {
+		t.Errorf("status %d, %s", status, stdout)
+	}
+	if status, stdout, _ := run("echo", "a", "twice"); status != ExitOK || !strings.Contains(stdout, `["a" "twice"]`) {
+		t.Errorf("status %d, %s", status, stdout)
+	}
+}
+
 // Each mistake ends with status 2, nothing on stdout, and one line that points to the help.
 func TestMistakes(t *testing.T) {
 	for _, test := range []struct {
@@ -111,6 +135,10 @@ func TestMistakes(t *testing.T) {
 		{[]string{"echo", "-times", "10"}, `asynccrypto echo: -times "10": must be between 1 and 9 (see asynccrypto echo -h)`},
 		{[]string{"echo", "-times", "99999999999999999999"}, `asynccrypto echo: -times "99999999999999999999": must be between 1 and 9 (see asynccrypto echo -h)`},
 		{[]string{"other", "x"}, `asynccrypto other: unexpected argument "x" (see asynccrypto other -h)`},
+		{[]string{"echo", "twice"}, `asynccrypto echo twice: no words (see asynccrypto echo twice -h)`},
+		{[]string{"echo", "twice", "-loud"}, `asynccrypto echo twice: unknown option -loud (see asynccrypto echo twice -h)`},
+		{[]string{"help", "echo", "twice", "x"}, `asynccrypto: unexpected argument "twice"; help explains one command at a time (see asynccrypto -h)`},
+		{[]string{"help", "other", "twice"}, `asynccrypto: unexpected argument "twice"; help explains one command at a time (see asynccrypto -h)`},
 		{[]string{"echo", "-even", "3\n"}, `asynccrypto echo: -even "3\n": must be even (see asynccrypto echo -h)`},
 	} {
 		status, stdout, stderr := run(test.args...)
@@ -128,6 +156,9 @@ func TestFailures(t *testing.T) {
 		stderr != "asynccrypto echo: stopped by a signal (interrupt): nothing done\n" {
 		t.Errorf("status %d: %s", status, stderr)
 	}
+	if status, _, stderr := run("echo", "own"); status != ExitUsage || stderr != "<no\nline (see asynccrypto echo -h)>" {
+		t.Errorf("status %d: %s", status, stderr)
+	}
 }
 
 // The help of a command is the same in all the ways to ask for it, and says everything that is
@@ -138,6 +169,7 @@ func TestHelp(t *testing.T) {
 Usage:
     asynccrypto echo [options] WORD...    words
     asynccrypto echo [options]            nothing
+    asynccrypto echo twice WORD...   words
 
 A WORD is any text.
 
@@ -166,6 +198,12 @@ Example:
 	const other = "Do nothing.\n\nUsage:\n    asynccrypto other\n"
 	if status, stdout, _ := run("other", "-h"); status != ExitOK || stdout != other {
 		t.Errorf("status %d\n%s", status, stdout)
+	}
+	const twice = "Write the arguments twice.\n\nUsage:\n    asynccrypto echo twice WORD...   words\n"
+	for _, args := range [][]string{{"help", "echo", "twice"}, {"echo", "twice", "-h"}} {
+		if status, stdout, _ := run(args...); status != ExitOK || stdout != twice {
+			t.Errorf("%q: status %d\n%s", args, status, stdout)
+		}
 	}
 	_, all, _ := run("help")
 	for _, want := range []string{"Test the package.\n\n", "\n    echo        Write the arguments\n    other       Do nothing\n", "\nA paragraph.\n",
@@ -209,8 +247,10 @@ func TestOneLine(t *testing.T) {
 		"it's a quote": "it's a quote",
 		// A peer's certificate, which errors quote, can hold what makes a terminal show other
 		// text than there is.
-		"a\u202egnp.exe\u2028b": `a\u202egnp.exe\u2028b`,
-		"cut \xc3":              "cut \ufffd",
+		"a\u202egnp.exe\u2028b":            `a\u202egnp.exe\u2028b`,
+		"cut \xc3":                         "cut \ufffd",
+		`no "pkcs11:?PIN-VALUE=1234" here`: `no "pkcs11:?pin-value=..." here`,
+		"pkcs11:?pin-value=1%2034&module-path=/m.so: no file": "pkcs11:?pin-value=...&module-path=/m.so: no file",
 	} {
 		if got := OneLine(in); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
@@ -264,5 +304,22 @@ func TestWriteFile(t *testing.T) {
 	}
 	if !slices.Equal(names, []string{"file", "taken"}) {
 		t.Errorf("%q", names)
+	}
+}
+
+// A file that is larger than the limit is not read whole.
+func TestReadFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := ReadFile(path, 1<<20); err != nil || len(text) != 1<<20 {
+		t.Errorf("%d bytes, %v", len(text), err)
+	}
+	if text, err := ReadFile(path, 1<<20-1); err == nil || text != nil {
+		t.Errorf("%d bytes, %v", len(text), err)
+	}
+	if _, err := ReadFile(path+"x", 1); !errors.Is(err, os.ErrNotExist) || strings.Contains(err.Error(), path) {
+		t.Error(err)
 	}
 }

@@ -39,11 +39,19 @@ type Command struct {
 	Setup   func(*Flags) Run
 	Long    string // paragraphs that follow the options; may be empty
 	Example string // a session in a shell; may be empty
+	// Subcommands do other work than the command, and have their own options. Their names are the
+	// command's and a word more, as in "keyserver list".
+	Subcommands []*Command
 }
 
-// Main runs the command with the arguments that follow its name, and returns the exit status. It
-// writes errors, a line each, to std.Err.
+// Main runs the command with the arguments that follow its name, and returns the exit status. If the
+// first of them names a subcommand, Main runs that. It writes errors, a line each, to std.Err.
 func (c *Command) Main(args []string, std Stdio) int {
+	if len(args) > 0 {
+		if sub := named(c.Subcommands, c.Name+" "+args[0]); sub != nil {
+			return sub.Main(args[1:], std)
+		}
+	}
 	f := new(Flags)
 	run := c.Setup(f)
 	rest, err := f.parse(args)
@@ -77,7 +85,7 @@ func (p *Program) Main(args []string, std Stdio) int {
 	case isHelp(name):
 		return p.explain(args, std)
 	}
-	c := p.command(name)
+	c := named(p.Commands, name)
 	if c == nil {
 		return fail(std, programName, p.unknown(name))
 	}
@@ -91,22 +99,30 @@ func isHelp(arg string) bool {
 
 // explain is "asynccrypto help [COMMAND]".
 func (p *Program) explain(args []string, std Stdio) int {
-	switch {
-	case len(args) == 0 || len(args) == 1 && isHelp(args[0]):
+	if len(args) == 0 || len(args) == 1 && isHelp(args[0]) {
 		p.help(std.Out)
 		return ExitOK
-	case len(args) == 1:
-		if c := p.command(args[0]); c != nil {
-			c.help(std.Out)
-			return ExitOK
-		}
+	}
+	c := named(p.Commands, args[0])
+	if c == nil {
 		return fail(std, programName, p.unknown(args[0]))
 	}
-	return fail(std, programName, Usagef("unexpected argument %q; help explains one command at a time", args[1]))
+	if len(args) == 2 {
+		if sub := named(c.Subcommands, c.Name+" "+args[1]); sub != nil {
+			sub.help(std.Out)
+			return ExitOK
+		}
+	}
+	if len(args) > 1 {
+		return fail(std, programName, Usagef("unexpected argument %q; help explains one command at a time", args[1]))
+	}
+	c.help(std.Out)
+	return ExitOK
 }
 
-func (p *Program) command(name string) *Command {
-	for _, c := range p.Commands {
+// named returns the command of this name, or nil.
+func named(commands []*Command, name string) *Command {
+	for _, c := range commands {
 		if c.Name == name {
 			return c
 		}
@@ -140,13 +156,16 @@ func fail(std Stdio, who string, err error) int {
 	if err == nil {
 		return ExitOK
 	}
+	message, status := err.Error(), ExitFailure
 	if _, ok := errors.AsType[*usageError](err); ok {
-		fmt.Fprintf(std.Err, "%s: %s (see %s -h)\n", who, OneLine(err.Error()), who)
-		return ExitUsage
+		message, status = fmt.Sprintf("%s (see %s -h)", message, who), ExitUsage
+	} else if sig, ok := errors.AsType[*SignalError](err); ok {
+		status = exitSignal + sig.number()
 	}
-	fmt.Fprintf(std.Err, "%s: %s\n", who, OneLine(err.Error()))
-	if sig, ok := errors.AsType[*SignalError](err); ok {
-		return exitSignal + sig.number()
+	if own, ok := errors.AsType[*printedError](err); ok {
+		own.print(withoutPINs(message))
+	} else {
+		fmt.Fprintf(std.Err, "%s: %s\n", who, OneLine(message))
 	}
-	return ExitFailure
+	return status
 }

@@ -16,8 +16,10 @@ func (c *Command) help(w io.Writer) {
 	c.Setup(f)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s.\n\nUsage:\n", c.Short)
-	for line := range strings.SplitSeq(strings.Trim(c.Usage, "\n"), "\n") {
-		b.WriteString("    " + strings.TrimRight(programName+" "+c.Name+" "+line, " ") + "\n")
+	for _, c := range append([]*Command{c}, c.Subcommands...) {
+		for line := range strings.SplitSeq(strings.Trim(c.Usage, "\n"), "\n") {
+			b.WriteString("    " + strings.TrimRight(programName+" "+c.Name+" "+line, " ") + "\n")
+		}
 	}
 	paragraph(&b, c.Arguments)
 	f.help(&b)

@@ -33,6 +33,24 @@ func Signals(n int) (signals <-chan os.Signal, stop func()) {
 	return c, func() { signal.Stop(c) }
 }
 
+// AwaitEnd waits for the end of a server that drains, and returns the error from ended. Further signals
+// but SIGHUP call cancel, which brings the end about: then the error is a [SignalError].
+func AwaitEnd(ended <-chan error, signals <-chan os.Signal, cancel func()) error {
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case sig := <-signals:
+			if sig == syscall.SIGHUP {
+				continue
+			}
+			cancel()
+			<-ended
+			return &SignalError{Signal: sig}
+		}
+	}
+}
+
 // Interruptible returns a context that the first of these signals cancels. Its cause is then a
 // [SignalError]. A second signal ends the process at once. Call stop when done.
 func Interruptible() (ctx context.Context, stop func()) {

@@ -3,6 +3,9 @@ package engines
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"errors"
 	"fmt"
@@ -16,7 +19,7 @@ import (
 )
 
 // Kind is an engine that the command knows. To add one, add an element to the table: speed, sign,
-// serve and engines all go by it.
+// verify, serve and engines all go by it.
 type Kind struct {
 	Name string
 	Open func(Options) (*engine.Engine, error)
@@ -25,7 +28,8 @@ type Kind struct {
 	// Gain says what to expect of it beside direct calls, in sentences, for the first screen of
 	// speed.
 	Gain func() string
-	// does says what it does on this machine, where it is supported, a line each.
+	// does describes the operations of the engine on this machine, in lines. It is called only
+	// where the engine is supported.
 	does func() []string
 }
 
@@ -41,16 +45,11 @@ var kinds = []Kind{
 		},
 		Supported: multibuffer.Supported,
 		Gain: func() string {
-			return "signs eight at a time with RSA-2048, RSA-3072 and RSA-4096, on AVX-512 IFMA.\n" +
+			return "computes eight at a time on each core, on AVX-512 IFMA: sign and verify with\n" +
+				"RSA-2048, -3072 and -4096, ECDSA P-256 and P-384, and Ed25519; derive and keygen with X25519.\n" +
 				"Everything else it leaves to the standard library of the direct calls: there is no gain in speed there."
 		},
-		does: func() []string {
-			return []string{
-				"signatures with RSA-2048, RSA-3072 and RSA-4096, up to eight at a time on each core, for any",
-				"number of keys: several times as many as the library called directly",
-				"any other operation as workers does it: no gain in speed there",
-			}
-		},
+		does: operationLines,
 	},
 	{
 		Name: "workers",
@@ -63,9 +62,9 @@ var kinds = []Kind{
 				"It gives a bounded queue, and goroutines that drive many jobs each. "
 			if ok, why := multibuffer.Supported(); !ok {
 				return same + "Nor is there a gain to be had here from\n" +
-					`the engine "multibuffer", which signs with RSA eight at a time: ` + why + "."
+					`the engine "multibuffer", which computes eight at a time: ` + why + "."
 			}
-			return same + `The engine "multibuffer" signs with RSA` + "\neight at a time here."
+			return same + `The engine "multibuffer" computes` + "\neight at a time here."
 		},
 		does: func() []string {
 			return []string{
@@ -106,11 +105,18 @@ func Batches(key crypto.PublicKey) (ok bool, why string) {
 	if ok, why := multibuffer.Supported(); !ok {
 		return false, why
 	}
-	if k, ok := key.(*rsa.PublicKey); ok {
+	switch k := key.(type) {
+	case *rsa.PublicKey:
 		switch k.N.BitLen() {
 		case 2048, 3072, 4096:
 			return true, ""
 		}
+	case *ecdsa.PublicKey:
+		if k.Curve == elliptic.P256() || k.Curve == elliptic.P384() {
+			return true, ""
+		}
+	case ed25519.PublicKey:
+		return true, ""
 	}
-	return false, "that is for RSA-2048, RSA-3072 and RSA-4096"
+	return false, "that is for RSA-2048, RSA-3072, RSA-4096, ECDSA P-256 and P-384, and Ed25519"
 }

@@ -53,12 +53,15 @@ func TestUnsupported(t *testing.T) {
 
 // A key that the engine multibuffer does not batch is explained.
 func TestBatches(t *testing.T) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ok, why := Batches(key.Public())
-	if supported, _ := multibuffer.Supported(); ok || why == "" || supported && !strings.Contains(why, "RSA-2048") {
-		t.Errorf("%v, %q", ok, why)
+	supported, _ := multibuffer.Supported()
+	for curve, batches := range map[elliptic.Curve]bool{elliptic.P256(): true, elliptic.P384(): true, elliptic.P521(): false} {
+		key, err := ecdsa.GenerateKey(curve, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ok, why := Batches(key.Public())
+		if ok != (batches && supported) || ok != (why == "") || supported && !batches && !strings.Contains(why, "RSA-2048") {
+			t.Errorf("%s: %v, %q", curve.Params().Name, ok, why)
+		}
 	}
 }

@@ -12,13 +12,38 @@ import (
 	"strings"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
+	"asynccrypto/internal/publickey"
 )
 
 // ReadCertificate reads a certificate, with its issuers after it, and its private key. An empty
 // keyFile means that both are in certFile. The result has its Leaf, and a PrivateKey that belongs
 // to it and is a crypto.Signer.
 func ReadCertificate(certFile, keyFile string) (*tls.Certificate, error) {
-	text, err := read(certFile, maxCertificateFile)
+	cert, err := ReadChain(certFile)
+	if err != nil {
+		return nil, err
+	}
+	inOne := keyFile == ""
+	if inOne {
+		keyFile = certFile
+	}
+	key, err := ReadKey(keyFile)
+	if inOne && errors.Is(err, ErrNoKey) {
+		return nil, cli.Usagef("%w; give the key's file with -key FILE.pem", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := SetKey(cert, certFile, key, keyFile); err != nil {
+		return nil, err
+	}
+	return cert, nil
+}
+
+// ReadChain reads a certificate, with its issuers after it. The result has its Leaf, and no
+// PrivateKey.
+func ReadChain(certFile string) (*tls.Certificate, error) {
+	text, err := cli.ReadFile(certFile, maxCertificateFile)
 	if err != nil {
 		return nil, cli.Usagef("cert %s: %w", certFile, err)
 	}
@@ -37,34 +62,29 @@ func ReadCertificate(certFile, keyFile string) (*tls.Certificate, error) {
 		return nil, cli.Usagef("cert %s: for a key of a kind that Go's TLS can't use, such as RSA-PSS, Ed448, or ML-DSA before Go 1.27; make one with: "+
 			"openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048", certFile)
 	}
-	inOne := keyFile == ""
-	if inOne {
-		keyFile = certFile
-	}
-	key, err := ReadKey(keyFile)
-	if inOne && errors.Is(err, errNoKey) {
-		return nil, cli.Usagef("%w; give the key's file with -key FILE.pem", err)
-	}
-	if err != nil {
-		return nil, err
-	}
+	return cert, nil
+}
+
+// SetKey makes key the PrivateKey of cert if it belongs to it and is a crypto.Signer. certFile and
+// keyName are for errors.
+func SetKey(cert *tls.Certificate, certFile string, key any, keyName string) error {
 	signer, ok := key.(crypto.Signer)
 	if !ok {
-		return nil, cli.Usagef("key %s: a key for key agreement, which can't sign", keyFile)
+		return cli.Usagef("key %s: a key for key agreement, which can't sign", keyName)
 	}
-	if pub, ok := cert.Leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !pub.Equal(signer.Public()) {
-		return nil, cli.Usagef("key %s does not belong to the first certificate in %s (%s); the certificate of the key comes first, "+
-			"its issuers' after it", keyFile, certFile, cert.Leaf.Subject)
+	if !publickey.Equal(cert.Leaf.PublicKey, signer.Public()) {
+		return cli.Usagef("key %s does not belong to the first certificate in %s (%s); the certificate of the key comes first, "+
+			"its issuers' after it", keyName, certFile, cert.Leaf.Subject)
 	}
 	cert.PrivateKey = signer
-	return cert, nil
+	return nil
 }
 
 // ReadPool reads the certificates that an option such as -ca names, and returns how many they are.
 // A block that is no certificate, or a damaged one, is an error: without its CA some clients would
 // be refused, and the cause would be hard to find.
 func ReadPool(option, path string) (pool *x509.CertPool, n int, err error) {
-	text, err := read(path, maxCertificateFile)
+	text, err := cli.ReadFile(path, maxCertificateFile)
 	var certs []*x509.Certificate
 	var others []string
 	if err == nil {

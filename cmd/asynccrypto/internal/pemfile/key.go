@@ -7,8 +7,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
@@ -22,17 +22,50 @@ const (
 
 // ReadKey reads a private key: PKCS #8, PKCS #1 (RSA) or SEC 1 (elliptic curves), not encrypted.
 func ReadKey(path string) (any, error) {
-	text, err := read(path, maxKeyFile)
+	text, err := cli.ReadFile(path, maxKeyFile)
 	if err == nil {
 		var key any
 		if key, err = parseKey(text); err == nil {
 			return key, nil
 		}
 	}
-	return nil, cli.Usagef("key %s: %w", path, err)
+	return nil, keyError(path, err)
 }
 
-var errNoKey = errors.New("holds no private key")
+// keyError returns the error for a file that holds no key. It shows the name of the file, unless
+// that may be a URI, which may hold a PIN.
+func keyError(path string, err error) error {
+	if _, missing := os.Stat(path); missing != nil {
+		if why := NoKeyURI(path); why != "" {
+			return cli.Usagef("key: no such file, and %s", why)
+		}
+	}
+	return cli.Usagef("key %s: %w", path, err)
+}
+
+// NoKeyURI returns the reason why a value that looks like a URI does not name a key in a file, or an
+// empty text if it does not look like one. It shows the scheme only, as the rest may hold a PIN.
+func NoKeyURI(value string) string {
+	scheme, _, ok := strings.Cut(value, ":")
+	other := func(r rune) bool { // than in a scheme (RFC 3986, section 3.1)
+		return !('a' <= r|0x20 && r|0x20 <= 'z' || '0' <= r && r <= '9' || strings.ContainsRune("+-.", r))
+	}
+	switch isScheme := ok && len(scheme) > 1 && !strings.ContainsFunc(scheme, other); { // one letter is a drive
+	case isScheme && strings.EqualFold(scheme, "pkcs11"):
+		return "a key on a token, which pkcs11: names, is of no use here"
+	case isScheme && strings.EqualFold(scheme, "keyserver"):
+		return "a key on a key server, which keyserver: names, is of no use here"
+	case isScheme:
+		return fmt.Sprintf("%s: is not the scheme of a key: the URI of a key on a token begins with pkcs11:, and that of a key on a key "+
+			"server with keyserver:", scheme)
+	case strings.Contains(value, "pin-") || strings.ContainsAny(value, "?;"):
+		return "the URI of a key on a token begins with pkcs11:"
+	}
+	return ""
+}
+
+// ErrNoKey is in the error for a file that has PEM blocks, and no private key among them.
+var ErrNoKey = errors.New("holds no private key")
 
 // parseKey returns the first private key in text. Other blocks may come before it: a certificate,
 // or the EC PARAMETERS that "openssl ecparam -genkey" writes.
@@ -58,8 +91,11 @@ func parseKey(text []byte) (any, error) {
 		}
 		others = append(others, block.Type)
 	}
+	if slices.Contains(others, "ASYNCCRYPTO KEY") {
+		return nil, fmt.Errorf("%w, but the handle of a key on a key server; give the keyserver: URI of that key", ErrNoKey)
+	}
 	if others != nil {
-		return nil, fmt.Errorf("%w, but %s", errNoKey, strings.Join(others, ", "))
+		return nil, fmt.Errorf("%w, but %s", ErrNoKey, strings.Join(others, ", "))
 	}
 	return nil, errors.New("not a private key in PEM form, which starts with -----BEGIN PRIVATE KEY-----")
 }
@@ -77,21 +113,4 @@ func valid(key any, err error) (any, error) {
 		return nil, fmt.Errorf("not a valid private key: %s", strings.TrimPrefix(err.Error(), "x509: "))
 	}
 	return key, nil
-}
-
-// read returns the content of a file that has at most limit bytes.
-func read(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, cli.Cause(err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, cli.Cause(err)
-	}
-	if int64(len(text)) > limit {
-		return nil, fmt.Errorf("larger than %d MB", limit>>20)
-	}
-	return text, nil
 }

@@ -116,7 +116,7 @@ func TestReadMarked(t *testing.T) {
 	}
 }
 
-// Keys that Go's TLS can't use are refused with what to do about it.
+// Keys that Go's TLS can't use are refused, and the error says how to get one that it can use.
 func TestReadKeyHints(t *testing.T) {
 	for want, args := range map[string]string{
 		"an RSA-PSS key, which Go's TLS can't use": "genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048",

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -113,7 +112,7 @@ func TestServeProxyGoroutines(t *testing.T) {
 			mu.Unlock()
 		}
 	}()
-	s, config := proxied(t, l.Addr().String(), "-metrics", "127.0.0.1:0")
+	s, config := proxied(t, l.Addr().String(), "-metrics", "127.0.0.1:0", "-nice", "0")
 	// After a first connection the event loops have all fds of their own.
 	accepted := func(n int) func() bool {
 		return func() bool {
@@ -131,7 +130,7 @@ func TestServeProxyGoroutines(t *testing.T) {
 	mu.Lock()
 	open[0].Close()
 	mu.Unlock()
-	fds, before := countFDs(t), runtime.NumGoroutine()
+	files, before := openFiles(t), runtime.NumGoroutine()
 	var clients []*tls.Conn
 	for range 150 {
 		clients = append(clients, dialTLS(t, s, config))
@@ -152,13 +151,5 @@ func TestServeProxyGoroutines(t *testing.T) {
 		c.Close()
 	}
 	mu.Unlock()
-	testwait.Await(t, "the fds to be closed", func() bool { return countFDs(t) <= fds })
-}
-
-func countFDs(t *testing.T) int {
-	entries, err := os.ReadDir("/dev/fd")
-	if err != nil {
-		t.Skip(err)
-	}
-	return len(entries)
+	awaitFiles(t, files)
 }

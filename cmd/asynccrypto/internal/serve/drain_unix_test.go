@@ -34,8 +34,8 @@ func TestServeProxyDrain(t *testing.T) {
 		t.Fatal(err)
 	}
 	stopped := make(chan error, 1)
-	go func() { stopped <- s.stop() }()
-	s.logged(`accepting no more; up to 30s for 1 open connection to end`)
+	go func() { stopped <- s.Stop() }()
+	s.Logged(`accepting no more; up to 30s for 1 open connection to end`)
 	testwait.Await(t, "the end of accepting", func() bool {
 		late, err := net.Dial("tcp", s.addr)
 		if err == nil {
@@ -73,19 +73,19 @@ func TestServeProxyGrace(t *testing.T) {
 	backend := tlstest.Listen(t, echoBackend)
 	s, config := proxied(t, backend, "-grace", "100ms")
 	dialTLS(t, s, config)
-	if err := s.stop(); !errors.Is(err, errNotDrained) || !strings.Contains(err.Error(), "1 connection had not ended after 100ms (-grace)") {
+	if err := s.Stop(); !errors.Is(err, errNotDrained) || !strings.Contains(err.Error(), "1 connection had not ended after 100ms (-grace)") {
 		t.Error(err)
 	}
-	s.err = nil
+	s.Err = nil
 	s, config = proxied(t, backend)
 	dialTLS(t, s, config)
-	s.signal(syscall.SIGTERM)
-	s.signal(syscall.SIGHUP) // ignored now
+	s.Signal(syscall.SIGTERM)
+	s.Signal(syscall.SIGHUP) // ignored now
 	var sig *cli.SignalError
-	s.signal(syscall.SIGINT)
-	<-s.ended
-	if !errors.As(s.err, &sig) || sig.Signal != syscall.SIGINT {
-		t.Error(s.err)
+	s.Signal(syscall.SIGINT)
+	<-s.Ended
+	if !errors.As(s.Err, &sig) || sig.Signal != syscall.SIGINT {
+		t.Error(s.Err)
 	}
-	s.err = nil
+	s.Err = nil
 }

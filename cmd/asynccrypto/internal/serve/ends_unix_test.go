@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
+	"asynccrypto/internal/testwait"
 )
 
 var seedFlag = flag.Uint64("seed", 0, "seed of the ends of TestServeProxyRandomEnds and TestServeSoak; 0 is a new one")
@@ -130,7 +131,7 @@ func (e *end) act(wait bool) error {
 	if !wait {
 		return nil
 	}
-	deadline := time.Now().Add(time.Minute)
+	deadline := testwait.Limit()
 	e.SetReadDeadline(deadline)
 	io.Copy(io.Discard, e.Conn)
 	if time.Now().After(deadline) {
@@ -225,31 +226,20 @@ func TestServeProxyRandomEnds(t *testing.T) {
 			if network == "unix" {
 				backend = "unix:" + backend
 			}
-			s, config := proxied(t, backend, "-metrics", "127.0.0.1:0")
+			s, config := proxied(t, backend, "-metrics", "127.0.0.1:0", "-nice", "0")
 			r.run(s, config, 0, 5, clientsWait) // after these the event loops have all fds of their own
 			s.measured(openConnections + "0")
 			http.DefaultClient.CloseIdleConnections()
-			fds := countFDs(t)
+			files := openFiles(t)
 			r.run(s, config, 5, 150, clientsWait)
 			s.measured(openConnections+"0", `asynccrypto_server_connections{server="proxy",state="handshaking"} 0`,
 				`asynccrypto_server_jobs{server="proxy",state="running"} 0`, `asynccrypto_server_jobs{server="proxy",state="paused"} 0`)
 			http.DefaultClient.CloseIdleConnections()
-			returned(t, "fds", fds, func() int { return countFDs(t) })
-			if err := s.stop(); err != nil {
+			awaitFiles(t, files)
+			if err := s.Stop(); err != nil {
 				t.Error(err)
 			}
-			returned(t, "goroutines", goroutines, runtime.NumGoroutine)
-		}
-	}
-}
-
-// returned waits until a number has come down to what it was before.
-func returned(t *testing.T, what string, before int, now func() int) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); now() > before; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Errorf("%d %s, %d before", now(), what, before)
-			return
+			awaitGoroutines(t, goroutines)
 		}
 	}
 }

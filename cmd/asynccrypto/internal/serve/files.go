@@ -2,7 +2,6 @@ package serve
 
 import (
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,14 +11,6 @@ import (
 // it, begins with a dot, as .git and .env do, except .well-known (RFC 8615). Only regular files
 // and directories are visible, and none outside the root, wherever a symbolic link leads.
 type files struct{ root *os.Root }
-
-func newFiles(dir string) (http.Handler, error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, err
-	}
-	return http.FileServerFS(files{root}), nil
-}
 
 func hidden(name string) bool {
 	return strings.HasPrefix(name, ".") && name != "." && name != ".well-known"

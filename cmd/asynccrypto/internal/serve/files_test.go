@@ -17,12 +17,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
+	"asynccrypto/internal/testwait"
 )
 
 // writeFile replaces a file in one step.
@@ -31,7 +33,12 @@ func writeFile(t *testing.T, path string, text []byte) {
 	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(path+".new", path); err != nil {
+	var err error
+	testwait.Await(t, "the file to be closed", func() bool {
+		err = os.Rename(path+".new", path)
+		return err == nil || runtime.GOOS != "windows" // which refuses it while the server has the file open
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 }
@@ -141,9 +148,9 @@ func TestServeReloadsAll(t *testing.T) {
 		}
 		writeFile(t, ca, append(text(next.File), text(next.File)...))
 		if hangup {
-			s.signal(syscall.SIGHUP)
+			s.Signal(syscall.SIGHUP)
 		}
-		s.logged(`client-ca \S+: 2 CAs`)
+		s.Logged(`client-ca \S+: 2 CAs`)
 		for deadline := time.Now().Add(time.Minute); !admitted(next); time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatal("the new CA's client is not admitted")
@@ -154,9 +161,9 @@ func TestServeReloadsAll(t *testing.T) {
 		}
 		writeFile(t, ca, []byte("-----BEGIN CERTIFICATE-----"))
 		if hangup {
-			s.signal(syscall.SIGHUP)
+			s.Signal(syscall.SIGHUP)
 		}
-		s.logged(`(hangup|files changed): the certificate stays as it was: -client-ca \S+: block 1 \(CERTIFICATE\) is damaged`)
+		s.Logged(`(hangup|files changed): the certificate stays as it was: -client-ca \S+: block 1 \(CERTIFICATE\) is damaged`)
 		if !admitted(next) {
 			t.Error("the CA before a damaged one is gone")
 		}
@@ -193,8 +200,8 @@ func TestServeTicketKeys(t *testing.T) {
 		t.Error("not resumed by the other server")
 	}
 	reload := func(s *served) {
-		s.signal(syscall.SIGHUP)
-		s.signal(syscall.SIGHUP) // taken when the one before it is done
+		s.Signal(syscall.SIGHUP)
+		s.Signal(syscall.SIGHUP) // taken when the one before it is done
 	}
 	writeFile(t, path, []byte(key(2)+key(1)))
 	reload(b)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -15,7 +16,8 @@ import (
 
 	"asynccrypto/asynctls/tlsserver"
 	"asynccrypto/cmd/asynccrypto/internal/cli"
-	"asynccrypto/cmd/asynccrypto/internal/serve/eventlog"
+	"asynccrypto/cmd/asynccrypto/internal/eventlog"
+	"asynccrypto/cmd/asynccrypto/internal/failure"
 	"asynccrypto/internal/measure"
 )
 
@@ -24,6 +26,7 @@ import (
 type httpService struct {
 	server http.Server
 	what   string
+	root   *os.Root      // of the files; nil without -root
 	places chan struct{} // holds one for each connection; nil without -max-conns
 	conns  atomic.Int64
 	// handshaking holds the connections whose handshake is not known to be done. net/http tells
@@ -41,9 +44,10 @@ func newHTTPService(o *options, config *tls.Config, keys *keys, log *eventlog.Lo
 	what := "a page about the connection, there being no -root DIR and no -proxy ADDR"
 	if o.root != "" {
 		var err error
-		if handler, err = newFiles(o.root); err != nil {
+		if s.root, err = os.OpenRoot(o.root); err != nil {
 			return nil, cli.Usagef("-root %s: %w", o.root, cli.Cause(err))
 		}
+		handler = http.FileServerFS(files{s.root})
 		what = fmt.Sprintf("the files in %s; names that begin with a dot are hidden, except .well-known", o.root)
 	}
 	handler = getOnly(handler)
@@ -59,7 +63,7 @@ func newHTTPService(o *options, config *tls.Config, keys *keys, log *eventlog.Lo
 		// Without this a client that reads nothing keeps its connection after its streams have
 		// ended.
 		HTTP2:     &http.HTTP2Config{WriteByteTimeout: o.idle},
-		ErrorLog:  httpErrors{log, s.handshakeFailed}.logger(),
+		ErrorLog:  failure.HTTP(log, s.handshakeFailed),
 		ConnState: s.connState,
 	}
 	return s, nil
@@ -110,7 +114,7 @@ func (s *httpService) Stats() tlsserver.Stats {
 // handshakeFailed counts a failed handshake that net/http has logged.
 func (s *httpService) handshakeFailed(cause string) {
 	switch {
-	case cause == timedOut:
+	case cause == failure.TimedOut:
 		s.timedOut.Add(1)
 	case strings.Contains(cause, "use of closed network connection"): // this side has closed it
 		s.canceled.Add(1)
@@ -130,6 +134,9 @@ func (s *httpService) serve(ln net.Listener) error {
 }
 
 func (s *httpService) shutdown(ctx context.Context) error {
+	if s.root != nil {
+		defer s.root.Close()
+	}
 	err := s.server.Shutdown(ctx)
 	if err == nil || ctx.Err() == nil {
 		return err

@@ -66,21 +66,21 @@ func TestServePage(t *testing.T) {
 			}
 			client.CloseIdleConnections()
 		}
-		if said := s.logged(`SHA-256 fingerprint: ([0-9A-F:]+)`)[1]; strings.ReplaceAll(said, ":", "") != got {
+		if said := s.Logged(`SHA-256 fingerprint: ([0-9A-F:]+)`)[1]; strings.ReplaceAll(said, ":", "") != got {
 			t.Errorf("said %s, is %s", said, got)
 		}
-		s.logged(`throw-away certificate, kept in memory only: CN=localhost.*RSA-2048`)
-		s.logged(`skip the check, as with curl -k`)
+		s.Logged(`throw-away certificate, kept in memory only: CN=localhost.*RSA-2048`)
+		s.Logged(`skip the check, as with curl -k`)
 		s.measured("go_goroutines ", `asynccrypto_server_handshakes_total{outcome="completed",server="https"} 2`)
 		if engine == "workers" {
 			s.measured(`asynccrypto_engine_operations_total{engine="workers",outcome="completed"} 2`)
 		}
-		if err := s.stop(); err != nil {
+		if err := s.Stop(); err != nil {
 			t.Error(err)
 		}
-		s.t = t
-		if !strings.Contains(s.log.String(), "all connections have ended") {
-			t.Error(s.log)
+		s.T = t
+		if !strings.Contains(s.Log.String(), "all connections have ended") {
+			t.Error(s.Log)
 		}
 	}
 }
@@ -148,8 +148,8 @@ func TestServeDrainHTTP(t *testing.T) {
 			t.Fatal(err)
 		}
 		stopped := make(chan error, 1)
-		go func() { stopped <- s.stop() }()
-		s.logged(`accepting no more; up to \S+ for 1 open connection to end`)
+		go func() { stopped <- s.Stop() }()
+		s.Logged(`accepting no more; up to \S+ for 1 open connection to end`)
 		if finish {
 			got, err := io.ReadAll(resp.Body)
 			if err != nil || !bytes.Equal(got, want) {
@@ -161,7 +161,7 @@ func TestServeDrainHTTP(t *testing.T) {
 		} else if err := <-stopped; !errors.Is(err, errNotDrained) || !strings.Contains(err.Error(), "1 connection had not ended after 200ms") {
 			t.Error(err)
 		} else {
-			s.err = nil
+			s.Err = nil
 		}
 		resp.Body.Close()
 		cancel()
@@ -177,13 +177,13 @@ func TestServeAccess(t *testing.T) {
 	s := startServe(t, "-cert", cert.File, "-key", cert.KeyFile, "-root", root, "-access")
 	client := httpClient(t, &tls.Config{RootCAs: cert.Pool}, true)
 	get(t, client, "https://"+s.addr+"/a?x")
-	s.logged(`127\.0\.0\.1:\d+: GET /a\?x HTTP/2\.0: 200, 5 bytes, \S+s`)
+	s.Logged(`127\.0\.0\.1:\d+: GET /a\?x HTTP/2\.0: 200, 5 bytes, \S+s`)
 	get(t, client, "https://"+s.addr+"/none%0a")
-	s.logged(`127\.0\.0\.1:\d+: GET /none%0a HTTP/2\.0: 404, \d+ bytes, `)
+	s.Logged(`127\.0\.0\.1:\d+: GET /none%0a HTTP/2\.0: 404, \d+ bytes, `)
 	s = startServe(t, "-cert", cert.File, "-key", cert.KeyFile, "-root", root, "-access", "-log", "json")
 	get(t, client, "https://"+s.addr+"/a")
-	s.logged(`"msg":"request","peer":"127\.0\.0\.1:\d+","method":"GET","path":"/a","protocol":"HTTP/2\.0","status":200,"bytes":5,`)
-	for line := range strings.Lines(s.log.String()) {
+	s.Logged(`"msg":"request","peer":"127\.0\.0\.1:\d+","method":"GET","path":"/a","protocol":"HTTP/2\.0","status":200,"bytes":5,`)
+	for line := range strings.Lines(s.Log.String()) {
 		if !json.Valid([]byte(line)) {
 			t.Error(line)
 		}

@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"asynccrypto/cmd/asynccrypto/internal/listen"
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
 
@@ -47,7 +48,7 @@ func TestServeUnixSocket(t *testing.T) {
 		if _, err := client.Read(make([]byte, 1)); err != nil {
 			t.Error(err)
 		}
-		if _, err := listenUnix(path); !errors.Is(err, syscall.EADDRINUSE) {
+		if _, err := listen.Unix("addr", "unix:"+path, path, 0); !errors.Is(err, syscall.EADDRINUSE) {
 			t.Error(err)
 		}
 		client.Close()
@@ -58,8 +59,8 @@ func TestServeUnixSocket(t *testing.T) {
 		io.WriteString(bad, "SSH-2.0-none\r\n")
 		io.Copy(io.Discard, bad)
 		bad.Close()
-		s.logged(`handshake failed: \S.*: tls: first record`)
-		if err := s.stop(); err != nil {
+		s.Logged(`handshake failed: \S.*: tls: first record`)
+		if err := s.Stop(); err != nil {
 			t.Error(err)
 		}
 		if _, err := os.Lstat(path); err == nil {
@@ -74,7 +75,7 @@ func TestServeHealth(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
 	backend := tlstest.Listen(t, func(_ int, c net.Conn) { io.Copy(c, c) })
 	s := startServe(t, "-cert", cert.File, "-key", cert.KeyFile, "-proxy", backend, "-metrics", "127.0.0.1:0")
-	url := strings.Replace(s.logged(`metrics at (\S+)`)[1], "/metrics", "/healthz", 1)
+	url := strings.Replace(s.Logged(`metrics at (\S+)`)[1], "/metrics", "/healthz", 1)
 	if resp, body := get(t, http.DefaultClient, url); resp.StatusCode != http.StatusOK || body != "ok\n" {
 		t.Error(resp.Status, body)
 	}
@@ -90,8 +91,8 @@ func TestServeHealth(t *testing.T) {
 		t.Fatal(err)
 	}
 	stopped := make(chan error, 1)
-	go func() { stopped <- s.stop() }()
-	s.logged(`accepting no more`)
+	go func() { stopped <- s.Stop() }()
+	s.Logged(`accepting no more`)
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		if resp, _ := get(t, http.DefaultClient, url); resp.StatusCode == http.StatusServiceUnavailable {
 			break

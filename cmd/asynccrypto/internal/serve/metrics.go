@@ -1,17 +1,13 @@
 package serve
 
 import (
-	"io"
-	"net/http"
-	"sync/atomic"
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"asynccrypto/cmd/asynccrypto/internal/serve/eventlog"
+	"asynccrypto/cmd/asynccrypto/internal/eventlog"
+	"asynccrypto/cmd/asynccrypto/internal/monitor"
+	"asynccrypto/engine/fallback"
 	"asynccrypto/metrics"
+	"asynccrypto/metrics/remotemetrics"
 )
 
 // expiry is a prometheus.Collector for the end of the certificates that are served now.
@@ -37,30 +33,57 @@ func (e expiry) Collect(c chan<- prometheus.Metric) {
 	}
 }
 
-// health answers whether new connections should come here: 200 while the server accepts them, and
-// 503 once it has been told to stop.
-type health struct{ stopping atomic.Bool }
-
-func (h *health) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	if h.stopping.Load() {
-		http.Error(w, "stopping", http.StatusServiceUnavailable)
-		return
-	}
-	io.WriteString(w, "ok\n")
+// chain is a metrics.Chain for the key of a certificate that is served now. Its figures begin anew
+// when the files are read again.
+type chain struct {
+	keys *keys
+	i    int // of the certificate
 }
 
-// serveMetrics serves figures for Prometheus over plain HTTP, if -metrics was given: the
-// engine's, the server's, the certificates', and those of Go and of the process. Beside them it
-// serves the health. Call stop when done.
-func serveMetrics(o *options, keys *keys, s service, h *health, log *eventlog.Log) (stop func(), err error) {
-	if o.metrics == "" {
-		return func() {}, nil
-	}
-	c := metrics.New()
+// Stats implements metrics.Chain.
+func (c chain) Stats() []fallback.MemberStats { return c.keys.current.Load().chains[c.i].Stats() }
+
+// addKeys adds the metrics of the engine, the tokens, the key servers and the chains.
+func addKeys(c *metrics.Collector, servers *remotemetrics.Collector, keys *keys) error {
 	if keys.engine != nil {
 		if err := c.AddEngine(keys.kind.Name, keys.engine); err != nil {
-			return nil, err
+			return err
 		}
+	}
+	for _, t := range keys.ring.Tokens() {
+		if err := c.AddToken(t.Name, t); err != nil {
+			return err
+		}
+		if err := c.AddEngine("pkcs11 "+t.Name, t.Engine()); err != nil {
+			return err
+		}
+	}
+	for _, s := range keys.ring.Servers() {
+		name := "remote " + s.Name
+		if err := c.AddEngine(name, s.Engine.Engine()); err != nil {
+			return err
+		}
+		if err := servers.AddEngine(name, s.Engine); err != nil {
+			return err
+		}
+	}
+	for i, signer := range keys.current.Load().chains {
+		if signer == nil {
+			continue
+		}
+		if err := c.AddChain(keys.o.certs[i], chain{keys, i}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serveMetrics serves the figures of the engine, the tokens, the key servers, the server and the
+// certificates, if -metrics was given, and beside them the health. Call stop when done.
+func serveMetrics(o *options, keys *keys, s service, h *monitor.Health, log *eventlog.Log) (stop func(), err error) {
+	c, servers := metrics.New(), remotemetrics.New()
+	if err := addKeys(c, servers, keys); err != nil {
+		return nil, err
 	}
 	name := "https"
 	if o.proxy != "" {
@@ -69,18 +92,5 @@ func serveMetrics(o *options, keys *keys, s service, h *health, log *eventlog.Lo
 	if err := c.AddServer(name, s); err != nil {
 		return nil, err
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(c, newExpiry(keys), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	ln, err := listen("metrics", o.metrics)
-	if err != nil {
-		return nil, err
-	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	mux.Handle("GET /healthz", h)
-	server := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute,
-		ErrorLog: httpErrors{log: log}.logger()}
-	go server.Serve(ln)
-	log.Printf("metrics at http://%s/metrics", ln.Addr())
-	return func() { server.Close() }, nil
+	return monitor.Serve(o.metrics, h, log, c, servers, newExpiry(keys))
 }

@@ -18,8 +18,8 @@ func TestServeMLDSA(t *testing.T) {
 	}
 	cert := tlstest.NewCertificateFor(t, key)
 	s := startServe(t, "-cert", cert.File, "-key", cert.KeyFile)
-	s.logged(`certificate \S+: CN=throw-away, ML-DSA-65, until`)
-	s.logged(`engine \S+, \d+ workers?( at nice \d+)?: as fast as the standard library for ML-DSA-65, no gain in speed`)
+	s.Logged(`certificate \S+: CN=throw-away, ML-DSA-65, until`)
+	s.Logged(`engine \S+, \d+ workers?( at nice \d+)?: as fast as the standard library for ML-DSA-65, no gain in speed`)
 	conn, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: cert.Pool})
 	if err != nil {
 		t.Fatal(err)

@@ -2,19 +2,19 @@ package serve
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
-	"asynccrypto/cmd/asynccrypto/internal/serve/eventlog"
+	"asynccrypto/cmd/asynccrypto/internal/engines"
+	"asynccrypto/cmd/asynccrypto/internal/eventlog"
+	"asynccrypto/cmd/asynccrypto/internal/keyring"
+	"asynccrypto/cmd/asynccrypto/internal/listen"
 	"asynccrypto/cmd/asynccrypto/internal/tlsname"
 )
 
@@ -23,12 +23,12 @@ type options struct {
 	addr          string
 	addrGiven     bool
 	certs, keys   []string // keys[i] belongs to certs[i]; no keys, or as many
+	fallbackKeys  []string // likewise; "-" for none
+	ring          keyring.Options
 	clientCA      string
 	tls           string
 	engine        string
-	workers       int
-	nice          int // -1: not given
-	niceGiven     bool
+	workers       engines.Workers
 	metrics       string
 	logFormat     string
 	access        bool
@@ -48,23 +48,27 @@ type options struct {
 }
 
 func newOptions(f *cli.Flags) *options {
-	o := &options{addr: ":8443", nice: -1, idle: 5 * time.Minute, grace: 30 * time.Second, dialTimeout: 5 * time.Second,
+	o := &options{addr: ":8443", idle: 5 * time.Minute, grace: 30 * time.Second, dialTimeout: 5 * time.Second,
 		watch: 10 * time.Second, lookup: 30 * time.Second, logFormat: "text"}
 	f.String(&o.root, "root", "DIR", "serve the files in this directory")
 	f.String(&o.proxy, "proxy", "ADDR", "pass connections on to a plain backend at HOST:PORT or unix:PATH")
 	f.String(&o.addr, "addr", "ADDR", "where to listen: HOST:PORT, without HOST on all addresses, with port 0 on any free port; or unix:PATH")
 	f.Strings(&o.certs, "cert", "FILE.pem", "the certificate, with its issuers after it (default a throw-away certificate, made in memory); "+
 		"of several, the client's server name and algorithms choose, and the first is for all others")
-	f.Strings(&o.keys, "key", "FILE.pem", "the private key of the -cert in the same place, not encrypted (default in the certificate's file)")
+	f.Strings(&o.keys, "key", "FILE.pem|URI", "the private key of the -cert in the same place: in a file that is not encrypted, on a "+
+		"token, or on key servers (default in the certificate's file)")
+	f.Strings(&o.fallbackKeys, "fallback-key", "FILE.pem|URI", "the same private key in another place, which signs while -key is "+
+		"unavailable, for the -cert in the same place; - for none")
+	o.ring.DeclareTimeout(f, time.Second)
+	o.ring.Declare(f)
 	f.String(&o.clientCA, "client-ca", "FILE.pem", "admit only clients with a certificate that one of these CAs has issued")
 	f.String(&o.ticketKeys, "ticket-keys", "FILE", "the keys of session tickets, 64 hexadecimal digits a line, for several servers "+
 		"that resume each other's sessions: the first is for new tickets (default a key in memory, a new one each day)")
-	f.Duration(&o.watch, "watch", "look this often whether the files of these four options have changed, and read them again")
+	f.Duration(&o.watch, "watch", "look this often whether the files of these four options have changed, and read "+
+		"them again once they have stayed the same for as long")
 	f.String(&o.tls, "tls", "1.2|1.3", "only this version (default both)")
 	f.String(&o.engine, "engine", "NAME", "multibuffer, workers or none (default as for speed); with none, crypto/tls signs by itself")
-	f.Int(&o.workers, "workers", 1, 4096, "operations, or batches of eight, that the engine computes at once (default one for each core)")
-	f.Func("nice", "N", "how much lower the priority of the workers' threads is, on Linux; 0 is the same priority as the rest "+
-		"(default 10)", o.setNice)
+	o.workers.Declare(f)
 	f.String(&o.metrics, "metrics", "ADDR", "serve figures for Prometheus, by plain HTTP at http://ADDR/metrics, and whether the "+
 		"server accepts connections at http://ADDR/healthz")
 	f.String(&o.logFormat, "log", "text|json", "the lines of the log: text, or JSON objects as those of Go's log/slog")
@@ -84,18 +88,6 @@ func newOptions(f *cli.Flags) *options {
 	f.Duration(&o.lookup, "lookup", "look the backend's name up this often, for new connections; if that fails its addresses stay")
 	f.Duration(&o.dialTimeout, "dial-timeout", "how long a connection to the backend may take to be established")
 	return o
-}
-
-func (o *options) setNice(text string) error {
-	n, err := strconv.Atoi(text)
-	switch {
-	case err != nil || n < 0 || n > 19:
-		return errors.New("must be between 0 and 19")
-	case n > 0 && runtime.GOOS != "linux":
-		return fmt.Errorf("threads have no priority of their own on %s", runtime.GOOS)
-	}
-	o.nice = n
-	return nil
 }
 
 // check refuses options that make no sense, alone or together, and fills in the rest.
@@ -121,7 +113,7 @@ func (o *options) check(f *cli.Flags) error {
 	}
 	for _, s := range []struct{ name, value string }{
 		{"root", o.root}, {"proxy", o.proxy}, {"client-ca", o.clientCA}, {"ticket-keys", o.ticketKeys}, {"metrics", o.metrics},
-		{"cert", shortest(o.certs)}, {"key", shortest(o.keys)},
+		{"cert", shortest(o.certs)}, {"key", shortest(o.keys)}, {"fallback-key", shortest(o.fallbackKeys)},
 	} {
 		if f.Given(s.name) && s.value == "" {
 			return cli.Usagef("-%s is empty", s.name)
@@ -134,6 +126,13 @@ func (o *options) check(f *cli.Flags) error {
 		return cli.Usagef("-cert is given %d times and -key %d times; give a -key for each -cert, or none where the key is in the "+
 			"certificate's file", len(o.certs), len(o.keys))
 	}
+	if o.fallbackKeys != nil && len(o.fallbackKeys) != len(o.certs) {
+		return cli.Usagef("-cert is given %d times and -fallback-key %d times; give a -fallback-key for each -cert, - where there is none",
+			len(o.certs), len(o.fallbackKeys))
+	}
+	if err := cmp.Or(keyring.CheckTimeout(f, o.fallbackKeys != nil), keyring.CheckTokens(f, slices.Concat(o.keys, o.fallbackKeys)...)); err != nil {
+		return err
+	}
 	if o.root != "" {
 		if info, err := os.Stat(o.root); err != nil {
 			return cli.Usagef("-root %s: %w", o.root, cli.Cause(err))
@@ -142,25 +141,18 @@ func (o *options) check(f *cli.Flags) error {
 		}
 	}
 	o.addrGiven = f.Given("addr")
-	if path, unix := strings.CutPrefix(o.addr, "unix:"); unix && (path == "" || len(path) > 100) {
+	if path, unix := strings.CutPrefix(o.addr, "unix:"); unix && !listen.PathFits(path) {
 		return cli.Usagef("-addr %q: give unix:PATH, with a path of 1 to 100 bytes", o.addr)
-	} else if err := checkAddress("addr", o.addr); err != nil && !unix {
+	} else if err := listen.CheckTCP("addr", o.addr); err != nil && !unix {
 		return err
 	}
 	if o.metrics != "" {
-		if err := checkAddress("metrics", o.metrics); err != nil {
+		if err := listen.CheckTCP("metrics", o.metrics); err != nil {
 			return err
 		}
 	}
-	cores := runtime.GOMAXPROCS(0)
-	o.workers, o.loops = cmp.Or(o.workers, cores), cmp.Or(o.loops, cores)
-	o.maxHandshakes = cmp.Or(o.maxHandshakes, 1000)
-	if o.niceGiven = o.nice >= 0; !o.niceGiven {
-		o.nice = 0
-		if runtime.GOOS == "linux" {
-			o.nice = 10
-		}
-	}
+	o.workers.Complete()
+	o.loops, o.maxHandshakes = cmp.Or(o.loops, runtime.GOMAXPROCS(0)), cmp.Or(o.maxHandshakes, 1000)
 	return nil
 }
 
@@ -205,22 +197,20 @@ func (o *options) setProxyProtocolFrom(text string) error {
 	return nil
 }
 
-// keyFile returns the file of the key that belongs to certificate i, or "" if the key is in the
-// certificate's file.
-func (o *options) keyFile(i int) string {
-	if o.keys == nil {
-		return ""
+// keysOf returns the values of -key and -fallback-key for certificate i. Either may be empty. The
+// key is in the certificate's file if there is no -key.
+func (o *options) keysOf(i int) (key, fallback string) {
+	if o.keys != nil {
+		key = o.keys[i]
 	}
-	return o.keys[i]
+	if o.fallbackKeys != nil && o.fallbackKeys[i] != "-" {
+		fallback = o.fallbackKeys[i]
+	}
+	return key, fallback
 }
 
-func checkAddress(option, text string) error {
-	_, port, err := net.SplitHostPort(text)
-	if err != nil {
-		return cli.Usagef("-%s %q: not HOST:PORT, nor :PORT", option, text)
-	}
-	if _, err := net.LookupPort("tcp", port); err != nil {
-		return cli.Usagef("-%s %q: no such port as %q", option, text, port)
-	}
-	return nil
+// computes reports whether an engine has something to compute: a key that is not on a token.
+func (o *options) computes() bool {
+	inFile := func(key string) bool { return key != "-" && !keyring.IsURI(key) }
+	return o.engine != "none" && (o.keys == nil || slices.ContainsFunc(slices.Concat(o.keys, o.fallbackKeys), inFile))
 }

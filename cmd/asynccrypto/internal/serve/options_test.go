@@ -64,10 +64,10 @@ func TestServeMetrics(t *testing.T) {
 			want = append(want, "asynccrypto_engine_"+line)
 		}
 		said := s.measured(want...)
-		if err := s.stop(); err != nil {
+		if err := s.Stop(); err != nil {
 			t.Error(err)
 		}
-		said += s.log.String()
+		said += s.Log.String()
 		key, err := os.ReadFile(cert.KeyFile)
 		if err != nil {
 			t.Fatal(err)
@@ -94,11 +94,11 @@ func TestServeOptions(t *testing.T) {
 		for _, idle := range []string{"200ms", "1s", "4s"} { // a busy machine may idle for a short one before it asks
 			s := startServe(t, append(args, "-cert", cert.File, "-key", cert.KeyFile, "-engine", "workers", "-workers", "5",
 				"-nice", "0", "-idle", idle)...)
-			s.logged(`engine workers, 5 workers: `)
+			s.Logged(`engine workers, 5 workers: `)
 			if args != nil {
-				s.logged(`; 3 event loops, 7 handshakes at a time, GOMAXPROCS (9|\d\d)`)
+				s.Logged(`; 3 event loops, 7 handshakes at a time, GOMAXPROCS (9|\d\d)`)
 			} else {
-				s.logged(`, GOMAXPROCS ([6-9]|\d\d)`)
+				s.Logged(`, GOMAXPROCS ([6-9]|\d\d)`)
 			}
 			if got, err = answer(s.addr, cert); err == nil && len(got) > 0 {
 				break

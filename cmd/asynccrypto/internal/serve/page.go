@@ -22,6 +22,25 @@ func page(k *keys) http.Handler {
 		fmt.Fprintf(w, "asynccrypto serve, on its own: give it -root DIR or -proxy ADDR to serve something\n\n")
 		fmt.Fprintf(w, "protocol     %s\nversion      %s\ncipher       %s\nkey exchange %s\nresumed      %s\n",
 			r.Proto, tls.VersionName(t.Version), tls.CipherSuiteName(t.CipherSuite), tlsname.OfKeyExchange(t.CurveID), resumed)
+		for _, t := range k.ring.Tokens() {
+			state := "down"
+			if t.Health().Up {
+				state = "up"
+			}
+			s := t.Engine().Stats()
+			fmt.Fprintf(w, "token        %s: %s, %s done, %d failed\n", t.Name, state, measure.Count(int(s.Completed), "operation"), s.Failed)
+		}
+		for _, servers := range k.ring.Servers() {
+			up, nodes := 0, servers.Nodes()
+			for _, n := range nodes {
+				if n.Up {
+					up++
+				}
+			}
+			s := servers.Engine.Engine().Stats()
+			fmt.Fprintf(w, "key servers  %s: %d of %d up, %s done, %d failed\n", servers.Name, up, len(nodes),
+				measure.Count(int(s.Completed), "operation"), s.Failed)
+		}
 		if k.engine == nil {
 			fmt.Fprintf(w, "engine       none\n")
 			return

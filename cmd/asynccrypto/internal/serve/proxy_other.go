@@ -7,7 +7,7 @@ import (
 	"runtime"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
-	"asynccrypto/cmd/asynccrypto/internal/serve/eventlog"
+	"asynccrypto/cmd/asynccrypto/internal/eventlog"
 )
 
 func newProxy(*options, *tls.Config, *eventlog.Log) (service, error) {

@@ -15,7 +15,8 @@ import (
 
 	"asynccrypto/asynctls/tlsserver"
 	"asynccrypto/cmd/asynccrypto/internal/cli"
-	"asynccrypto/cmd/asynccrypto/internal/serve/eventlog"
+	"asynccrypto/cmd/asynccrypto/internal/eventlog"
+	"asynccrypto/cmd/asynccrypto/internal/failure"
 	"asynccrypto/cmd/asynccrypto/internal/serve/relay"
 	"asynccrypto/internal/measure"
 )
@@ -45,11 +46,11 @@ func newProxy(o *options, config *tls.Config, log *eventlog.Log) (service, error
 			DialTimeout:   o.dialTimeout,
 			ProxyProtocol: o.proxyProtocol,
 			BackendFailed: func(client net.Addr, err error) {
-				log.Failed("backend "+o.proxy, "for "+peerName(client), errorCause(err))
+				log.Failed("backend "+o.proxy, "for "+failure.Peer(client), failure.Cause(err))
 			},
 			Ended: func(client net.Addr, err error) {
 				if !expected(err) {
-					log.Failed("connection failed", peerName(client), errorCause(err))
+					log.Failed("connection failed", failure.Peer(client), failure.Cause(err))
 				}
 			},
 		},
@@ -60,7 +61,7 @@ func newProxy(o *options, config *tls.Config, log *eventlog.Log) (service, error
 		IdleTimeout:       o.idle,
 		ProxyProtocolFrom: o.proxyProtocolFrom,
 		Failed: func(client net.Addr, err error) {
-			log.Failed("handshake failed", peerName(client), handshakeCause(errorCause(err)))
+			log.Failed("handshake failed", failure.Peer(client), failure.Handshake(failure.Cause(err)))
 		},
 	}
 	p.what = fmt.Sprintf("proxy to %s; %s, %s at a time, GOMAXPROCS %d",
@@ -91,7 +92,7 @@ func (p *proxy) background(ctx context.Context) {
 		}
 		switch changed, err := p.backend.LookUp(ctx); {
 		case err != nil && ctx.Err() == nil:
-			p.log.Failed("backend "+p.o.proxy, "its addresses stay as they were", errorCause(err))
+			p.log.Failed("backend "+p.o.proxy, "its addresses stay as they were", failure.Cause(err))
 		case changed:
 			p.log.Printf("backend %s: now at %s", p.o.proxy, p.backend.Addresses())
 		}

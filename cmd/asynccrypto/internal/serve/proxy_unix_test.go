@@ -58,9 +58,11 @@ type halfCloser interface {
 	CloseWrite() error
 }
 
-// echoBackend sends back all that it receives, and then ends its direction.
+// echoBackend sends back all that it receives, and then ends its direction. It hides that c can
+// copy by splice(2): the pipes for that stay open in a pool of package net until garbage
+// collections close them, and look like files that serve has left open.
 func echoBackend(_ int, c net.Conn) {
-	io.Copy(c, c)
+	io.Copy(struct{ io.Writer }{c}, c)
 	c.(halfCloser).CloseWrite()
 }
 
@@ -98,7 +100,7 @@ func TestServeProxyEcho(t *testing.T) {
 				})
 			}
 			all.Wait()
-			if err := s.stop(); err != nil {
+			if err := s.Stop(); err != nil {
 				t.Error(err)
 			}
 		}
@@ -125,7 +127,7 @@ func TestServeProxyHalfClose(t *testing.T) {
 	if got, err := io.ReadAll(c); err != nil || string(got) != "over and out" {
 		t.Errorf("%q, %v", got, err)
 	}
-	_, figures := get(t, http.DefaultClient, s.logged(`metrics at (\S+)`)[1])
+	_, figures := get(t, http.DefaultClient, s.Logged(`metrics at (\S+)`)[1])
 	if !strings.Contains(figures, `asynccrypto_server_handshakes_total{outcome="completed",server="proxy"} 1`) {
 		t.Error(figures)
 	}
@@ -171,7 +173,7 @@ func TestServeProxyBackendDown(t *testing.T) {
 		if n, err := c.Read(make([]byte, 1)); n > 0 || err == nil {
 			t.Errorf("%s: %d bytes, %v", backend, n, err)
 		}
-		s.logged(`backend ` + backend + `: for ` + c.LocalAddr().String() + `: ` + want)
+		s.Logged(`backend ` + backend + `: for ` + c.LocalAddr().String() + `: ` + want)
 	}
 	down(l.Addr().String(), "connection refused")
 	dir := t.TempDir()
@@ -241,7 +243,7 @@ func TestServeProxyBreaks(t *testing.T) {
 	if got, _ := io.ReadAll(c); len(got) != 100 {
 		t.Errorf("%d bytes before the reset", len(got))
 	}
-	s.logged(`backend ` + backend + `: for ` + raw.LocalAddr().String() + `: (connection reset by peer|broken pipe)`)
+	s.Logged(`backend ` + backend + `: for ` + raw.LocalAddr().String() + `: (connection reset by peer|broken pipe)`)
 	if bytes.Contains(seen.read, []byte{21, 3, 3}) { // an alert, which could only be close_notify
 		t.Error("close_notify for a backend that broke off")
 	}
@@ -254,7 +256,7 @@ func TestServeProxyBreaks(t *testing.T) {
 	if err := <-said; !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the backend saw %v", err)
 	}
-	s.logged(`connection failed: ` + c.LocalAddr().String() + `: connection reset by peer`)
+	s.Logged(`connection failed: ` + c.LocalAddr().String() + `: connection reset by peer`)
 
 	c = dialTLS(t, s, config)
 	io.WriteString(c, "hello")
@@ -262,7 +264,7 @@ func TestServeProxyBreaks(t *testing.T) {
 	if err := <-said; !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the backend saw %v", err)
 	}
-	s.logged(`connection failed: ` + c.LocalAddr().String() + `: tls: `)
+	s.Logged(`connection failed: ` + c.LocalAddr().String() + `: tls: `)
 }
 
 // recorder keeps the bytes that a connection has read.

@@ -69,7 +69,7 @@ func TestServeProxyProtocol(t *testing.T) {
 			}
 			c.NetConn().(*net.TCPConn).SetLinger(0)
 			c.NetConn().Close()
-			s.logged(`connection failed: ` + want.Source.String() + `: connection reset by peer`)
+			s.Logged(`connection failed: ` + want.Source.String() + `: connection reset by peer`)
 		}
 	}
 	// From a unix socket, in one piece with the ClientHello or not.
@@ -99,7 +99,7 @@ func TestServeProxyProtocol(t *testing.T) {
 	if _, err := tls.Dial("tcp", s.addr, config); err == nil {
 		t.Error("a balancer without a header was taken")
 	}
-	s.logged(`handshake failed: 127\.0\.0\.1:\d+: no PROXY protocol header`)
+	s.Logged(`handshake failed: 127\.0\.0\.1:\d+: no PROXY protocol header`)
 	s, config = proxied(t, backend, "-proxy-protocol-from", "10.0.0.0/8,unix")
 	raw, err := net.Dial("tcp", s.addr)
 	if err != nil {
@@ -111,5 +111,5 @@ func TestServeProxyProtocol(t *testing.T) {
 	if err := tls.Client(raw, config).Handshake(); err == nil {
 		t.Error("a header from elsewhere was taken")
 	}
-	s.logged(`handshake failed: ` + raw.LocalAddr().String() + `: tls: first record does not look like`)
+	s.Logged(`handshake failed: ` + raw.LocalAddr().String() + `: tls: first record does not look like`)
 }

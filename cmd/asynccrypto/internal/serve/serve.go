@@ -8,12 +8,15 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 	"sync"
 	"syscall"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
-	"asynccrypto/cmd/asynccrypto/internal/serve/eventlog"
+	"asynccrypto/cmd/asynccrypto/internal/engines"
+	"asynccrypto/cmd/asynccrypto/internal/eventlog"
+	"asynccrypto/cmd/asynccrypto/internal/monitor"
+	"asynccrypto/cmd/asynccrypto/internal/systemd"
+	"asynccrypto/cmd/asynccrypto/internal/watch"
 	"asynccrypto/internal/measure"
 )
 
@@ -29,17 +32,11 @@ var Command = &cli.Command{
 	Setup: func(f *cli.Flags) cli.Run {
 		o := newOptions(f)
 		return func(args []string, std cli.Stdio) error {
-			if err := cli.NoArguments(args); err != nil {
-				return err
+			err := run(o, f, args, std)
+			if err != nil && o.logFormat == "json" {
+				return cli.PrintedBy(err, func(message string) { eventlog.WriteError(std.Err, message) })
 			}
-			if err := o.check(f); err != nil {
-				return err
-			}
-			// When the reader of the log has ended, the next line would otherwise end the server.
-			signal.Ignore(syscall.SIGPIPE)
-			signals, stop := cli.Signals(2)
-			defer stop()
-			return serveUntil(o, std, signals)
+			return err
 		}
 	},
 	Long: `
@@ -55,8 +52,26 @@ at low priority, and GOMAXPROCS = workers + loops + 1 with -proxy, workers + 1 w
 always has a processor that no worker or loop occupies. Set GOMAXPROCS in the environment to
 override. Fewer workers, such as -workers 1, leave more for everything else.
 
+A -key on a token (an HSM, a TPM, a smart card) is named by a URI of RFC 7512, such as
+'pkcs11:token=T;object=O?module-path=/PATH.so&pin-source=file:/PATH'; "asynccrypto token" lists them.
+The token signs up to -key-sessions at a time, each through a helper process ("p11-kit remote", of the
+package p11-kit), and handshakes that wait for it cost no thread. A token that is gone is connected
+again by itself. A PIN is tried once: if the token refuses it, all operations fail, and the log says
+so. With -fallback-key, another place of the key signs while the first is unavailable or does not
+answer within -key-timeout. At the start one of the two has to work: a key whose token is away is
+looked up when the token is there, and is not used if it does not belong to the certificate. A wrong
+PIN or a module that cannot be loaded is an error. When the files are read again, tokens stay open.
+
+A -key on key servers ("asynccrypto keyserver -h") is named by a URI such as
+'keyserver://HOST:PORT,HOST:PORT/NAME?cert=FILE&key=FILE&ca=FILE' or 'keyserver:///NAME?unix=PATH'. Then
+no process that serves TLS has the key. A request that a server does not answer goes to another one. The
+command starts also while all of them are away, since the certificate has the public key. The files of
+the URI's cert and key are read again for each connection to a server.
+
 SIGTERM or SIGINT stops accepting, lets connections end by themselves for the time of -grace, and
-then closes the rest. The exit status is 0 if all had ended, and otherwise 1. A second SIGTERM or
+then closes the rest. The exit status is 0 if all had ended, and otherwise 1. It is also 1 if the
+server does not start because the token of its only key is away, so that a later start may succeed,
+and 2 if an option, a file or a PIN is wrong. A second SIGTERM or
 SIGINT ends the command at once. SIGHUP reads the files of -cert, -key, -client-ca and -ticket-keys
 again, and so does the server by itself when they have changed. A certificate is tried in a handshake
 in memory before it is used. If one of the files can't be used, all stay as they were.
@@ -68,7 +83,8 @@ told when the server is ready, reads its files again, and stops (NOTIFY_SOCKET; 
 The log goes to stderr. Each handshake, connection or backend that fails gets a line with its peer and
 its cause. Each cause gets at most five lines in ten seconds; a further line then gives the number of
 failures that were left out.
-If the reader of the log ends, the lines are lost and the server goes on.
+If the reader of the log ends, the lines are lost and the server goes on. With -log json, an error
+that ends the command is an object too, with the level ERROR, unless an option can't be parsed.
 `,
 	Example: `
 $ asynccrypto serve -cert cert.pem -key key.pem -proxy localhost:8080 &
@@ -83,6 +99,20 @@ $ kill %1
 `,
 }
 
+func run(o *options, f *cli.Flags, args []string, std cli.Stdio) error {
+	if err := cli.NoArguments(args); err != nil {
+		return err
+	}
+	if err := o.check(f); err != nil {
+		return err
+	}
+	// When the reader of the log has ended, the next line would otherwise end the server.
+	signal.Ignore(syscall.SIGPIPE)
+	signals, stop := cli.Signals(2)
+	defer stop()
+	return serveUntil(o, std, signals)
+}
+
 // serveUntil serves until a signal, and a second one if the first leaves connections to wait for.
 func serveUntil(o *options, std cli.Stdio, signals <-chan os.Signal) error {
 	log := eventlog.New(std.Err, o.logFormat)
@@ -91,7 +121,7 @@ func serveUntil(o *options, std cli.Stdio, signals <-chan os.Signal) error {
 	if err != nil {
 		return err
 	}
-	changed, stopWatching := watchFiles(keys.files(), o.watch)
+	changed, stopWatching := watch.Files(keys.files, o.watch)
 	defer stopWatching()
 	config, err := keys.config()
 	if err != nil {
@@ -102,10 +132,10 @@ func serveUntil(o *options, std cli.Stdio, signals <-chan os.Signal) error {
 	if err != nil {
 		return err
 	}
+	defer keys.close()
 	if err := keys.open(); err != nil {
 		return err
 	}
-	defer keys.close()
 	listeners, err := listenAll(o)
 	if err != nil {
 		return err
@@ -113,7 +143,7 @@ func serveUntil(o *options, std cli.Stdio, signals <-chan os.Signal) error {
 	for _, ln := range listeners {
 		defer ln.Close()
 	}
-	health := &health{}
+	health := &monitor.Health{}
 	stopMetrics, err := serveMetrics(o, keys, s, health, log)
 	if err != nil {
 		return err
@@ -130,21 +160,21 @@ func serveUntil(o *options, std cli.Stdio, signals <-chan os.Signal) error {
 		log.Printf("listening on %s", describeAddress(ln.Addr()))
 		go func() { served <- s.serve(ln) }()
 	}
-	manager := &serviceManager{log: log}
-	manager.notify("READY=1")
+	manager := &systemd.Manager{Log: log}
+	manager.Ready()
 	for {
 		select {
 		case err := <-served:
 			return err
 		case sig := <-signals:
 			if sig != syscall.SIGHUP {
-				manager.notify("STOPPING=1")
-				health.stopping.Store(true)
+				manager.Stopping()
+				health.Stop()
 				return drain(o, s, log, sig, signals)
 			}
-			manager.reloading()
+			manager.Reloading()
 			keys.reload("hangup")
-			manager.notify("READY=1")
+			manager.Ready()
 		case <-changed:
 			keys.reload("files changed")
 		}
@@ -159,25 +189,14 @@ func drain(o *options, s service, log *eventlog.Log, sig os.Signal, signals <-ch
 	defer cancel()
 	down := make(chan error, 1)
 	go func() { down <- s.shutdown(ctx) }()
-	for {
-		select {
-		case err := <-down:
-			if errors.Is(err, errNotDrained) {
-				return fmt.Errorf("%w after %v (-grace): cut off", err, o.grace)
-			}
-			if err == nil {
-				log.Printf("all connections have ended")
-			}
-			return err
-		case sig := <-signals:
-			if sig == syscall.SIGHUP {
-				continue
-			}
-			cancel()
-			<-down
-			return &cli.SignalError{Signal: sig}
-		}
+	err := cli.AwaitEnd(down, signals, cancel)
+	if errors.Is(err, errNotDrained) {
+		return fmt.Errorf("%w after %v (-grace): cut off", err, o.grace)
 	}
+	if err == nil {
+		log.Printf("all connections have ended")
+	}
+	return err
 }
 
 func newService(o *options, config *tls.Config, keys *keys, log *eventlog.Log) (service, error) {
@@ -187,18 +206,13 @@ func newService(o *options, config *tls.Config, keys *keys, log *eventlog.Log) (
 	return newHTTPService(o, config, keys, log)
 }
 
-// spareProcessors sets GOMAXPROCS so that an event loop, or net/http, finds a free P even while
-// all workers compute. Otherwise it would wait for a time slice of 10 ms to end, again and again.
-// A GOMAXPROCS in the environment stays.
+// spareProcessors has a processor spare for each event loop, or one for net/http.
 func spareProcessors(o *options) (restore func()) {
-	old := runtime.GOMAXPROCS(0)
-	if os.Getenv("GOMAXPROCS") != "" || o.engine == "none" {
+	switch {
+	case !o.computes():
 		return func() {}
+	case o.proxy != "":
+		return engines.SpareProcessors(o.workers.N + o.loops + 1)
 	}
-	want := o.workers + 1
-	if o.proxy != "" {
-		want += o.loops
-	}
-	runtime.GOMAXPROCS(max(old, want))
-	return func() { runtime.GOMAXPROCS(old) }
+	return engines.SpareProcessors(o.workers.N + 1)
 }

@@ -3,6 +3,7 @@ package serve
 import (
 	"bytes"
 	"crypto/tls"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -15,19 +16,15 @@ import (
 	"time"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
-	"asynccrypto/cmd/asynccrypto/internal/serve/eventlog"
+	"asynccrypto/cmd/asynccrypto/internal/eventlog"
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 	"asynccrypto/internal/testwait"
 )
 
 // served is a serve command that runs in this process.
 type served struct {
-	t       *testing.T
-	addr    string
-	log     *tlstest.Log
-	signals chan os.Signal
-	ended   chan struct{}
-	err     error // valid once ended is closed
+	*tlstest.Server
+	addr string
 }
 
 // parse returns the options that the arguments give.
@@ -57,33 +54,18 @@ func startServe(t *testing.T, args ...string) *served {
 		args = append([]string{"-addr", "127.0.0.1:0"}, args...)
 	}
 	o := parse(t, args...)
-	s := &served{t: t, log: new(tlstest.Log), signals: make(chan os.Signal), ended: make(chan struct{})}
-	go func() {
-		defer close(s.ended)
-		s.err = serveUntil(o, cli.Stdio{Out: io.Discard, Err: s.log}, s.signals)
-	}()
-	t.Cleanup(func() {
-		if err := s.stop(); err != nil && !t.Failed() {
-			t.Errorf("%v\n%s", err, s.log)
-		}
-	})
-	s.addr = s.logged(`listening on ([^ "\n]+)`)[1]
+	s := &served{Server: tlstest.Run(t, func(std cli.Stdio, signals <-chan os.Signal) error { return serveUntil(o, std, signals) })}
+	s.addr = s.Logged(`listening on ([^ "\n]+)`)[1]
 	return s
-}
-
-// logged waits for a line of the log that matches, and returns the match and its groups.
-func (s *served) logged(pattern string) []string {
-	s.t.Helper()
-	return s.log.Find(s.t, pattern, s.ended)
 }
 
 // measured waits until the metrics have each of the lines, or lines that begin with them, and
 // returns the metrics.
 func (s *served) measured(lines ...string) string {
-	s.t.Helper()
-	url := s.logged(`metrics at (\S+)`)[1]
+	s.T.Helper()
+	url := s.Logged(`metrics at (\S+)`)[1]
 	for limit := testwait.Limit(); ; time.Sleep(time.Millisecond) {
-		_, figures := get(s.t, http.DefaultClient, url)
+		_, figures := get(s.T, http.DefaultClient, url)
 		missing := ""
 		for _, line := range lines {
 			if !strings.Contains("\n"+figures, "\n"+line) {
@@ -94,31 +76,8 @@ func (s *served) measured(lines ...string) string {
 			return figures
 		}
 		if time.Now().After(limit) {
-			s.t.Fatalf("no %s in\n%s", missing, figures)
+			s.T.Fatalf("no %s in\n%s", missing, figures)
 		}
-	}
-}
-
-func (s *served) signal(sig os.Signal) {
-	s.t.Helper()
-	select {
-	case s.signals <- sig:
-	case <-s.ended:
-	case <-time.After(time.Until(testwait.Limit())):
-		s.t.Fatal("a signal was not taken")
-	}
-}
-
-// stop tells it to stop, and returns its error.
-func (s *served) stop() error {
-	s.t.Helper()
-	s.signal(syscall.SIGTERM)
-	select {
-	case <-s.ended:
-		return s.err
-	case <-time.After(time.Until(testwait.Limit())):
-		s.t.Fatalf("did not end\n%s", s.log)
-		return nil
 	}
 }
 
@@ -133,11 +92,11 @@ func TestServeClientCA(t *testing.T) {
 	if _, err := httpClient(t, &tls.Config{RootCAs: cert.Pool}, true).Get("https://" + s.addr); err == nil {
 		t.Error("let in without a certificate")
 	}
-	s.logged(`handshake failed: 127\.0\.0\.1:\d+: tls: client didn't provide a certificate`)
+	s.Logged(`handshake failed: 127\.0\.0\.1:\d+: tls: client didn't provide a certificate`)
 	if _, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: cert.Pool, MinVersion: tls.VersionTLS13}); err == nil {
 		t.Error("TLS 1.3 in spite of -tls 1.2")
 	}
-	s.logged(`handshake failed: 127\.0\.0\.1:\d+: tls: client offered only unsupported versions`)
+	s.Logged(`handshake failed: 127\.0\.0\.1:\d+: tls: client offered only unsupported versions`)
 }
 
 // SIGHUP makes serve read the files again. If they are wrong, it says so and keeps the
@@ -163,14 +122,14 @@ func TestServeReload(t *testing.T) {
 		}
 	}
 	copyTo(cert.File, next.File)
-	s.signal(syscall.SIGHUP)
-	s.logged(`the certificate stays as it was: key \S+ does not belong to the first certificate`)
+	s.Signal(syscall.SIGHUP)
+	s.Logged(`the certificate stays as it was: key \S+ does not belong to the first certificate`)
 	if !bytes.Equal(served(), cert.Leaf.Raw) {
 		t.Error("another certificate")
 	}
 	copyTo(cert.KeyFile, next.KeyFile)
-	s.signal(syscall.SIGHUP)
-	s.logged(`(?s)stays as it was.*certificate \S+: CN=throw-away, ECDSA P-256, until`)
+	s.Signal(syscall.SIGHUP)
+	s.Logged(`(?s)stays as it was.*certificate \S+: CN=throw-away, ECDSA P-256, until`)
 	testwait.Await(t, "the new certificate", func() bool { return bytes.Equal(served(), next.Leaf.Raw) })
 }
 
@@ -198,16 +157,16 @@ func TestServeFailures(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.Close()
-		s.logged(`handshake failed: ` + c.LocalAddr().String() + `: the client closed the connection before it was done`)
+		s.Logged(`handshake failed: ` + c.LocalAddr().String() + `: the client closed the connection before it was done`)
 		if _, err := tls.Dial("tcp", s.addr, &tls.Config{}); err == nil {
 			t.Error("trusted")
 		}
-		s.logged(`handshake failed: 127\.0\.0\.1:\d+: remote error: tls: .*\(the client does not trust the certificate\)`)
-		if err := s.stop(); err != nil {
+		s.Logged(`handshake failed: 127\.0\.0\.1:\d+: remote error: tls: .*\(the client does not trust the certificate\)`)
+		if err := s.Stop(); err != nil {
 			t.Error(err)
 		}
 		const cause = "tls: first record does not look like a TLS handshake"
-		log := s.log.String()
+		log := s.Log.String()
 		if n := len(regexp.MustCompile(`handshake failed: 127\.0\.0\.1:\d+: `+cause).FindAllString(log, -1)); n != eventlog.FailuresInPeriod {
 			t.Errorf("%d lines\n%s", n, log)
 		}
@@ -236,6 +195,47 @@ func TestServeAddressInUse(t *testing.T) {
 		if want := option + " " + l.Addr().String() + ": "; status != cli.ExitFailure || !strings.Contains(stderr.String(), want) ||
 			!strings.Contains(stderr.String(), "another program listens there") {
 			t.Errorf("status %d: %s", status, &stderr)
+		}
+	}
+}
+
+// With -log json a start that fails leaves nothing but JSON objects, also if the options are at
+// fault. Until -log has been parsed the error is text.
+func TestServeFailsInJSON(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, test := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{"-log", "json", "-addr", l.Addr().String()}, cli.ExitFailure, `^-addr ` + regexp.QuoteMeta(l.Addr().String()) + `: .*another program listens there`},
+		{[]string{"-log", "json", "-cert", "no\nfile.pem"}, cli.ExitUsage, `no\nfile\.pem.* \(see asynccrypto serve -h\)$`},
+		{[]string{"-addr", "x", "-log", "json"}, cli.ExitUsage, `^-addr "x"`},
+		{[]string{"-log", "json", "extra"}, cli.ExitUsage, `^unexpected argument "extra"`},
+		{[]string{"-log", "json", "-nothing"}, cli.ExitUsage, ""},
+	} {
+		var stderr bytes.Buffer
+		if status := Command.Main(test.args, cli.Stdio{Out: io.Discard, Err: &stderr}); status != test.status {
+			t.Errorf("%q: status %d", test.args, status)
+		}
+		if test.want == "" {
+			if stderr.String() != "asynccrypto serve: unknown option -nothing (see asynccrypto serve -h)\n" {
+				t.Errorf("%q: %s", test.args, &stderr)
+			}
+			continue
+		}
+		var last struct{ Time, Level, Msg string }
+		for line := range strings.Lines(stderr.String()) {
+			if err := json.Unmarshal([]byte(line), &last); err != nil {
+				t.Errorf("%q: %q: %v", test.args, line, err)
+			}
+		}
+		if _, err := time.Parse(time.RFC3339Nano, last.Time); err != nil || last.Level != "ERROR" || !regexp.MustCompile(test.want).MatchString(last.Msg) {
+			t.Errorf("%q: %+v", test.args, last)
 		}
 	}
 }

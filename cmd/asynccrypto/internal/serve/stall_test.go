@@ -101,7 +101,7 @@ func TestServeStalledClients(t *testing.T) {
 			t.Parallel()
 			s := startServe(t, "-engine", "none", "-cert", cert.File, "-key", cert.KeyFile, "-root", root, "-idle", "2s",
 				"-grace", "500ms", "-metrics", "127.0.0.1:0")
-			figures := s.logged(`metrics at (\S+)`)[1]
+			figures := s.Logged(`metrics at (\S+)`)[1]
 			open := func(n string) bool {
 				_, text := get(t, http.DefaultClient, figures)
 				return strings.Contains(text, "\nasynccrypto_server_connections{server=\"https\",state=\"open\"} "+n+"\n")

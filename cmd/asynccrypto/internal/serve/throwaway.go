@@ -14,8 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"asynccrypto/cmd/asynccrypto/internal/eventlog"
 	"asynccrypto/cmd/asynccrypto/internal/pemfile"
-	"asynccrypto/cmd/asynccrypto/internal/serve/eventlog"
 )
 
 // throwAwayFor is how long a throw-away certificate is valid: too short for anybody to rely on it.

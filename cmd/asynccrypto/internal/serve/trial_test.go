@@ -22,7 +22,7 @@ import (
 	"time"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
-	"asynccrypto/cmd/asynccrypto/internal/serve/eventlog"
+	"asynccrypto/cmd/asynccrypto/internal/eventlog"
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 )
 
@@ -93,12 +93,12 @@ func TestServeUnusableCertificates(t *testing.T) {
 		for name, key := range keys {
 			before := shown()
 			writeCertificate(t, path, key)
-			seen := len(s.log.String())
-			s.signal(syscall.SIGHUP)
-			s.signal(syscall.SIGHUP) // taken when the one before it is done
+			seen := len(s.Log.String())
+			s.Signal(syscall.SIGHUP)
+			s.Signal(syscall.SIGHUP) // taken when the one before it is done
 			after, said := shown(), ""
 			for deadline := time.Now().Add(time.Minute); strings.Count(said, path) < 2; time.Sleep(time.Millisecond) {
-				if said = s.log.String()[seen:]; time.Now().After(deadline) {
+				if said = s.Log.String()[seen:]; time.Now().After(deadline) {
 					t.Fatalf("the files were not read twice: %s", said)
 				}
 			}

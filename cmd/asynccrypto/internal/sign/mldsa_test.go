@@ -43,7 +43,7 @@ func TestSignMLDSA(t *testing.T) {
 				t.Errorf("%v, %s: %v", params, name, err)
 			}
 		}
-		if _, _, err := signingKey(key, crypto.SHA256, true); err == nil || !strings.Contains(err.Error(), "-pss is for RSA") {
+		if _, err := signingMethod(key, crypto.SHA256, true); err == nil || !strings.Contains(err.Error(), "-pss is for RSA") {
 			t.Errorf("%v with -pss: %v", params, err)
 		}
 	}

@@ -2,35 +2,55 @@
 package sign
 
 import (
-	"crypto"
-	_ "crypto/sha256"
-	_ "crypto/sha512"
-	"maps"
-	"slices"
-	"strings"
+	"cmp"
+	"time"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
-	"asynccrypto/cmd/asynccrypto/internal/pemfile"
+	"asynccrypto/cmd/asynccrypto/internal/filesig"
+	"asynccrypto/cmd/asynccrypto/internal/keyring"
 )
 
 // Command signs files.
 var Command = &cli.Command{
 	Name:  "sign",
 	Short: "Sign files of any size, thousands at once",
-	Usage: "-key KEY.pem [options] FILE...",
+	Usage: `
+-key KEY.pem [options] FILE...
+-key 'pkcs11:token=T;object=O?module-path=/PATH.so&pin-source=file:/PATH' [options] FILE...
+-key 'keyserver://HOST:PORT/NAME?cert=FILE&key=FILE&ca=FILE' [options] FILE...
+-key 'keyserver:///NAME?unix=PATH' [options] FILE...
+`,
 	Setup: func(f *cli.Flags) cli.Run {
 		o := options{hash: "sha256"}
-		f.String(&o.key, "key", "KEY.pem", "the private key: RSA, ECDSA or ML-DSA, not encrypted")
-		f.String(&o.hash, "hash", "NAME", "sha256, sha384 or sha512")
+		f.String(&o.key, "key", "KEY.pem|URI", "the private key: RSA, ECDSA or ML-DSA, in a file that is not encrypted, on a token, or "+
+			"on key servers")
+		f.String(&o.fallback, "fallback-key", "KEY.pem|URI", "the same key in another place, which signs while -key is unavailable")
+		o.ring.DeclareTimeout(f, time.Minute)
+		o.ring.Declare(f)
+		f.String(&o.hash, "hash", "NAME", filesig.HashNames)
 		f.Bool(&o.pss, "pss", "sign with RSA-PSS, with a salt as long as the hash, instead of PKCS #1 v1.5")
 		f.String(&o.out, "out", "DIR", "the directory for the signatures (default beside the files)")
-		return o.run
+		return func(files []string, std cli.Stdio) error {
+			if err := cmp.Or(keyring.CheckTimeout(f, o.fallback != ""), keyring.CheckTokens(f, o.key, o.fallback)); err != nil {
+				return err
+			}
+			return o.run(files, std)
+		}
 	},
 	Long: `
 The signature of FILE is FILE.sig. An existing file of that name is replaced. A signature is written
 under a temporary name and then renamed, so nobody ever sees half a signature. A command that is
 interrupted removes its temporary files (.asynccrypto-*.tmp) and leaves the finished signatures.
 If a file can't be read, the command reports it, signs the other files, and exits with status 1.
+
+A key on a token (an HSM, a TPM, a smart card) is named by a URI of RFC 7512. The token signs up to
+-key-sessions files at a time. "asynccrypto token URI" lists keys, with their URIs. -fallback-key
+takes over if the token is unavailable, also at the start, or takes longer than -key-timeout; it has
+to be the same key. Without one, the exit status is 1 if the token is away.
+
+Of a key on key servers, the URI has their addresses (several HOST:PORT are separated by commas; for a
+Unix socket unix=PATH), the name of the key, and the files of the certificate by which they know this
+client. "asynccrypto keyserver list URI" shows what the client may do with which keys.
 
 ML-DSA keys, which a program that was built with Go 1.27 or later reads, sign the file itself, with
 an empty context: "openssl pkeyutl -verify -rawin" verifies that. They do not use -hash.
@@ -50,35 +70,33 @@ Verified OK
 }
 
 type options struct {
-	key, hash, out string
-	pss            bool
+	key, fallback, hash, out string
+	pss                      bool
+	ring                     keyring.Options
 }
 
-var hashes = map[string]crypto.Hash{"sha256": crypto.SHA256, "sha384": crypto.SHA384, "sha512": crypto.SHA512}
-
 func (o *options) run(files []string, std cli.Stdio) error {
-	hash, ok := hashes[strings.ToLower(o.hash)]
-	switch {
-	case o.key == "":
+	if o.key == "" {
 		return cli.Usagef("no key; give one with -key KEY.pem")
-	case !ok:
-		return cli.Usagef("unknown hash %q; there are %s", o.hash, strings.Join(slices.Sorted(maps.Keys(hashes)), ", "))
-	case len(files) == 0:
+	}
+	hash, err := filesig.HashNamed(o.hash)
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
 		return cli.Usagef("no files to sign; name them after the options")
 	}
 	tasks, err := planTasks(files, o.out)
 	if err != nil {
 		return err
 	}
-	anyKey, err := pemfile.ReadKey(o.key)
+	ring := keyring.New(o.ring)
+	defer ring.Close()
+	chain, m, err := o.openKeys(ring, hash, std)
 	if err != nil {
 		return err
 	}
-	key, m, err := signingKey(anyKey, hash, o.pss)
-	if err != nil {
-		return cli.Usagef("key %s: %w", o.key, err)
-	}
 	ctx, stop := cli.Interruptible()
 	defer stop()
-	return signFiles(ctx, key, m, tasks, std)
+	return signFiles(ctx, ring, chain, m, tasks, std)
 }

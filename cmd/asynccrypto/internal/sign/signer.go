@@ -4,185 +4,105 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"sync"
-	"sync/atomic"
-	"time"
+	"slices"
 
-	"asynccrypto/async"
 	"asynccrypto/cmd/asynccrypto/internal/cli"
-	"asynccrypto/cmd/asynccrypto/internal/engines"
+	"asynccrypto/cmd/asynccrypto/internal/filesig"
+	"asynccrypto/cmd/asynccrypto/internal/keyring"
 	"asynccrypto/engine"
-	"asynccrypto/engine/workers"
-	"asynccrypto/internal/clock"
-	"asynccrypto/internal/measure"
 )
 
-const (
-	// maxSigning is how many files are in work at once. Each has a job, which costs a few KB.
-	maxSigning = 1024
-	// fileWorkers read files and write signatures, which blocks. Each has one file open at a
-	// time, so at most this many files are open at once.
-	fileWorkers = 16
-	// stopTimeout is how long an interrupted command waits for a read that hangs, on a dead
-	// network file system for instance.
-	stopTimeout = 2 * time.Second
-)
-
-// fileSigner signs files as jobs on two engines: one for the key, and one for reading and writing
-// files.
-type fileSigner struct {
-	files  *engine.Engine
-	signer engine.Signer
-	method method
-
-	signed, failed atomic.Int64
-	bytes          atomic.Int64
+// openKeys opens the key and the fallback, and returns the method to sign with. It has tried those
+// that are there. One of them may be away, or unavailable when it is tried.
+func (o *options) openKeys(ring *keyring.Ring, hash crypto.Hash, std cli.Stdio) (chain []*keyring.Key, m filesig.Method, err error) {
+	named := []keyring.Named{{Option: "key", Value: o.key}}
+	if o.fallback != "" {
+		named = append(named, keyring.Named{Option: "fallback-key", Value: o.fallback})
+	}
+	if chain, err = ring.OpenChain(nil, nil, named...); err != nil {
+		return nil, m, err
+	}
+	var failed []error                           // of keys that are away, or cannot be tried
+	for _, key := range slices.Backward(chain) { // the method is that of the first one
+		why := key.Away
+		if why == nil {
+			own, err := signingMethod(key.Private, hash, o.pss)
+			if err == nil {
+				m = own
+				continue
+			}
+			why = keyring.Failure("", fmt.Errorf("key %s: %w", key.Name, err))
+			if !keyring.IsAway(err) {
+				return nil, m, why
+			}
+		}
+		failed = append(failed, why)
+	}
+	if len(failed) == len(chain) {
+		return nil, m, failed[len(failed)-1]
+	}
+	for _, why := range failed {
+		fmt.Fprintf(std.Err, "asynccrypto sign: warning: %s\n", cli.OneLine(why.Error()))
+	}
+	return chain, m, nil
 }
 
-func signFiles(ctx context.Context, key crypto.Signer, m method, tasks []task, std cli.Stdio) error {
-	started := clock.Now()
-	kind, err := engines.Choose("")
-	if err != nil {
-		return err
+// signingMethod returns the method to sign with a key. It has tried it.
+func signingMethod(key any, hash crypto.Hash, pss bool) (filesig.Method, error) {
+	m, err := filesig.SigningMethod(key, hash, pss)
+	if err != nil || m.Opts.HashFunc() != hash {
+		return m, err // the key can't sign, or does not use the hash
 	}
-	e, err := kind.Open(engines.Options{})
-	if err != nil {
-		return err
+	// A trial signature finds a key that is too short for the hash before any file is read.
+	if _, err := key.(crypto.Signer).Sign(rand.Reader, make([]byte, hash.Size()), m.Opts); err != nil {
+		return m, fmt.Errorf("can't sign with %s: %w", hash, err)
 	}
-	defer e.Close()
-	s := &fileSigner{method: m}
-	if s.signer, err = e.Signer(key); err != nil {
-		return err
-	}
-	if s.files, err = workers.New(workers.Options{Workers: fileWorkers}); err != nil {
-		return err
-	}
-	defer s.closeFiles()
-	r, err := measure.NewRunner(min(len(tasks), maxSigning))
-	if err != nil {
-		return err
-	}
-	p := measure.NewProgress(std.Err)
-	stop := p.Every(200*time.Millisecond, func() string {
-		return fmt.Sprintf("signed %s of %s, %s MB read", measure.Number(float64(s.signed.Load())), measure.Count(len(tasks), "file"),
-			measure.Number(float64(s.bytes.Load()/1e6)))
-	})
-	current := make([]task, r.Jobs())
-	next := 0
-	r.Run(func(i int) async.Func {
-		if next == len(tasks) || ctx.Err() != nil {
-			return nil
-		}
-		task := tasks[next]
-		current[i] = task
-		next++
-		return func(j async.Job) error { return s.sign(ctx, j, task) }
-	}, func(i int, err error) {
-		switch {
-		case err == nil:
-			s.signed.Add(1)
-		case ctx.Err() != nil && errors.Is(err, context.Canceled): // the summary reports the interruption
-		default:
-			s.failed.Add(1)
-			p.Println(std.Err, "asynccrypto sign: "+cli.OneLine(fmt.Sprintf("%s: %v", current[i].file, err)))
-		}
-	})
-	stop()
-	err = r.Close()
-	summary := fmt.Sprintf("signed %s of %s", measure.Number(float64(s.signed.Load())), measure.Count(len(tasks), "file"))
-	switch {
-	case ctx.Err() != nil:
-		return fmt.Errorf("%w: %s, no signature is half written", context.Cause(ctx), summary)
-	case s.failed.Load() > 0:
-		return errors.New(summary)
-	case err != nil:
-		return err
-	}
-	fmt.Fprintf(std.Out, "%s in %s\n", summary, measure.Duration(clock.Now()-started))
-	return nil
+	return m, nil
 }
 
-// sign is the body of a job. It reads as if it blocked, but the job pauses at each step while the
-// engines work.
-func (s *fileSigner) sign(ctx context.Context, j async.Job, task task) error {
-	// Once ctx is done, reading and signing are given up, also those that still wait in a queue.
-	// Writing is not given up: it is short, and a write that has begun ends with the signature in
-	// its place.
-	jobCtx := async.NewContext(ctx, j)
-	var digest []byte
-	err := s.files.Do(jobCtx, engine.Func(func() error {
-		d, err := s.digest(ctx, task.file)
-		digest = d
-		return err
-	}))
-	if err != nil {
-		return err
+// signFiles signs the files of the tasks. The keys of chain are one key, in the order in which they
+// are to be asked.
+func signFiles(ctx context.Context, ring *keyring.Ring, chain []*keyring.Key, m filesig.Method, tasks []task, std cli.Stdio) error {
+	var signer engine.Signer
+	b := &filesig.Batch{Command: "sign", Did: "signed", Method: m}
+	for _, t := range tasks {
+		b.Files = append(b.Files, t.file)
 	}
-	signature, err := s.signer.WithContext(jobCtx).Sign(rand.Reader, digest, s.method.opts)
-	if err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return s.files.Do(async.NewContext(context.Background(), j), engine.Func(func() error {
-		if err := cli.WriteFile(task.signature, signature); err != nil {
-			return fmt.Errorf("writing %s: %w", task.signature, cli.Cause(err))
+	b.Bind = func(e *engine.Engine) error {
+		s, err := ring.Signer(e, chain)
+		if err != nil {
+			return cli.Usagef("-key and -fallback-key: %w", err)
 		}
+		signer = s.(engine.Signer)
 		return nil
-	}))
-}
-
-// digest hashes a file in pieces, however large it is.
-func (s *fileSigner) digest(ctx context.Context, path string) ([]byte, error) {
-	// Opening a pipe could block for ever, and the error from reading a directory does not say
-	// that it is one.
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, cli.Cause(err)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, cli.Cause(err)
-	}
-	defer f.Close()
-	h := s.method.newHash()
-	if err := s.copy(ctx, h, f); err != nil {
-		return nil, cli.Cause(err)
-	}
-	return h.Sum(nil), nil
-}
-
-var buffers = sync.Pool{New: func() any { return new([128 << 10]byte) }}
-
-func (s *fileSigner) copy(ctx context.Context, h io.Writer, f *os.File) error {
-	buffer := buffers.Get().(*[128 << 10]byte)
-	defer buffers.Put(buffer)
-	for {
-		if err := ctx.Err(); err != nil {
+	b.Do = func(f *filesig.File) error {
+		var digest []byte
+		if err := f.Read(func() (err error) {
+			digest, err = f.Digest()
+			return err
+		}); err != nil {
 			return err
 		}
-		n, err := f.Read(buffer[:])
-		h.Write(buffer[:n])
-		s.bytes.Add(int64(n))
-		if err == io.EOF {
+		signature, err := signer.WithContext(f.Context()).Sign(rand.Reader, digest, m.Opts)
+		if err != nil {
+			return err
+		}
+		return f.Write(func() error {
+			path := tasks[f.Index].signature
+			if err := cli.WriteFile(path, signature); err != nil {
+				return fmt.Errorf("writing %s: %w", path, cli.Cause(err))
+			}
 			return nil
-		} else if err != nil {
-			return err
-		}
+		})
 	}
-}
-
-// closeFiles waits, up to stopTimeout, for the reads that an interruption has left.
-func (s *fileSigner) closeFiles() {
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-	defer cancel()
-	s.files.Shutdown(ctx)
+	err := b.Run(ctx, std)
+	if signer != nil {
+		signer.Close()
+	}
+	if ctx.Err() != nil && err != nil {
+		err = fmt.Errorf("%w, no signature is half written", err)
+	}
+	return err
 }

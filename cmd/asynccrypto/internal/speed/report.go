@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"asynccrypto/cmd/asynccrypto/internal/engines"
@@ -26,7 +27,7 @@ func (r *report) writeText(w io.Writer) error {
 		fmt.Fprintf(&b, "%s\n", f)
 	}
 	b.WriteString("\n")
-	if h := r.headline(); h != "" {
+	for _, h := range r.headlines() {
 		fmt.Fprintf(&b, "%s\n", h)
 	}
 	if w := r.disturbed(); w != "" {
@@ -47,16 +48,23 @@ const next = `Try next:
   asynccrypto speed -plot speed.svg rsa2048    how rate and latency go with the number of jobs
   asynccrypto speed -key KEY.pem               a key of yours
   asynccrypto sign -key KEY.pem FILE...        sign files, thousands at once
+  asynccrypto verify -key PUB.pem FILE...      verify their signatures
 `
 
 // verified says how many results were verified.
 func (r *report) verified() string {
-	verified, done := 0, uint64(0)
+	var all []*series
 	for _, c := range r.comparisons {
-		for _, s := range c.all() {
-			verified += s.verified
-			done += s.done()
-		}
+		all = append(all, c.all()...)
+	}
+	return verified(all)
+}
+
+func verified(all []*series) string {
+	verified, done := 0, uint64(0)
+	for _, s := range all {
+		verified += s.verified
+		done += s.done()
 	}
 	if uint64(verified) == done {
 		return fmt.Sprintf("Verified, off the clock: all %s results; none was wrong.", measure.Number(float64(done)))
@@ -81,25 +89,36 @@ func (r *report) disturbed() string {
 		"Repeat it when they don't.", n, measure.Count(len(r.comparisons), "operation"), 100*least)
 }
 
-// headline compares the two ways for RSA-2048 signatures, or for the first operation if these
-// were not measured. It is empty if that comparison was disturbed.
-func (r *report) headline() string {
-	c := r.comparisons[0]
-	for _, other := range r.comparisons {
-		if other.op.Algorithm == "rsa2048" && other.op.Name == "sign" {
-			c = other
+// headlines compare the two ways for signatures by RSA-2048 and verifications by P-256, or for the
+// first operation if neither was measured. Disturbed comparisons are left out.
+func (r *report) headlines() (lines []string) {
+	chosen := slices.DeleteFunc(slices.Clone(r.comparisons), func(c *comparison) bool { return !isHeadline(c) })
+	if len(chosen) == 0 {
+		chosen = r.comparisons[:1]
+	}
+	for _, c := range chosen {
+		if !c.disturbed() {
+			lines = append(lines, r.headline(c))
 		}
 	}
-	if c.disturbed() {
-		return ""
-	}
+	return lines
+}
+
+func isHeadline(c *comparison) bool {
+	return c.op.Algorithm == "rsa2048" && c.op.Name == "sign" || c.op.Algorithm == "ecdsap256" && c.op.Name == "verify"
+}
+
+func (r *report) headline(c *comparison) string {
 	// The largest number of jobs, not the best figure: of several noisy ones the best is the
 	// luckiest.
 	most := c.jobs[len(c.jobs)-1]
-	things := map[string]string{"sign": "signatures", "decrypt": "decryptions", "derive": "key agreements"}[c.op.Name]
+	things := map[string]string{"sign": "signatures", "verify": "verifications", "decrypt": "decryptions",
+		"derive": "key agreements", "keygen": "generated keys"}[c.op.Name]
 	name := c.op.Algorithm
 	if bits, ok := strings.CutPrefix(name, "rsa"); ok {
 		name = "RSA-" + bits
+	} else if bits, ok := strings.CutPrefix(name, "ecdsap"); ok {
+		name = "ECDSA P-" + bits
 	}
 	perCore := func(s *series) string { return measure.Number(s.perSecond() / float64(c.cores)) }
 	return fmt.Sprintf("%s %s/s for each core: %s directly, %s through the engine %q with %s (%.2f times as fast)",
@@ -151,10 +170,18 @@ func (r *report) writeJSON(w io.Writer) error {
 			if s.jobs > 0 {
 				name = r.kind.Name
 			}
-			all = append(all, jsonSeries{c.op.Algorithm, c.op.Name, name, s.jobs, c.cores, s.perSecond(),
-				int64(s.latency(0.5)), int64(s.latency(0.99)), s.meanBatch(), c.disturbed()})
+			all = append(all, s.json(name, c.cores, c.disturbed()))
 		}
 	}
+	return writeJSON(w, all)
+}
+
+func (s *series) json(engine string, cores int, disturbed bool) jsonSeries {
+	return jsonSeries{s.op.Algorithm, s.op.Name, engine, s.jobs, cores, s.perSecond(),
+		int64(s.latency(0.5)), int64(s.latency(0.99)), s.meanBatch(), disturbed}
+}
+
+func writeJSON(w io.Writer, all []jsonSeries) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(all)

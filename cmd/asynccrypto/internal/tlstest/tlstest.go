@@ -20,21 +20,27 @@ import (
 	"time"
 )
 
-// Certificate is a certificate for localhost that is its own CA. Servers and clients use it.
+// Certificate is a certificate that servers and clients use.
 type Certificate struct {
 	tls.Certificate
-	Pool          *x509.CertPool // holds it
+	Pool          *x509.CertPool // holds its CA
 	File, KeyFile string         // it and its private key, in PEM form
 }
 
-// NewCertificate makes a certificate for a P-256 key. Its files are removed at the end of the test.
+// NewCertificate makes a certificate for localhost and a P-256 key that is its own CA. Its files are
+// removed at the end of the test.
 func NewCertificate(t *testing.T) *Certificate {
+	t.Helper()
+	return NewCertificateFor(t, newKey(t))
+}
+
+func newKey(t *testing.T) crypto.Signer {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return NewCertificateFor(t, key)
+	return key
 }
 
 // NewCertificateFor is [NewCertificate] for the caller's key.
@@ -45,15 +51,11 @@ func NewCertificateFor(t *testing.T, key crypto.Signer) *Certificate {
 		Subject:      pkix.Name{CommonName: "throw-away"},
 		NotBefore:    time.Now().Add(-time.Hour),
 		NotAfter:     time.Now().Add(time.Hour),
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		DNSNames:     []string{"localhost"},
 		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,23 +63,35 @@ func NewCertificateFor(t *testing.T, key crypto.Signer) *Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	c := &Certificate{
-		Certificate: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf},
-		Pool:        x509.NewCertPool(),
-		File:        filepath.Join(dir, "cert.pem"),
-		KeyFile:     filepath.Join(dir, "key.pem"),
-	}
+	c := withFiles(t, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, x509.NewCertPool())
 	c.Pool.AddCert(leaf)
-	for name, text := range map[string][]byte{
-		c.File:    pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		c.KeyFile: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
-	} {
-		if err := os.WriteFile(name, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 	return c
+}
+
+// withFiles writes the files of a certificate, whose CA is in the pool.
+func withFiles(t *testing.T, cert tls.Certificate, pool *x509.CertPool) *Certificate {
+	t.Helper()
+	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	return &Certificate{
+		Certificate: cert,
+		Pool:        pool,
+		File:        writePEM(t, dir, "cert.pem", "CERTIFICATE", cert.Certificate[0]),
+		KeyFile:     writePEM(t, dir, "key.pem", "PRIVATE KEY", key),
+	}
+}
+
+// writePEM writes a file with one block of PEM, and returns its path.
+func writePEM(t *testing.T, dir, name, kind string, der []byte) (path string) {
+	t.Helper()
+	path = filepath.Join(dir, name)
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // Config returns a new server's configuration with the certificate.
