@@ -86,7 +86,7 @@ func measureAll(ctx context.Context, run *harness.Run, openssl string) error {
 	}
 	run.Result.Beside = append(run.Result.Beside, version)
 	s.cpu, err = harness.ChoosePin()
-	run.Result.Machine.PinnedTo(s.cpu, err)
+	run.PinnedTo(s.cpu, err)
 	return run.Pairs(ctx, s.pairs())
 }
 

@@ -99,7 +99,7 @@ func measureAll(ctx context.Context, run *harness.Run, measures []measure, memor
 		return err
 	}
 	s.cpu, err = harness.ChoosePin()
-	run.Result.Machine.PinnedTo(s.cpu, err)
+	run.PinnedTo(s.cpu, err)
 
 	table := run.Result.Table("jobs and wait contexts", "time of an operation; allocations of an operation once warm")
 	var pairs []*harness.Pair

@@ -57,10 +57,10 @@ type Child struct {
 
 // StartChild starts a copy of this program in a role, on one CPU or anywhere for [NoPin], with
 // so many processors for Go code. First is for a process that is to run before all others on
-// its CPU. Call Close when done.
-func StartChild(program, role string, cpu, procs int, first bool) (*Child, error) {
+// its CPU. The variables env, as NAME=value, are added to its environment. Call Close when done.
+func StartChild(program, role string, cpu, procs int, first bool, env ...string) (*Child, error) {
 	cmd := exec.Command(program, childArg, role)
-	cmd.Env = append(cmd.Environ(), "GOMAXPROCS="+strconv.Itoa(procs))
+	cmd.Env = append(append(cmd.Environ(), "GOMAXPROCS="+strconv.Itoa(procs)), env...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -101,6 +101,9 @@ func (c *Child) Do(order, into any) error {
 	}
 	return json.Unmarshal(said.Answer, into)
 }
+
+// Process returns the process, for signals. Do not wait for it.
+func (c *Child) Process() *os.Process { return c.cmd.Process }
 
 // Close ends the process, and waits for its end.
 func (c *Child) Close() {

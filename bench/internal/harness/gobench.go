@@ -26,13 +26,25 @@ type Metrics map[string]float64
 // MeasureGo runs one benchmark of a compiled test binary on a CPU. It also returns the share of
 // the CPU that it had.
 func MeasureGo(ctx context.Context, cpu int, bin, benchmark, benchtime string) (m Metrics, share float64, err error) {
+	all, share, err := MeasureGoAll(ctx, cpu, bin, benchmark, benchtime, benchmark)
+	return all[benchmark], share, err
+}
+
+// MeasureGoAll runs one benchmark with all its parts in one process, as it takes time to prepare
+// them, and returns the figures of the parts that are named.
+func MeasureGoAll(ctx context.Context, cpu int, bin, benchmark, benchtime string, names ...string) (map[string]Metrics, float64, error) {
 	out, share, err := OutputShare(ctx, cpu, "", bin, "-test.run=^$", "-test.bench="+pattern(benchmark), "-test.benchmem",
 		"-test.benchtime="+benchtime)
 	if err != nil {
 		return nil, 0, err
 	}
-	m, err = parseBenchmark(out, benchmark)
-	return m, share, err
+	all := make(map[string]Metrics)
+	for _, name := range names {
+		if all[name], err = parseBenchmark(out, name); err != nil {
+			return nil, 0, err
+		}
+	}
+	return all, share, nil
 }
 
 // pattern matches this benchmark alone: each element of its name is an expression of its own.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,10 +24,20 @@ func writeFile(folder, name string, content []byte) error {
 // that -share says.
 func program() Program {
 	var share float64
+	var greet bool
 	echo := Subject{
 		Name: "first", Short: "measures nothing", Long: "It takes no time.",
 		Rounds: 5, QuickRounds: 2, Slice: 100 * time.Millisecond, QuickSlice: time.Millisecond, QuietShare: 0.9,
-		Flags: func(fs *flag.FlagSet) { fs.Float64Var(&share, "share", 1, "the `SHARE` of its CPU") },
+		Flags: func(fs *flag.FlagSet) {
+			fs.Float64Var(&share, "share", 1, "the `SHARE` of its CPU")
+			fs.BoolVar(&greet, "greet", false, "greet instead")
+		},
+		Instead: func(_ context.Context, stdout, _ io.Writer) (bool, error) {
+			if greet {
+				fmt.Fprintln(stdout, "hello")
+			}
+			return greet, nil
+		},
 		Check: func() (bool, error) {
 			if share < 0 {
 				return false, Usagef("first: -share %g: must not be negative", share)
@@ -101,6 +112,13 @@ func TestUsageErrors(t *testing.T) {
 		if status != 2 || out != "" || strings.Count(err, "\n") != 1 || !strings.Contains(err, complaint) {
 			t.Errorf("%s: status %d, %q, %q", args, status, out, err)
 		}
+	}
+}
+
+// A flag can ask for something else than a measurement.
+func TestInstead(t *testing.T) {
+	if status, out, err := run(t.Context(), "-greet"); status != 0 || out != "hello\n" || err != "" {
+		t.Errorf("status %d, %q, %q", status, out, err)
 	}
 }
 
@@ -252,10 +270,41 @@ func TestCPUID(t *testing.T) {
 			t.Errorf("%q: %s", info, got)
 		}
 	}
-	for list, want := range map[string]int{"0": 1, "0,64": 2, "0-1": 2, "0-1,4-5": 4, "": 0, "x": 0} {
-		if got := countCPUs(list); got != want {
+	for list, want := range map[string][]int{"0": {0}, "0,64": {0, 64}, "0-1": {0, 1}, "0-1,4-5": {0, 1, 4, 5}, "": nil, "x": nil, "0,x": nil} {
+		if got := parseCPUs(list); !slices.Equal(got, want) {
 			t.Errorf("%q: %d", list, got)
 		}
+	}
+}
+
+// The time of the siblings counts while a slice is measured, and not between slices. Waiting for a
+// disk, and for the hypervisor, is not computing.
+func TestSiblings(t *testing.T) {
+	stats := []string{
+		"cpu  9 9 9 9 9 9 9 9 0 0\ncpu1 0 0 0 0 0 0 0 0 0 0\ncpu65 10 0 10 100 0 0 0 0 5 0\nintr 1 2 3\n",
+		"cpu1 100 0 0 0 0 0 0 0 0 0\ncpu65 20 1 12 110 20 1 1 15 5 0\n", // 15 of 60
+		"cpu65 1020 1 12 110 20 1 1 15 5 0\n",
+		"cpu65 1020 1 12 150 20 1 1 15 5 0\n", // 0 of 40
+	}
+	r := NewRun(Subject{}, 1, time.Millisecond, false, measure.NewProgress(t.Output()))
+	r.siblings = siblings{cpus: []int{65}, stat: func() string {
+		text := stats[0]
+		stats = stats[1:]
+		return text
+	}}
+	for _, want := range []float64{0.25, 0.15} {
+		if _, err := Quietly(r, func() (int, float64, error) { return 0, 1, nil }); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Result.Machine.SiblingBusy; got == nil || *got != want {
+			t.Errorf("busy %v, want %v", got, want)
+		}
+	}
+	if s := siblingsOf(NoPin); len(s.cpus) != 0 {
+		t.Errorf("%+v", s)
+	}
+	if _, ok := new(siblings).watch(func() {}); ok {
+		t.Error("what no sibling does is known")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,15 +16,20 @@ type Machine struct {
 	measure.Machine
 	ID             string `json:"id"`                         // the kind of CPU, for file names: amd-25-17
 	ThreadsPerCore int    `json:"threads_per_core,omitempty"` // 0 if the system does not tell
+	Virtual        bool   `json:"virtual,omitempty"`          // under a hypervisor
 	Pinned         string `json:"pinned"`                     // which CPUs the processes ran on
+	// SiblingBusy is the part of the slices' time in which the other hyperthreads of the core that
+	// the processes were pinned to computed, from 0 to 1. It is nil if there are none, or unknown.
+	SiblingBusy *float64 `json:"sibling_busy,omitempty"`
 }
 
 func thisMachine() Machine {
 	m := Machine{Machine: measure.ThisMachine()}
 	info, _ := os.ReadFile("/proc/cpuinfo")
 	m.ID = cpuID(string(info))
+	m.Virtual = slices.Contains(strings.Fields(string(info)), "hypervisor") // one of the flags
 	siblings, _ := os.ReadFile("/sys/devices/system/cpu/cpu0/topology/thread_siblings_list")
-	m.ThreadsPerCore = countCPUs(strings.TrimSpace(string(siblings)))
+	m.ThreadsPerCore = len(parseCPUs(strings.TrimSpace(string(siblings))))
 	return m
 }
 
@@ -54,8 +60,8 @@ func cpuID(cpuinfo string) string {
 	return runtime.GOARCH
 }
 
-// countCPUs counts the processors in a list such as "0,64" or "0-1"; 0 if it is none.
-func countCPUs(list string) (n int) {
+// parseCPUs returns the processors in a list such as "0,64" or "0-1"; none if it is no such list.
+func parseCPUs(list string) (cpus []int) {
 	for part := range strings.SplitSeq(list, ",") {
 		first, last, isRange := strings.Cut(part, "-")
 		if !isRange {
@@ -64,29 +70,29 @@ func countCPUs(list string) (n int) {
 		low, err := strconv.Atoi(first)
 		high, err2 := strconv.Atoi(last)
 		if err != nil || err2 != nil || high < low {
-			return 0
+			return nil
 		}
-		n += high - low + 1
+		for cpu := low; cpu <= high; cpu++ {
+			cpus = append(cpus, cpu)
+		}
 	}
-	return n
-}
-
-// PinnedTo notes the CPU that [ChoosePin] has chosen, or why there is none.
-func (m *Machine) PinnedTo(cpu int, err error) {
-	m.Pinned = fmt.Sprintf("pinned to cpu %d", cpu)
-	if err != nil {
-		m.Pinned = "not pinned: " + err.Error()
-	}
+	return cpus
 }
 
 // String describes the machine on one line.
 func (m Machine) String() string {
 	threads := ""
 	switch {
+	case m.ThreadsPerCore == 1 && m.Virtual:
+		threads = ", one hyperthread a core (in a virtual machine: a busy sibling would not show)"
 	case m.ThreadsPerCore == 1:
 		threads = ", one hyperthread a core"
 	case m.ThreadsPerCore > 1:
 		threads = fmt.Sprintf(", %d hyperthreads a core", m.ThreadsPerCore)
 	}
-	return fmt.Sprintf("%v; %s%s; %s", m.Machine, m.ID, threads, m.Pinned)
+	siblings := ""
+	if m.SiblingBusy != nil {
+		siblings = fmt.Sprintf("; the core's other hyperthread computed for %.0f%% of the time", 100**m.SiblingBusy)
+	}
+	return fmt.Sprintf("%v; %s%s; %s%s", m.Machine, m.ID, threads, m.Pinned, siblings)
 }

@@ -14,7 +14,12 @@ const tries = 4
 func Quietly[T any](r *Run, slice func() (T, float64, error), rows ...*Row) (best T, err error) {
 	most := -1.0
 	for try := 1; ; try++ {
-		found, share, err := slice()
+		var found T
+		var share float64
+		var err error
+		if busy, ok := r.siblings.watch(func() { found, share, err = slice() }); ok {
+			r.Result.Machine.SiblingBusy = &busy
+		}
 		if err != nil {
 			return found, err
 		}

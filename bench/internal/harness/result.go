@@ -60,6 +60,7 @@ type Goal struct {
 	AtLeast float64 `json:"at_least,omitempty"`
 	Aim     float64 `json:"aim,omitempty"`
 	AtMost  float64 `json:"at_most,omitempty"`
+	None    bool    `json:"none,omitempty"` // no round may have any: of errors
 }
 
 // Unit is the unit of a value.
@@ -74,6 +75,7 @@ const (
 	Milliseconds Unit = "ms"
 	Bytes        Unit = "B"
 	Kilobytes    Unit = "KB"
+	Megabytes    Unit = "MB" // 1 << 20 bytes
 	PerSecond    Unit = "/s"
 	Plain        Unit = "" // a number, such as the size of a batch
 )
@@ -149,15 +151,17 @@ func (r *Result) Conclude() {
 	r.Tables = slices.DeleteFunc(r.Tables, func(t *Table) bool { return len(t.Rows) == 0 })
 }
 
-// verdict says whether the median met the goal. It judges the median as it is printed, with two
-// digits after the point.
+// verdict says whether the median met the goal, or every round if there may be none. It judges the
+// median as it is printed, with two digits after the point.
 func (v *Value) verdict() string {
 	if v.Series == nil || v.Goal == (Goal{}) {
 		return ""
 	}
 	median := math.Round(v.Median*100) / 100
 	switch {
-	case median < v.AtLeast, v.AtMost > 0 && median > v.AtMost:
+	case v.None && v.Most > 0:
+		return "missed"
+	case v.AtLeast != 0 && median < v.AtLeast, v.AtMost > 0 && median > v.AtMost:
 		return "missed"
 	case v.Aim == 0:
 		return "met"

@@ -18,6 +18,23 @@ type Run struct {
 	Result   *Result // to be filled in
 
 	quietShare float64
+	siblings   siblings
+}
+
+// PinnedTo notes the CPU that [ChoosePin] has chosen, or why there is none.
+func (r *Run) PinnedTo(cpu int, err error) {
+	text := fmt.Sprintf("pinned to cpu %d", cpu)
+	if err != nil {
+		text = "not pinned: " + err.Error()
+	}
+	r.Pinned(cpu, text)
+}
+
+// Pinned notes the CPU whose core is watched for other programs on its other hyperthreads, or
+// [NoPin], and a text that says where the processes run.
+func (r *Run) Pinned(cpu int, text string) {
+	r.Result.Machine.Pinned = text
+	r.siblings = siblingsOf(cpu)
 }
 
 // Dir makes a folder for the run's files. Call remove when done.
@@ -54,6 +71,28 @@ func Alternate(round int, first, second func() error) error {
 		return err
 	}
 	return second()
+}
+
+// Step measures some of a round.
+type Step func(ctx context.Context, round int) error
+
+// DoSteps does the steps of a round. Every second round goes backwards, as in [Alternate]. The error
+// is that of ctx, if that has ended, or that of a step.
+func DoSteps(ctx context.Context, round int, steps []Step) error {
+	for i := range steps {
+		if round%2 == 1 {
+			i = len(steps) - 1 - i
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := steps[i](ctx, round); ctx.Err() != nil {
+			return ctx.Err()
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Milliseconds formats the length of a slice as the C and JavaScript programs read it.

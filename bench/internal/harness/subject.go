@@ -33,6 +33,9 @@ type Subject struct {
 	// Check looks at the values of the flags, and says whether they leave out a part of the
 	// tables; it may be nil. Make its errors with [Usagef].
 	Check func() (part bool, err error)
+	// Instead, if not nil, does another task in place of measuring if a flag asks for it. It
+	// reports whether it did.
+	Instead func(ctx context.Context, stdout, stderr io.Writer) (done bool, err error)
 	// Measure fills the run's result.
 	Measure func(ctx context.Context, run *Run) error
 	// Finish does more with the result, such as a plot; it may be nil.
@@ -226,6 +229,11 @@ func (p Program) measure(ctx context.Context, s Subject, args []string, stdout, 
 		return nil
 	} else if err != nil {
 		return err
+	}
+	if s.Instead != nil {
+		if done, err := s.Instead(ctx, stdout, stderr); done || err != nil {
+			return err
+		}
 	}
 	folder := o.results
 	if o.save && folder == "" { // found now, not when the figures are there

@@ -176,6 +176,8 @@ func times(f float64) string {
 // String returns the goal in words.
 func (g Goal) String() string {
 	switch {
+	case g.None:
+		return "none"
 	case g.AtMost > 0:
 		return fmt.Sprintf("at most %g", g.AtMost)
 	case g.Aim > 0:

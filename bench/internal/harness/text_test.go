@@ -16,10 +16,9 @@ func sample(theirs bool) *Result {
 		Subject: "facility", Command: "go run ./bench facility -save", Rounds: 2, SliceNS: int64(time.Millisecond),
 		Machine: Machine{
 			Machine: measure.Machine{CPU: "Some CPU", Cores: 2, System: "linux/amd64", Go: "go1.26.0", Date: "2026-01-31"},
-			ID:      "amd-25-17", ThreadsPerCore: 1,
+			ID:      "amd-25-17", ThreadsPerCore: 1, Pinned: "pinned to cpu 1",
 		},
 	}
-	r.Machine.PinnedTo(1, nil)
 	t := r.Table("jobs", "each on a context of its own")
 	for _, m := range []struct {
 		name         string
@@ -77,6 +76,25 @@ each key  25 KB, at most 64: met
 `
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+func TestMachine(t *testing.T) {
+	busy := 0.034
+	for _, test := range []struct {
+		machine Machine
+		want    string
+	}{
+		{Machine{ThreadsPerCore: 1, Virtual: true}, ", one hyperthread a core (in a virtual machine: a busy sibling would not show); pinned"},
+		{Machine{ThreadsPerCore: 1}, ", one hyperthread a core; pinned"},
+		{Machine{ThreadsPerCore: 2}, ", 2 hyperthreads a core; pinned"},
+		{Machine{ThreadsPerCore: 2, SiblingBusy: &busy}, ", 2 hyperthreads a core; pinned; the core's other hyperthread computed for 3% of the time"},
+		{Machine{}, "; intel-6-143; pinned"},
+	} {
+		test.machine.ID, test.machine.Pinned = "intel-6-143", "pinned"
+		if got := test.machine.String(); !strings.HasSuffix(got, test.want) {
+			t.Errorf("%s does not end in %s", got, test.want)
+		}
 	}
 }
 
@@ -153,12 +171,18 @@ func TestVerdict(t *testing.T) {
 		{8.49, Goal{AtLeast: 8.5}, "missed"},
 		{5.004, Goal{AtMost: 5}, "met"},
 		{5.01, Goal{AtMost: 5}, "missed"},
+		{-1, Goal{AtMost: 5}, "met"},
+		{0, Goal{None: true}, "met"},
 		{5, Goal{}, ""},
 	} {
 		v := &Value{Goal: tt.goal, Series: &Series{Median: tt.median}}
 		if got := v.verdict(); got != tt.want {
 			t.Errorf("%+v: %q", tt, got)
 		}
+	}
+	v := &Value{Goal: Goal{None: true}, Series: Summarize([]float64{0, 1, 0})}
+	if got := v.verdict(); got != "missed" {
+		t.Errorf("one round has some, and there should be none: %q", got)
 	}
 }
 

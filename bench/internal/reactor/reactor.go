@@ -64,7 +64,7 @@ func measure(ctx context.Context, run *harness.Run) error {
 		return err
 	}
 	cpu, err := harness.ChoosePin()
-	run.Result.Machine.PinnedTo(cpu, err)
+	run.PinnedTo(cpu, err)
 	table := run.Result.Table("waking jobs on one event loop", "time for each job. C: write, epoll_wait and read of an eventfd, and a call; "+
 		"ours: callback, turn of the loop, and the job resumed until it pauses")
 	var pairs []*harness.Pair

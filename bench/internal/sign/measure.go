@@ -3,10 +3,11 @@ package sign
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"asynccrypto/bench/internal/harness"
+	"asynccrypto/bench/internal/ops"
+	"asynccrypto/internal/ifma"
 )
 
 // options are the subject's flags.
@@ -20,24 +21,17 @@ type options struct {
 
 // session is a measurement under way.
 type session struct {
-	*harness.Run
-	plan     *plan
-	keySet   keySet
-	openssl  *harness.OpenSSL // nil when it is missing
-	others   []*other
-	cpu      int
-	verified uint64
-
-	// Of this round:
-	dir      string
-	one, two *harness.Child // on one core, and on two; two is nil where there is only one
+	*ops.Session
+	plan    *plan
+	openssl *harness.OpenSSL // nil when it is missing
+	others  []*other
 }
 
 // measure makes the keys, starts the processes and measures all there is, round by round.
 // Figures that are compared are measured a moment apart, and the order of the two changes from
 // round to round.
 func (o options) measure(ctx context.Context, run *harness.Run) (*plan, error) {
-	s := &session{Run: run, plan: newPlan(run, o.keys)}
+	s := &session{plan: newPlan(run, o.keys)}
 	var err error
 	if s.openssl, err = harness.FindOpenSSL(ctx, o.openssl); err == nil {
 		s.plan.withOpenSSL(s.openssl)
@@ -55,63 +49,54 @@ func (o options) measure(ctx context.Context, run *harness.Run) (*plan, error) {
 		return nil, err
 	}
 	s.plan.withOthers(s.others)
-	if s.keySet, err = makeKeys(ctx, rsaSizes, o.keys, run.Progress); err != nil {
+	for _, other := range s.others {
+		if other.batches != nil {
+			s.plan.batchRows(run, other.batches)
+		}
+	}
+	keys, err := ops.MakeKeys(ctx, rsaSizes, max(o.keys, ifma.Lanes), run.Progress)
+	if err != nil {
 		return nil, err
 	}
-	s.cpu, err = harness.ChoosePin()
-	run.Result.Machine.PinnedTo(s.cpu, err)
-	if err := run.Each(ctx, func(round int) error { return s.round(ctx, round) }); err != nil {
+	s.Session = ops.NewSession(run, keys)
+	if err := run.Each(ctx, func(round int) error {
+		return s.Round(round, func() error { return s.round(ctx, round) })
+	}); err != nil {
 		return nil, err
 	}
-	s.plan.conclude(s.verified)
+	s.plan.conclude()
+	s.Conclude()
 	return s.plan, nil
 }
 
-// round measures everything once, in new processes of a new copy of this program: see
-// [harness.CopyOfThis].
-func (s *session) round(ctx context.Context, round int) (err error) {
-	s.Show(round, "starting")
-	if s.dir, err = os.MkdirTemp("", "bench"); err != nil {
-		return err
-	}
-	defer os.RemoveAll(s.dir)
-	program, err := harness.CopyOfThis(s.dir)
-	if err != nil {
-		return err
-	}
+// round measures everything once.
+func (s *session) round(ctx context.Context, round int) error {
 	if err := s.copyOthers(); err != nil {
 		return err
 	}
-	if s.one, err = startChild(program, s.cpu, 1, s.keySet); err != nil {
-		return err
-	}
-	defer s.one.Close()
-	if s.Result.Machine.Cores > 1 {
-		if s.two, err = startChild(program, harness.NoPin, 2, s.keySet); err != nil {
-			return err
-		}
-		defer s.two.Close()
-	}
 	if round == 0 {
-		if err := s.keyMemory(); err != nil {
+		if err := s.keyMemory(ctx); err != nil {
 			return err
 		}
 	}
 	for _, step := range s.plan.steps {
 		for i, row := range step.rows {
-			if row.report.Skipped != "" {
+			if row.Report.Skipped != "" {
 				continue
 			}
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			s.Show(round, row.name)
+			s.Show(round, row.Name)
 			if err := s.row(ctx, round, step, i, row); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	if err := s.plan.curves.Measure(ctx, round, s.Session); err != nil || s.plan.batches == nil {
+		return err
+	}
+	return s.plan.batches.Measure(ctx, round, s.Session)
 }
 
 // row measures both sides of a row; before them, or after, the others that sign with the same keys.
@@ -132,10 +117,10 @@ func (s *session) row(ctx context.Context, round int, step *step, i int, row *ro
 func (s *session) speed(ctx context.Context, step *step) error {
 	var rows []*harness.Row
 	for _, r := range step.rows {
-		rows = append(rows, r.report)
+		rows = append(rows, r.Report)
 	}
 	found, err := harness.Quietly(s.Run, func() (harness.Speed, float64, error) {
-		found, err := s.openssl.Speed(ctx, s.cpu, step.algorithm, nil, nil)
+		found, err := s.openssl.Speed(ctx, s.CPU, step.algorithm, nil, nil)
 		return found, found.Share, err
 	}, rows...)
 	if err != nil {
@@ -148,46 +133,18 @@ func (s *session) speed(ctx context.Context, step *step) error {
 }
 
 // pair measures both sides of a row.
-func (s *session) pair(ctx context.Context, round int, row *row) error {
-	slice := func(side side, note func(outcome)) func() error {
-		return func() error {
-			child := s.one
-			if side.cores == 2 {
-				child = s.two
-			}
-			o, err := harness.Quietly(s.Run, func() (outcome, float64, error) {
-				o, err := run(child, side.task)
-				return o, o.Share, err
-			}, row.reports()...)
-			if ctx.Err() != nil { // the child was interrupted too
-				return ctx.Err()
-			} else if err != nil {
-				return err
-			}
-			note(o)
-			s.verified += o.Verified
-			return nil
-		}
+func (s *session) pair(ctx context.Context, round int, r *row) error {
+	if r.stops != nil {
+		return s.Pair(ctx, round, r.Base, r.Ours, r.stops.noteBase, r.stops.noteOurs, r.reports()...)
 	}
-	if row.stops != nil {
-		return harness.Alternate(round, slice(row.base, row.stops.noteBase), slice(row.ours, row.stops.noteOurs))
-	}
-	return harness.Alternate(round, slice(row.base, row.noteBase), slice(row.ours, row.noteOurs))
-}
-
-// run has a child do a task.
-func run(child *harness.Child, t task) (o outcome, err error) {
-	if err := child.Do(order{Task: &t}, &o); err != nil {
-		return o, fmt.Errorf("%s %s, %s: %w", t.Algorithm, t.Operation, t.Way, err)
-	}
-	return o, nil
+	return s.Pair(ctx, round, r.Base, r.Ours, r.NoteBase, r.noteOurs, r.reports()...)
 }
 
 // keyMemory finds out how much memory a wrapped key takes.
-func (s *session) keyMemory() error {
+func (s *session) keyMemory(ctx context.Context) error {
 	for _, bits := range rsaSizes {
 		name := fmt.Sprintf("rsa%d", bits)
-		o, err := run(s.one, task{Algorithm: name, Operation: "sign", Way: wayWrap, Keys: s.plan.keys})
+		o, err := s.Do(ctx, ops.Side{Task: ops.Task{Algorithm: name, Operation: "sign", Way: ops.WayKeep, Keys: s.plan.keys}, Cores: 1})
 		if err != nil {
 			return err
 		}
@@ -224,7 +181,7 @@ func (s *session) copyOthers() error {
 		if !o.copied {
 			continue
 		}
-		if err := harness.CopyProgram(filepath.Join(s.dir, filepath.Base(o.command[0])), o.command[0]); err != nil {
+		if err := harness.CopyProgram(filepath.Join(s.Dir, filepath.Base(o.command[0])), o.command[0]); err != nil {
 			return err
 		}
 	}
@@ -233,18 +190,18 @@ func (s *session) copyOthers() error {
 
 // measureOthers measures all others once for an algorithm, for all rows that compare with them.
 func (s *session) measureOthers(ctx context.Context, algorithm string) error {
-	slice := othersSlice{s.dir, s.cpu, s.Slice, s.keySet}
+	slice := othersSlice{s.Dir, s.CPU, s.Slice, s.Keys}
 	for _, other := range s.others {
 		var rows []*besideRow
 		var reports []*harness.Row
 		for _, r := range s.plan.signing {
 			for _, b := range r.others {
-				if r.ours.Algorithm == algorithm && b.other == other {
+				if r.Ours.Algorithm == algorithm && b.other == other {
 					rows, reports = append(rows, b), append(reports, b.report)
 				}
 			}
 		}
-		o, err := harness.Quietly(s.Run, func() (outcome, float64, error) {
+		o, err := harness.Quietly(s.Run, func() (ops.Outcome, float64, error) {
 			o, err := other.sign(ctx, slice, algorithm)
 			return o, o.Share, err
 		}, reports...)
@@ -252,7 +209,7 @@ func (s *session) measureOthers(ctx context.Context, algorithm string) error {
 			return err
 		}
 		for _, b := range rows {
-			b.theirs.Note(1e6 / o.perSecond())
+			b.theirs.Note(o.Microseconds())
 		}
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"asynccrypto/bench/internal/harness"
+	"asynccrypto/bench/internal/ops"
 )
 
 //go:embed node/sign.cjs
@@ -55,7 +56,7 @@ func nodeInput(keys []*rsa.PrivateKey) (string, func([][]byte) error) {
 	message := []byte("a short message")
 	der, err := x509.MarshalPKCS8PrivateKey(keys[0])
 	digest := sha256.Sum256(message)
-	return hexLines(der, message), func(results [][]byte) error {
+	return ops.HexLines(der, message), func(results [][]byte) error {
 		if err != nil {
 			return err
 		}

@@ -4,20 +4,19 @@ import (
 	"context"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"asynccrypto/bench/internal/harness"
+	"asynccrypto/bench/internal/ops"
 )
 
-// other is a library to measure beside when a flag asks for it, by a program of ours. The
-// program starts again for every slice: it reads its keys and messages, and parseOther reads its
+// other is a library to measure beside when a flag asks for it, by a program of ours. The program
+// starts again for every slice: it reads its keys and messages, and ops.ParseAnswer reads its
 // answer. If one that a flag asks for is not there, the run ends before it begins, unlike with
 // openssl: nobody asks for it without wanting its figures.
 type other struct {
@@ -28,7 +27,8 @@ type other struct {
 	command []string
 	copied  bool // the program is copied in every round, as ours is: see [harness.CopyOfThis]
 	// input makes the program's input, and a function that checks its results.
-	input func(keys []*rsa.PrivateKey) (string, func(results [][]byte) error)
+	input   func(keys []*rsa.PrivateKey) (string, func(results [][]byte) error)
+	batches *ops.CryptoMB // nil unless it is crypto_mb, whose full batches are compared too
 	// call gets the microseconds of a call without RSA, where the program tells; nil elsewhere.
 	call *harness.Value
 }
@@ -42,17 +42,17 @@ type othersSlice struct {
 	dir  string // of the round's copies of programs
 	cpu  int
 	time time.Duration // of a slice of ours
-	keys keySet
+	keys ops.KeySet
 }
 
 // sign measures one slice, and verifies the results that it ends with.
-func (o *other) sign(ctx context.Context, s othersSlice, algorithm string) (outcome, error) {
+func (o *other) sign(ctx context.Context, s othersSlice, algorithm string) (ops.Outcome, error) {
 	keys := make([]*rsa.PrivateKey, o.keys)
 	for i := range keys {
 		all := s.keys[algorithm]
 		key, err := x509.ParsePKCS8PrivateKey(all[i%len(all)])
 		if err != nil {
-			return outcome{}, err
+			return ops.Outcome{}, err
 		}
 		keys[i] = key.(*rsa.PrivateKey)
 	}
@@ -64,9 +64,9 @@ func (o *other) sign(ctx context.Context, s othersSlice, algorithm string) (outc
 	ms := fmt.Sprint(float64(othersTimes*s.time) / float64(time.Millisecond))
 	said, _, err := harness.OutputShare(ctx, s.cpu, input, command[0], append(command[1:len(command):len(command)], ms)...)
 	if err != nil {
-		return outcome{}, fmt.Errorf("%s, %s: %w", o.name, algorithm, err)
+		return ops.Outcome{}, fmt.Errorf("%s, %s: %w", o.name, algorithm, err)
 	}
-	found, call, results, err := parseOther(said)
+	found, call, results, err := ops.ParseAnswer(said)
 	if err == nil && len(results) != o.keys {
 		err = fmt.Errorf("%d results, not %d", len(results), o.keys)
 	}
@@ -74,42 +74,12 @@ func (o *other) sign(ctx context.Context, s othersSlice, algorithm string) (outc
 		err = verify(results)
 	}
 	if err != nil {
-		return outcome{}, fmt.Errorf("%s, %s: %w", o.name, algorithm, err)
+		return ops.Outcome{}, fmt.Errorf("%s, %s: %w", o.name, algorithm, err)
 	}
 	if call > 0 && o.call != nil {
 		o.call.Note(call)
 	}
 	return found, nil
-}
-
-// parseOther reads an answer: a line with the number of signatures, the seconds, the seconds of
-// CPU time and perhaps the microseconds of a call, and lines with results in hex.
-func parseOther(said string) (o outcome, call float64, results [][]byte, err error) {
-	lines := strings.Split(strings.TrimSpace(said), "\n")
-	var figures []float64
-	for _, field := range strings.Fields(lines[0]) {
-		v, bad := strconv.ParseFloat(field, 64)
-		if bad != nil || !(v > 0) {
-			return o, 0, nil, fmt.Errorf("%q is no figure", field)
-		}
-		figures = append(figures, v)
-	}
-	if len(figures) < 3 || len(figures) > 4 {
-		return o, 0, nil, fmt.Errorf("an answer of %d figures, not 3 or 4", len(figures))
-	}
-	o.Done, o.Time = uint64(figures[0]), time.Duration(figures[1]*float64(time.Second))
-	o.Share = min(1, figures[2]/figures[1])
-	if len(figures) > 3 {
-		call = figures[3]
-	}
-	for _, line := range lines[1:] {
-		result, err := hex.DecodeString(strings.TrimSpace(line))
-		if err != nil {
-			return o, 0, nil, fmt.Errorf("a result: %w", err)
-		}
-		results = append(results, result)
-	}
-	return o, call, results, nil
 }
 
 // othersVersion runs a program for the first time.
@@ -128,13 +98,4 @@ func lookProgram(name, hint string) (string, error) {
 		return "", &harness.Missing{What: fmt.Sprintf("no command %q", name), Hint: hint}
 	}
 	return filepath.Abs(path)
-}
-
-// hexLines returns numbers in hex, one a line.
-func hexLines(numbers ...[]byte) string {
-	var b strings.Builder
-	for _, n := range numbers {
-		b.WriteString(hex.EncodeToString(n) + "\n")
-	}
-	return b.String()
 }

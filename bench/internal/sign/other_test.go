@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -22,6 +21,8 @@ import (
 
 	"asynccrypto/bench/internal/harness"
 	"asynccrypto/bench/internal/harness/harnesstest"
+	"asynccrypto/bench/internal/ops"
+	"asynccrypto/bench/internal/ops/opstest"
 	"asynccrypto/internal/measure"
 )
 
@@ -80,8 +81,8 @@ func fakeNode(t *testing.T) string {
 }
 
 // threeKeys makes keys once for all tests.
-var threeKeys = sync.OnceValues(func() (keySet, error) {
-	return makeKeys(context.Background(), []int{2048}, 3, measure.NewProgress(io.Discard))
+var threeKeys = sync.OnceValues(func() (ops.KeySet, error) {
+	return ops.MakeKeys(context.Background(), []int{2048}, 3, measure.NewProgress(io.Discard))
 })
 
 // besideOthers is a session that has come to where others are measured.
@@ -97,7 +98,9 @@ func besideOthers(t *testing.T, o options) (*session, error) {
 		t.Fatal(err)
 	}
 	run := harnesstest.Run(t, Subject(), 1, time.Millisecond)
-	s := &session{Run: run, plan: planFor(run, o.keys, ""), cpu: harness.NoPin, keySet: keys, others: others, dir: t.TempDir()}
+	run.Result.Machine.ID = "amd-25-17" // the goals differ by the maker of the CPU
+	s := &session{plan: planFor(run, o.keys, ""), others: others,
+		Session: &ops.Session{Run: run, Keys: keys, CPU: harness.NoPin, Dir: t.TempDir()}}
 	s.plan.withOthers(others)
 	return s, s.copyOthers()
 }
@@ -105,11 +108,11 @@ func besideOthers(t *testing.T, o options) (*session, error) {
 // measured measures the others beside RSA-2048 and returns how the row with most jobs stands.
 func measured(ctx context.Context, s *session) (*besideRow, error) {
 	for _, row := range s.plan.signing {
-		if row.ours.Algorithm != "rsa2048" || len(row.others) == 0 || row.ours.Jobs != jobsFull {
+		if row.Ours.Algorithm != "rsa2048" || len(row.others) == 0 || row.Ours.Jobs != jobsFull {
 			continue
 		}
-		row.noteOurs(outcome{Done: 16_000, Time: time.Second})
-		err := s.measureOthers(ctx, row.ours.Algorithm)
+		row.noteOurs(ops.Outcome{Done: 16_000, Time: time.Second})
+		err := s.measureOthers(ctx, row.Ours.Algorithm)
 		s.Result.Conclude()
 		return row.others[0], err
 	}
@@ -131,7 +134,7 @@ func TestNode(t *testing.T) {
 		t.Errorf("%+v", b.report)
 	}
 	for _, row := range s.plan.signing {
-		if row.ours.Algorithm == "rsa2048" && row.ours.Keys == 3 && row.ours.Jobs == 1 {
+		if row.Ours.Algorithm == "rsa2048" && row.Ours.Keys == 3 && row.Ours.Jobs == 1 {
 			if b := row.others[0]; b.theirs.Median != 250 || len(b.report.Values) != 1 {
 				t.Errorf("one job: %+v", b.report)
 			}
@@ -204,28 +207,9 @@ func TestOthersMissing(t *testing.T) {
 	}
 }
 
-// builtCryptoMB is a prefix with the crypto_mb of testdata.
-func builtCryptoMB(t *testing.T) (include, lib string) {
-	t.Helper()
-	include, lib = filepath.Join("testdata", "crypto_mb", "include"), t.TempDir()
-	cc, err := harness.Compiler()
-	if err != nil {
-		harnesstest.Without(t, err.Error())
-	}
-	object := filepath.Join(lib, "crypto_mb.o")
-	args := append(cc[1:], strings.Fields(os.Getenv("CFLAGS"))...)
-	args = append(args, "-I"+include, "-c", "-o", object, filepath.Join("testdata", "crypto_mb", "crypto_mb.c"))
-	for _, cmd := range []*exec.Cmd{exec.Command(cc[0], args...), exec.Command("ar", "rc", filepath.Join(lib, "libcrypto_mb.a"), object)} {
-		if said, err := cmd.CombinedOutput(); err != nil {
-			harnesstest.Without(t, fmt.Sprintf("%s: %v: %s", cmd, err, said))
-		}
-	}
-	return include, lib
-}
-
 // The C program signs what ours verifies, with a library that has crypto_mb's interface.
 func TestCryptoMB(t *testing.T) {
-	include, lib := builtCryptoMB(t)
+	include, lib := opstest.CryptoMB(t)
 	r, err := besideOthers(t, options{cryptoMB: include + "," + lib})
 	if err != nil {
 		t.Fatal(err)
@@ -240,28 +224,6 @@ func TestCryptoMB(t *testing.T) {
 	t.Setenv("CRYPTO_MB_REFUSES", "1")
 	if _, err := measured(t.Context(), r); err == nil || !strings.Contains(err.Error(), "answers 0xaaaaaaaa") {
 		t.Error(err)
-	}
-}
-
-func TestCryptoMBIn(t *testing.T) {
-	prefix := t.TempDir()
-	for _, file := range []string{"include/crypto_mb/rsa.h", "lib64/libcrypto_mb.so", "lib/libcrypto_mb.a", "lib/libcrypto_mb.so"} {
-		path := filepath.Join(prefix, filepath.FromSlash(file))
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for location, want := range map[string]string{
-		prefix: "lib/libcrypto_mb.a",
-		filepath.Join(prefix, "include") + "," + filepath.Join(prefix, "lib64"): "lib64/libcrypto_mb.so",
-	} {
-		include, library, err := cryptoMBIn(location)
-		if err != nil || include != filepath.Join(prefix, "include") || library != filepath.Join(prefix, filepath.FromSlash(want)) {
-			t.Errorf("%s: %s, %s, %v", location, include, library, err)
-		}
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // The plot has a diagram for each size of key: signatures/s on one core, from zero, against the
-// number of jobs. Whatever makes no use of many jobs is a dashed line across.
+// number of jobs. A library that makes no use of many jobs is a dashed line across.
 const (
 	diagramWidth  = 250
 	diagramHeight = 230
@@ -40,13 +40,13 @@ func (p *plan) svg(r *harness.Result) []byte {
 		}
 		var last *row
 		for _, r := range p.signing {
-			if r.ours.Algorithm == fmt.Sprintf("rsa%d", bits) && r.ours.Keys == p.keys && r.oursRate.Measured() {
-				g.At, g.Values = append(g.At, r.ours.Jobs), append(g.Values, r.oursRate.Median)
+			if r.Ours.Algorithm == fmt.Sprintf("rsa%d", bits) && r.Ours.Keys == p.keys && r.OursRate.Measured() {
+				g.At, g.Values = append(g.At, r.Ours.Jobs), append(g.Values, r.OursRate.Median)
 				last = r
 			}
 		}
 		if last != nil {
-			g.Levels = append(g.Levels, svg.Level{Value: last.baseRate.Median, Stroke: strokeStd})
+			g.Levels = append(g.Levels, svg.Level{Value: last.BaseRate.Median, Stroke: strokeStd})
 			if last.openssl != nil {
 				g.Levels = append(g.Levels, svg.Level{Value: last.openssl.Median, Stroke: strokeOpenSSL})
 			}

@@ -1,5 +1,5 @@
-// Package sign measures RSA signatures, and all other operations that the multi-buffer engine
-// may do, beside the standard library, openssl and other libraries.
+// Package sign measures signatures, key agreements, and the other operations with a private key
+// that the multi-buffer engine does, beside the standard library, openssl and other libraries.
 //
 // It measures in processes of its own, one of them pinned to one CPU, so that neither the
 // making of the keys nor the report is on the clock. Every result is verified when the clock
@@ -9,12 +9,12 @@ package sign
 import (
 	"context"
 	"flag"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
 
 	"asynccrypto/bench/internal/harness"
+	"asynccrypto/bench/internal/ops"
 )
 
 // Subject is this package's part of the benchmark.
@@ -23,9 +23,9 @@ func Subject() harness.Subject {
 	var drawn *plan
 	return harness.Subject{
 		Name:  "sign",
-		Short: "signatures/s on one core through the multi-buffer engine, beside crypto/rsa and openssl speed",
-		Long: `It takes under four minutes, and needs nothing: openssl speed, a second for each size, is left
-out where there is no openssl. -node adds half a minute, and so does -crypto-mb, which needs a C
+		Short: "signatures and key agreements/s on one core through the multi-buffer engine, beside crypto/*",
+		Long: `It takes about seven minutes, and needs nothing: openssl speed, a second for each size, is left
+out where there is no openssl. -node adds half a minute, and -crypto-mb a whole one, which needs a C
 compiler and OpenSSL's headers. If one that -node or -crypto-mb names is not there, the run ends
 before it begins.
 
@@ -45,7 +45,7 @@ before it begins.
 			}
 			return os.WriteFile(o.plot, drawn.svg(r), 0o644)
 		},
-		Roles: map[string]func(io.Reader, io.Writer) error{roleSign: beChild},
+		Roles: ops.Roles(),
 	}
 }
 
@@ -53,7 +53,7 @@ func (o *options) declare(fs *flag.FlagSet) {
 	fs.IntVar(&o.keys, "keys", 64, "how many keys take turns where there are many: `N` from 2 to 1000")
 	fs.StringVar(&o.openssl, "openssl", "openssl", "the openssl `COMMAND` to run speed of")
 	fs.StringVar(&o.node, "node", "", "measure beside the OpenSSL inside a Node.js too, by its `COMMAND`, such as node;\n24 and later carry 3.5")
-	fs.StringVar(&o.cryptoMB, "crypto-mb", "", "measure beside Intel's crypto_mb too, by the prefix `DIR` that it is installed to,\nor by INCLUDEDIR,LIBDIR")
+	fs.StringVar(&o.cryptoMB, "crypto-mb", "", ops.CryptoMBUsage)
 	fs.StringVar(&o.plot, "plot", "", "also draw signatures/s against the number of jobs, into `FILE.svg`")
 }
 

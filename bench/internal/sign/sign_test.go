@@ -1,9 +1,7 @@
 package sign
 
 import (
-	"context"
 	"encoding/xml"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -13,8 +11,7 @@ import (
 
 	"asynccrypto/bench/internal/harness"
 	"asynccrypto/bench/internal/harness/harnesstest"
-	"asynccrypto/engine/multibuffer"
-	"asynccrypto/internal/measure"
+	"asynccrypto/bench/internal/ops"
 )
 
 func TestMain(m *testing.M) {
@@ -46,95 +43,11 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-func silent(t *testing.T) *measure.Progress { return measure.NewProgress(t.Output()) }
-
-// Every pair of primes is a key, and no key is there twice.
-func TestMakeKeys(t *testing.T) {
-	set, err := makeKeys(t.Context(), []int{2048}, 7, silent(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := map[string]bool{}
-	for _, key := range set["rsa2048"] {
-		seen[string(key)] = true
-	}
-	if len(set["rsa2048"]) != 7 || len(seen) != 7 {
-		t.Errorf("%d keys, %d different ones, not 7", len(set["rsa2048"]), len(seen))
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := makeKeys(ctx, []int{4096}, 64, silent(t)); !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-}
-
-// A child does every operation in every way, and verifies all that it has done.
-func TestChild(t *testing.T) {
-	keys, err := threeKeys()
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := startChild(program, harness.NoPin, 1, keys)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	var tasks []task
-	for _, a := range []string{"rsa2048 sign", "rsa2048 decrypt", "ecdsap256 sign", "ecdsap384 sign", "ed25519 sign", "ecdhx25519 derive"} {
-		algorithm, operation, _ := strings.Cut(a, " ")
-		for _, way := range []string{wayDirect, wayPlain} {
-			tasks = append(tasks, task{algorithm, operation, way, 1, 0, time.Millisecond, false})
-		}
-		tasks = append(tasks, task{algorithm, operation, wayJobs, 3, 8, time.Millisecond, false})
-	}
-	tasks = append(tasks, task{"rsa2048", "sign", wayJobs, 3, 64, 50 * time.Millisecond, true})
-	if ok, _ := multibuffer.Supported(); ok {
-		tasks = append(tasks, task{"rsa2048", "sign", wayKernel, 3, 0, time.Millisecond, false})
-	}
-	for _, task := range tasks {
-		o, err := run(c, task)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if o.Done == 0 || o.Verified != o.Done || o.Time < task.Time || task.Way == wayJobs && (o.Batch < 1 || o.Done%uint64(task.Jobs) != 0) {
-			t.Errorf("%+v: %+v", task, o)
-		}
-	}
-	if o, err := run(c, task{Algorithm: "rsa2048", Operation: "sign", Way: wayWrap, Keys: 3}); err != nil || o.KeyBytes > keyGoal*1024 {
-		t.Errorf("%+v, %v", o, err)
-	}
-	for complaint, task := range map[string]task{
-		"no such way":       {Algorithm: "rsa2048", Operation: "sign", Way: "none", Keys: 1},
-		"keys do not":       {Algorithm: "ed25519", Operation: "decrypt", Way: wayDirect, Keys: 1},
-		"unknown algorithm": {Algorithm: "none", Operation: "sign", Way: wayDirect, Keys: 1},
-	} {
-		if _, err := run(c, task); err == nil || !strings.Contains(err.Error(), complaint) {
-			t.Errorf("%s: %v", complaint, err)
-		}
-	}
-}
-
-// A wrong result is found among right ones.
-func TestVerifyAll(t *testing.T) {
-	right := func(uint64, []byte) error { return nil }
-	wrong := func(uint64, []byte) error { return errors.New("forged") }
-	if n, err := verifyAll(tally{{1, right, nil}, {2, right, nil}}); n != 2 || err != nil {
-		t.Error(n, err)
-	}
-	if _, err := verifyAll(tally{{1, right, nil}, {2, wrong, nil}, {3, right, nil}}); err == nil || !strings.Contains(err.Error(), "1 of 3 ") || !strings.Contains(err.Error(), "forged") {
-		t.Error(err)
-	}
-}
-
 // planned is a plan for a run of so many rounds, as if there were kernels and two cores.
 func planned(t *testing.T, rounds, keys int) *plan {
 	run := harnesstest.Run(t, Subject(), rounds, time.Millisecond)
 	run.Result.Machine.Cores = 2
-	run.Result.Machine.PinnedTo(1, nil)
+	run.PinnedTo(1, nil)
 	return planFor(run, keys, "")
 }
 
@@ -146,11 +59,11 @@ func TestOpenSSLGoals(t *testing.T) {
 		p.withOpenSSL(&harness.OpenSSL{Version: version})
 		seen := 0
 		for _, r := range p.signing {
-			last := r.report.Values[len(r.report.Values)-1]
+			last := r.Report.Values[len(r.Report.Values)-1]
 			if last.Head != "times as fast as openssl" {
 				t.Fatal(last)
 			}
-			if r.ours.Algorithm == "rsa3072" && r.ours.Jobs == jobsFull {
+			if r.Ours.Algorithm == "rsa3072" && r.Ours.Jobs == jobsFull {
 				seen++
 				if last.AtLeast != want {
 					t.Errorf("%s: %v, not %v", version, last.AtLeast, want)
@@ -171,14 +84,14 @@ func found(t *testing.T) *plan {
 	for _, step := range p.steps {
 		for _, r := range step.rows {
 			for round := range uint64(3) {
-				base := outcome{Done: n, Time: time.Second, Stops: []stop{{20e-6, 9}}}
-				ours := outcome{Done: 10*n + round, Time: time.Second, Batch: 8, Stops: []stop{{20e-6, 9}, {80e-6, 1}}}
+				base := ops.Outcome{Done: n, Time: time.Second, Stops: []ops.Stop{{Seconds: 20e-6, Count: 9}}}
+				ours := ops.Outcome{Done: 10*n + round, Time: time.Second, Batch: 8, Stops: []ops.Stop{{Seconds: 20e-6, Count: 9}, {Seconds: 80e-6, Count: 1}}}
 				if r.stops != nil {
 					r.stops.noteBase(base)
 					r.stops.noteOurs(ours)
 					continue
 				}
-				r.noteBase(base)
+				r.NoteBase(base)
 				r.noteOurs(ours)
 				if r.openssl != nil {
 					r.openssl.Note(4000)
@@ -187,7 +100,8 @@ func found(t *testing.T) *plan {
 			n++
 		}
 	}
-	p.conclude(123456)
+	p.conclude()
+	(&ops.Session{Run: &harness.Run{Result: p.result}, Verified: 123456}).Conclude()
 	p.result.Conclude()
 	return p
 }
@@ -226,7 +140,7 @@ func TestOrder(t *testing.T) {
 		t.Error(got)
 	}
 	s := p.steps[0]
-	if a, b := s.rows[s.openssl-1].report.Name, s.rows[s.openssl].report.Name; a != "rsa2048, 1 key, 64 jobs" || b != "rsa2048, 64 keys, 64 jobs" {
+	if a, b := s.rows[s.openssl-1].Report.Name, s.rows[s.openssl].Report.Name; a != "rsa2048, 1 key, 64 jobs" || b != "rsa2048, 64 keys, 64 jobs" {
 		t.Error(a, b)
 	}
 }
@@ -244,15 +158,5 @@ func TestPlot(t *testing.T) {
 		if !strings.Contains(svg, want) {
 			t.Errorf("no %s", want)
 		}
-	}
-}
-
-func TestStops(t *testing.T) {
-	sum := addStops([]stop{{1, 1}, {3, 1}}, []stop{{1, 2}, {2, 4}})
-	if fmt.Sprint(sum) != "[{1 3} {2 4} {3 1}]" {
-		t.Error(sum)
-	}
-	if quantile(sum, 0.5) != 2 || quantile(sum, 0.99) != 3 || quantile(sum, 0.1) != 1 || quantile(nil, 0.5) != 0 {
-		t.Error(quantile(sum, 0.5), quantile(sum, 0.99))
 	}
 }

@@ -1,5 +1,6 @@
-// Package timing runs the statistical tests of time: those of the kernels and of the
-// multi-buffer engine, which show that the time of a signature does not depend on a secret.
+// Package timing runs the statistical tests of time: those of the kernels for RSA, P-256 and P-384,
+// and Curve25519, and of the multi-buffer engine. They show that the time of an operation does not
+// depend on a secret.
 //
 // They follow dudect (Reparaz, Balasch, Verbauwhede 2017): a test compares the times of two
 // classes of inputs by Welch's t. Other tests measure reference implementations that leak on
@@ -25,7 +26,9 @@ import (
 
 	"asynccrypto/bench/internal/harness"
 	"asynccrypto/engine/multibuffer"
-	"asynccrypto/internal/ifma"
+	"asynccrypto/internal/ifma/curve25519"
+	"asynccrypto/internal/ifma/nistec"
+	lanersa "asynccrypto/internal/ifma/rsa"
 )
 
 // outVariable names the file to which the tests append a measurement in JSON for each of
@@ -49,7 +52,9 @@ func (m measurement) differs() bool { return math.Abs(m.T) > limit }
 
 // packages are those with tests of time.
 var packages = []string{
-	reflect.TypeFor[ifma.Workspace]().PkgPath(),
+	reflect.TypeFor[lanersa.Workspace]().PkgPath(),
+	reflect.TypeFor[nistec.Workspace]().PkgPath(),
+	reflect.TypeFor[curve25519.Workspace]().PkgPath(),
 	reflect.TypeFor[multibuffer.Options]().PkgPath(),
 }
 
@@ -58,13 +63,13 @@ func Subject() harness.Subject {
 	var short bool
 	return harness.Subject{
 		Name:  "timing",
-		Short: "statistical tests of time: does the time of a signature depend on a secret?",
-		Long: fmt.Sprintf(`It runs the tests of time of the kernels and of the engine, with two classes of inputs: one
-fixed, one random. Welch's t of their times should stay under %g; above that they differ, which a
+		Short: "statistical tests of time: does the time of an operation depend on a secret?",
+		Long: fmt.Sprintf(`It runs the tests of time of the kernels (RSA, P-256 and P-384, Ed25519 and X25519) and of the
+engine, with two classes of inputs: one fixed, one random. Welch's t of their times should stay under %g; above that they differ, which a
 busy machine can cause too. Reference implementations that leak on purpose must differ: if the
 tests do not see their leaks, the run ends with an error.
 
-It takes two minutes, and less than one with -short. The tests have their own numbers of samples
+It takes five minutes, and less than two with -short. The tests have their own numbers of samples
 and tries.`, limit),
 		Flags: func(fs *flag.FlagSet) {
 			fs.BoolVar(&short, "short", false, "few samples: judge only whether the tests see the leaks")

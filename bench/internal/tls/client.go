@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"asynccrypto/bench/internal/harness"
+	"asynccrypto/bench/internal/proc"
 )
 
 // roleClient is the role of the clients' processes.
@@ -126,7 +127,7 @@ func (c *client) account() (d clientAccount, err error) {
 	c.took, c.late = nil, nil
 	err = c.err
 	c.mu.Unlock()
-	d = clientAccount{Done: c.done.Load(), Handshakes: c.handshakes.Load(), Time: time.Since(c.begun), CPU: ownCPU(), Waited: waited("self"), Samples: len(took)}
+	d = clientAccount{Done: c.done.Load(), Handshakes: c.handshakes.Load(), Time: time.Since(c.begun), CPU: proc.OwnCPU(), Waited: proc.Waited("self"), Samples: len(took)}
 	if n := c.negotiated.Load(); n != nil {
 		d.Negotiated = *n
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"asynccrypto/bench/internal/harness"
+	"asynccrypto/bench/internal/proc"
 )
 
 const hintNginx = "install it (Debian, Ubuntu: apt install nginx; Fedora: dnf install nginx; macOS: brew install nginx)"
@@ -152,16 +153,19 @@ func startNginx(cpu int, key key) (*nginx, error) {
 		os.RemoveAll(dir)
 		return nil, err
 	}
-	for range 250 {
-		c, err := net.Dial("tcp", n.addr)
-		if err == nil {
+	for range 1500 {
+		var c net.Conn
+		if c, err = net.Dial("tcp", n.addr); err == nil {
 			c.Close()
-			return n, nil
+			// The master listens before it has started the worker.
+			if _, _, err = n.cpu(); err == nil {
+				return n, nil
+			}
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 	defer n.close()
-	return nil, fmt.Errorf("nginx does not listen: %w", n.complained())
+	return nil, fmt.Errorf("nginx does not start: %w", errors.Join(err, n.complained()))
 }
 
 func (n *nginx) close() {
@@ -183,30 +187,20 @@ func (n *nginx) complained() error {
 // for a CPU.
 func (n *nginx) cpu() (ns, waits int64, err error) {
 	master := n.cmd.Process.Pid
-	all, err := os.ReadDir("/proc")
+	workers, err := proc.Children(master)
 	if err != nil {
 		return 0, 0, err
 	}
-	workers := 0
-	for _, e := range all {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		parent, cpu, err := processStat(pid)
-		if err != nil {
-			continue // it has just ended
-		}
-		if parent == master {
-			workers++
-		}
-		if pid == master || parent == master {
-			ns += cpu
-			waits += waited(e.Name())
-		}
+	if len(workers) != 1 {
+		return 0, 0, fmt.Errorf("nginx has %d workers", len(workers))
 	}
-	if workers != 1 {
-		return 0, 0, fmt.Errorf("nginx has %d workers", workers)
+	for _, pid := range append(workers, master) {
+		_, cpu, err := proc.Stat(pid)
+		if err != nil {
+			return 0, 0, err
+		}
+		ns += cpu
+		waits += proc.Waited(strconv.Itoa(pid))
 	}
 	return ns, waits, nil
 }

@@ -16,6 +16,7 @@ import (
 	"asynccrypto/asynctls"
 	"asynccrypto/asynctls/tlsserver"
 	"asynccrypto/bench/internal/harness"
+	"asynccrypto/bench/internal/proc"
 	"asynccrypto/engine"
 	"asynccrypto/engine/multibuffer"
 )
@@ -91,7 +92,7 @@ func (s *server) do(o serverOrder) (serverAccount, error) {
 		}
 		a := s.account()
 		var err error
-		a.RSS, err = residentSet()
+		a.RSS, err = proc.ResidentSet()
 		return a, err
 	}
 	return serverAccount{}, fmt.Errorf("a server knows no order %q", o.Do)
@@ -99,7 +100,7 @@ func (s *server) do(o serverOrder) (serverAccount, error) {
 
 func (s *server) account() serverAccount {
 	a := serverAccount{
-		Addr: s.addr, CPU: ownCPU(), Waited: waited("self"),
+		Addr: s.addr, CPU: proc.OwnCPU(), Waited: proc.Waited("self"),
 		Handshakes: s.handshakes.Load(), Resumed: s.resumed.Load(), Failed: s.failed.Load(),
 	}
 	if s.loop != nil {

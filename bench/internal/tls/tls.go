@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"time"
 
@@ -50,19 +49,12 @@ func (o *options) declare(fs *flag.FlagSet) {
 }
 
 func (o *options) check() (part bool, err error) {
-	if o.only, err = regexp.Compile(o.pattern); err != nil {
-		return false, harness.Usagef("tls: -only %s: %v", o.pattern, err)
-	}
-	matches := 0
+	var names []string
 	for _, s := range sections {
-		if o.only.MatchString(s.name) {
-			matches++
-		}
+		names = append(names, s.name)
 	}
-	if matches == 0 {
-		return false, harness.Usagef("tls: -only %s: it matches no section; there are %s", o.pattern, sectionNames())
-	}
-	return matches < len(sections), nil
+	o.only, part, err = harness.CheckOnly("tls", o.pattern, names, sectionNames())
+	return part, err
 }
 
 // prepare makes the keys and the tables.
@@ -73,7 +65,7 @@ func (o options) prepare(ctx context.Context, run *harness.Run) (*session, error
 		return nil, err
 	}
 	s.serverCPU, s.clientCPU, err = harness.ChoosePins()
-	run.Result.Machine.Pinned = pinning(s.serverCPU, s.clientCPU, err)
+	run.Pinned(s.serverCPU, pinning(s.serverCPU, s.clientCPU, err))
 	s.tables()
 	if err := s.findNginx(ctx); err != nil {
 		return nil, err

@@ -1,0 +1,11 @@
+//go:build !unix
+
+package keys
+
+import (
+	"errors"
+	"os"
+)
+
+// stop stops a process, which goes on being there.
+func stop(*os.Process) error { return errors.ErrUnsupported }
