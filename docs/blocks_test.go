@@ -116,40 +116,50 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
-// compile builds the blocks, each in a folder of its own, in a module that joins the workspace:
-// they may import whatever the examples import.
+// compile vets the programs, each in a folder of its own.
 func compile(t *testing.T, programs []block) {
+	t.Helper()
+	dir := newWorkspace(t)
+	for i, b := range programs {
+		writeProgram(t, filepath.Join(dir, fmt.Sprintf("block%d", i)), b)
+	}
+	output(t, dir, "go", "vet", "./...")
+}
+
+// newWorkspace makes a module that joins the workspace, so that programs in its folder may import
+// whatever the examples import. It sets the environment for the go command.
+func newWorkspace(t *testing.T) (dir string) {
 	t.Helper()
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	write := func(name, text string) {
-		t.Helper()
-		name = filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir = t.TempDir()
 	work := regexp.MustCompile(`(?m)^\t\.(.*)$`).ReplaceAllStringFunc(read(t, "../go.work"), func(use string) string {
 		return "\t\"" + filepath.ToSlash(filepath.Join(root, strings.TrimSpace(use))) + "\""
 	})
-	write("go.work", work+"\nuse .\n")
+	write(t, filepath.Join(dir, "go.work"), work+"\nuse .\n")
 	if sum, err := os.ReadFile("../go.work.sum"); err == nil {
-		write("go.work.sum", string(sum))
+		write(t, filepath.Join(dir, "go.work.sum"), string(sum))
 	}
-	write("go.mod", "module blocks.test\n\ngo 1.26.0\n")
-	for i, b := range programs {
-		// Errors of the compiler then name the page and its line.
-		write(fmt.Sprintf("block%d/main.go", i), fmt.Sprintf("//line %s:%d\n%s", filepath.Join(root, b.page), b.line, b.code))
-	}
+	write(t, filepath.Join(dir, "go.mod"), "module blocks.test\n\ngo 1.26.0\n")
 	t.Setenv("GOWORK", filepath.Join(dir, "go.work"))
 	t.Setenv("GOFLAGS", "")
-	output(t, dir, "go", "vet", "./...")
+	return dir
+}
+
+// writeProgram writes a program into a folder of its own. The compiler's errors name the page and
+// its line.
+func writeProgram(t *testing.T, dir string, b block) {
+	t.Helper()
+	page, err := filepath.Abs(filepath.Join("..", b.page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "main.go"), fmt.Sprintf("//line %s:%d\n%s", page, b.line, b.code))
 }
 
 func TestGoBlocks(t *testing.T) {

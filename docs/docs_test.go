@@ -37,6 +37,13 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // pkg is a package that users import, in whichever module.
 type pkg struct{ path, dir string }
 
@@ -81,25 +88,30 @@ func TestBuildList(t *testing.T) {
 	}
 	gomod, mod := read(t, "../go.mod"), module(t)
 	dir := t.TempDir()
-	write := func(name, text string) {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
 	var imports strings.Builder
 	for _, path := range rootPackages(t) {
 		imports.WriteString("import _ \"" + path + "\"\n")
 	}
-	write("main.go", "package main\n"+imports.String()+"func main() {}\n")
-	write("go.mod", "module importer.test\n\ngo 1.26.0\n\nrequire "+mod+" v0.0.0\n\nreplace "+mod+" => "+root+"\n"+
+	write(t, filepath.Join(dir, "main.go"), "package main\n"+imports.String()+"func main() {}\n")
+	write(t, filepath.Join(dir, "go.mod"), "module importer.test\n\ngo 1.26.0\n\nrequire "+mod+" v0.0.0\n\nreplace "+mod+" => "+root+"\n"+
 		regexp.MustCompile(`(?m)^require golang.org/x/sys.*$`).FindString(gomod)+"\n")
-	write("go.sum", read(t, "../go.sum"))
+	write(t, filepath.Join(dir, "go.sum"), read(t, "../go.sum"))
 	t.Setenv("GOWORK", "off")
 	t.Setenv("GOFLAGS", "-mod=mod")
 	output(t, dir, "go", "build", ".")
 	got := strings.Fields(output(t, dir, "go", "list", "-m", "-f", "{{.Path}}", "all"))
 	if want := "importer.test " + mod + " golang.org/x/sys"; strings.Join(got, " ") != want {
 		t.Errorf("an importer's build list is %q, want %q", got, want)
+	}
+}
+
+// TestMetricsWithoutGRPC holds that a program that imports package metrics, and not remotemetrics, does
+// not compile gRPC.
+func TestMetricsWithoutGRPC(t *testing.T) {
+	for path, want := range map[string]bool{"./metrics": false, "./metrics/remotemetrics": true} {
+		if got := slices.Contains(strings.Fields(output(t, "..", "go", "list", "-deps", path)), "google.golang.org/grpc"); got != want {
+			t.Errorf("%s imports gRPC: %t, want %t", path, got, want)
+		}
 	}
 }
 
