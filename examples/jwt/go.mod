@@ -7,6 +7,11 @@ require (
 	github.com/golang-jwt/jwt/v5 v5.3.1
 )
 
-require golang.org/x/sys v0.49.0 // indirect
+require (
+	asynccrypto/interop/golangjwt v0.0.0
+	golang.org/x/sys v0.49.0 // indirect
+)
 
 replace asynccrypto => ../..
+
+replace asynccrypto/interop/golangjwt => ../../interop/golangjwt

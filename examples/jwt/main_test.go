@@ -1,15 +1,18 @@
 package main
 
 import (
-	"crypto"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"errors"
 	"io"
 	"strings"
 	"testing"
 
+	"asynccrypto/engine"
 	"asynccrypto/engine/multibuffer"
+	"asynccrypto/interop/golangjwt"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -19,63 +22,59 @@ func TestRun(t *testing.T) {
 	if err := run(&out, 200); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"crypto/rsa   20 tokens in ", "wrapped key  200 tokens in "} {
+	for _, want := range []string{"plain keys    20 tokens: ", "wrapped keys  200 tokens: "} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("it does not print %q but\n%s", want, &out)
 		}
 	}
 }
 
-func newKey(t *testing.T) *rsa.PrivateKey {
+func newKey(t *testing.T) *ecdsa.PrivateKey {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return key
 }
 
-// TestSameToken holds that a wrapped key signs as jwt itself does with the plain one.
-func TestSameToken(t *testing.T) {
+// TestVerify has verify accept a good token and refuse others, with a plain key and a wrapped one.
+func TestVerify(t *testing.T) {
 	key := newKey(t)
-	signer, err := multibuffer.Signer(key)
+	token, err := issue(golangjwt.ES256, key, "alice")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer signer.Close()
-	claims := jwt.MapClaims{"sub": "alice"}
-	for _, m := range []struct {
-		method jwt.SigningMethod
-		hash   crypto.Hash
-	}{{jwt.SigningMethodRS256, crypto.SHA256}, {jwt.SigningMethodRS384, crypto.SHA384}, {jwt.SigningMethodRS512, crypto.SHA512}} {
-		want, err := jwt.NewWithClaims(m.method, claims).SignedString(key)
+	wrap := func(key *ecdsa.PrivateKey) engine.Verifier {
+		v, err := multibuffer.Verifier(&key.PublicKey)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := jwt.NewWithClaims(rsaMethod{m.method, m.hash}, claims).SignedString(signer)
-		if got != want || err != nil {
-			t.Errorf("%s: %s, %v; want %s", m.method.Alg(), got, err, want)
+		t.Cleanup(func() { v.Close() })
+		return v
+	}
+	stranger, verifier := newKey(t), wrap(key)
+	for _, keys := range [][2]any{{&key.PublicKey, &stranger.PublicKey}, {verifier, wrap(stranger)}} {
+		if err := verify(t.Context(), token, "alice", keys[0]); err != nil {
+			t.Error(err)
+		}
+		if verify(t.Context(), token, "bob", keys[0]) == nil {
+			t.Error("a token of another user is valid")
+		}
+		if err := verify(t.Context(), token, "alice", keys[1]); !errors.Is(err, jwt.ErrTokenSignatureInvalid) || errors.Is(err, errUnknown) {
+			t.Error("under another key:", err)
 		}
 	}
-}
-
-// TestVerify has verify accept a good token and refuse others.
-func TestVerify(t *testing.T) {
-	key := newKey(t)
-	token, err := issue(key, "alice")
-	if err != nil {
-		t.Fatal(err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := verify(ctx, token, "alice", verifier); !errors.Is(err, errUnknown) {
+		t.Error("cancelled:", err)
 	}
-	if err := verify(token, "alice", &key.PublicKey); err != nil {
-		t.Error(err)
+	verifier.Close()
+	if err := verify(t.Context(), token, "alice", verifier); !errors.Is(err, errUnknown) {
+		t.Error("closed:", err)
 	}
-	if verify(token, "bob", &key.PublicKey) == nil {
-		t.Error("a token of another user is valid")
-	}
-	if err := verify(token, "alice", &newKey(t).PublicKey); !errors.Is(err, jwt.ErrTokenSignatureInvalid) {
-		t.Error("under another key:", err)
-	}
-	if _, err := jwt.New(rs256).SignedString("no key"); !errors.Is(err, jwt.ErrInvalidKeyType) {
+	if _, err := issue(golangjwt.ES256, "no key", "alice"); !errors.Is(err, jwt.ErrInvalidKeyType) {
 		t.Error("signed with no key:", err)
 	}
 }

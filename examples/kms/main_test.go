@@ -251,6 +251,31 @@ func TestClose(t *testing.T) {
 	})
 }
 
+// TestRaw signs with engine.ECDSAOptions, which the service does not know.
+func TestRaw(t *testing.T) {
+	engines(t, 0, func(t *testing.T, eng *engine.Engine, key *remoteKey, _ *service) {
+		signer, err := eng.Signer(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		verifier, err := eng.Verifier(key.public)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest := sha256.Sum256([]byte("hello"))
+		for _, raw := range []bool{false, true} {
+			opts := &engine.ECDSAOptions{Hash: crypto.SHA256, Raw: raw}
+			sig, err := signer.Sign(nil, digest[:], opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := verifier.Verify(digest[:], sig, opts); err != nil {
+				t.Errorf("raw %v: %v", raw, err)
+			}
+		}
+	})
+}
+
 // TestErrors has the service refuse.
 func TestErrors(t *testing.T) {
 	engines(t, 0, func(t *testing.T, eng *engine.Engine, key *remoteKey, s *service) {
