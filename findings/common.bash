@@ -46,6 +46,39 @@ openssl_program() {
 		-I "$root/usr/include/$(basename "$libraries")" -L "$libraries" -lssl -lcrypto
 }
 
+# softhsm_token makes a token named token, with the PIN 1234, of the unpacked SoftHSM. $softhsm is the
+# module.
+softhsm_token() {
+	softhsm=$libraries/softhsm/libsofthsm2.so
+	export SOFTHSM2_CONF=$work/softhsm2.conf
+	mkdir tokens
+	printf 'directories.tokendir = %s\nobjectstore.backend = file\n' "$work/tokens" >softhsm2.conf
+	"$root/usr/bin/softhsm2-util" --module "$softhsm" \
+		--init-token --free --label token --pin 1234 --so-pin 5678 >token.log
+}
+
+# daemon SOCKET COMMAND... runs a program until the script ends, and returns when the socket is
+# there.
+daemon() {
+	local socket=$1
+	shift
+	"$@" >daemon.log 2>&1 &
+	trap 'kill '$!' 2>/dev/null || true; rm -rf "$work"' EXIT
+	for _ in {1..100}; do
+		[ ! -S "$socket" ] || return 0
+		sleep 0.1
+	done
+}
+
+# p11_kit_server MODULE has the unpacked p11-kit serve the token of softhsm_token. $p11_kit_client is
+# the module that asks the server.
+p11_kit_server() {
+	p11_kit_client=$libraries/pkcs11/p11-kit-client.so
+	export P11_KIT_PRIVATEDIR=$root/usr/libexec/p11-kit P11_KIT_SERVER_ADDRESS=unix:path=$work/socket
+	daemon socket "$P11_KIT_PRIVATEDIR/p11-kit-server" --foreground --timeout 60 \
+		--name "$work/socket" --provider "$1" pkcs11:token=token
+}
+
 # expect SENTENCE compares the file `seen` with standard input, which is what was recorded.
 expect() {
 	cat >recorded
