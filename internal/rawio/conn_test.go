@@ -11,12 +11,13 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"asynccrypto/internal/rawio"
 	"asynccrypto/internal/testwait"
 )
 
-// ends returns both ends of connections over pipes and over a Unix socket.
+// ends returns both ends of connections over pipes and over Unix sockets.
 func ends(t *testing.T) map[string][2]io.ReadWriteCloser {
 	t.Helper()
 	conn := func(r, w rawio.File) io.ReadWriteCloser {
@@ -36,23 +37,31 @@ func ends(t *testing.T) map[string][2]io.ReadWriteCloser {
 	}
 	r1, w1 := pipe()
 	r2, w2 := pipe()
+	a, b := sockets(t)
+	c, d := sockets(t)
+	return map[string][2]io.ReadWriteCloser{
+		"pipes":   {conn(r1, w2), conn(r2, w1)},
+		"socket":  {conn(a.(rawio.File), a.(rawio.File)), conn(b.(rawio.File), b.(rawio.File))},
+		"NetConn": {rawio.NetConn(c), rawio.NetConn(d)},
+	}
+}
+
+// sockets returns both ends of a Unix socket.
+func sockets(t *testing.T) (a, b net.Conn) {
+	t.Helper()
 	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	a, err := net.Dial("unix", l.Addr().String())
-	if err != nil {
+	if a, err = net.Dial("unix", l.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
-	b, err := l.Accept()
-	if err != nil {
+	if b, err = l.Accept(); err != nil {
 		t.Fatal(err)
 	}
-	return map[string][2]io.ReadWriteCloser{
-		"pipes":  {conn(r1, w2), conn(r2, w1)},
-		"socket": {conn(a.(rawio.File), a.(rawio.File)), conn(b.(rawio.File), b.(rawio.File))},
-	}
+	t.Cleanup(func() { a.Close(); b.Close() })
+	return a, b
 }
 
 // More bytes than the system holds come through, and then the end.
@@ -94,5 +103,40 @@ func TestClose(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
+	}
+}
+
+// A NetConn has the deadlines, the addresses and the fd of the connection, and its kind of errors.
+func TestNetConn(t *testing.T) {
+	a, b := sockets(t)
+	c := rawio.NetConn(a)
+	if c.LocalAddr() != a.LocalAddr() {
+		t.Error("another address")
+	}
+	if raw, err := c.(syscall.Conn).SyscallConn(); raw == nil || err != nil {
+		t.Error(raw, err)
+	}
+	if err := c.SetDeadline(time.Now().Add(-time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	var failed *net.OpError
+	if _, err := c.Read(make([]byte, 1)); !errors.As(err, &failed) || !failed.Timeout() {
+		t.Errorf("Read after the deadline: %v", err)
+	}
+	if _, err := c.Write(make([]byte, 1)); !errors.As(err, &failed) || !failed.Timeout() {
+		t.Errorf("Write after the deadline: %v", err)
+	}
+	if err := errors.Join(c.SetDeadline(time.Time{}), b.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write(make([]byte, 1)); !errors.As(err, &failed) || !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("write to nobody: %v", err)
+	}
+	if p, _ := net.Pipe(); rawio.NetConn(p) != p {
+		t.Error("a connection without an fd became another")
+	}
+	_ = a.Close()
+	if rawio.NetConn(a) == nil {
+		t.Error("nothing for a closed connection")
 	}
 }

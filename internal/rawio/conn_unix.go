@@ -38,30 +38,54 @@ type conn struct {
 	rawR, rawW syscall.RawConn
 }
 
-func (c *conn) Read(p []byte) (n int, err error) {
-	if len(p) == 0 {
-		return 0, nil
+func (c *conn) Read(p []byte) (int, error) {
+	n, ended, err := read(c.rawR, p)
+	switch {
+	case ended != nil: // nobody sets a deadline, so the end is Close's
+		return 0, net.ErrClosed
+	case err != nil:
+		return 0, os.NewSyscallError("read", err)
+	case n == 0 && len(p) > 0:
+		return 0, io.EOF
 	}
-	ended := c.rawR.Read(func(fd uintptr) bool {
+	return n, nil
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	n, ended, err := write(c.rawW, p)
+	if ended != nil {
+		return n, net.ErrClosed
+	}
+	return n, os.NewSyscallError("write", err)
+}
+
+func (c *conn) Close() error {
+	err := c.w.Close()
+	if c.r != c.w {
+		err = errors.Join(err, c.r.Close())
+	}
+	return err
+}
+
+// read waits until there is something to read, unless p is empty. ended is the error of the poller: a
+// deadline, or the end of the file by Close.
+func read(c syscall.RawConn, p []byte) (n int, ended, err error) {
+	if len(p) == 0 {
+		return 0, nil, nil
+	}
+	ended = c.Read(func(fd uintptr) bool {
 		for {
 			if n, err = Read(int(fd), p); err != unix.EINTR {
 				return err != unix.EAGAIN
 			}
 		}
 	})
-	switch {
-	case ended != nil: // nobody sets a deadline, so the end is Close's
-		return 0, net.ErrClosed
-	case err != nil:
-		return 0, os.NewSyscallError("read", err)
-	case n == 0:
-		return 0, io.EOF
-	}
-	return n, nil
+	return n, ended, err
 }
 
-func (c *conn) Write(p []byte) (n int, err error) {
-	ended := c.rawW.Write(func(fd uintptr) bool {
+// write writes all of p, unless there is an error. n is how much it has written in any case.
+func write(c syscall.RawConn, p []byte) (n int, ended, err error) {
+	ended = c.Write(func(fd uintptr) bool {
 		for n < len(p) {
 			k, e := Write(int(fd), p[n:])
 			switch e {
@@ -71,22 +95,11 @@ func (c *conn) Write(p []byte) (n int, err error) {
 			case unix.EAGAIN:
 				return false
 			default:
-				err = os.NewSyscallError("write", e)
+				err = e
 				return true
 			}
 		}
 		return true
 	})
-	if ended != nil {
-		err = net.ErrClosed
-	}
-	return n, err
-}
-
-func (c *conn) Close() error {
-	err := c.w.Close()
-	if c.r != c.w {
-		err = errors.Join(err, c.r.Close())
-	}
-	return err
+	return n, ended, err
 }

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 
+	"asynccrypto/internal/rawio"
 	"asynccrypto/remote/internal/allow"
 	"asynccrypto/remote/internal/wire"
 )
@@ -62,7 +63,7 @@ type boundedCreds struct {
 
 // ServerHandshake implements credentials.TransportCredentials.
 func (b boundedCreds) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	conn, info, err := b.TransportCredentials.ServerHandshake(raw)
+	conn, info, err := b.TransportCredentials.ServerHandshake(rawio.NetConn(raw))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"asynccrypto/internal/rawio"
 	"asynccrypto/remote/internal/pool"
 	"asynccrypto/remote/internal/wire"
 )
@@ -29,6 +30,7 @@ func DialUnix(ctx context.Context, path string, h pool.Handler) (pool.Conn, erro
 // Frames speaks frames with the node at the other end of nc, which it owns: nc is closed also if
 // there is an error. It returns after the node's hello. ctx bounds only the call.
 func Frames(ctx context.Context, nc net.Conn, h pool.Handler) (pool.Conn, error) {
+	nc = rawio.NetConn(nc)
 	f := &frames{nc: nc, r: bufio.NewReaderSize(nc, 64<<10)}
 	stop := context.AfterFunc(ctx, f.hangUp)
 	hello, err := f.hello()

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"asynccrypto/internal/rawio"
 	"asynccrypto/remote/internal/pbwire"
 	"asynccrypto/remote/internal/pool"
 	"asynccrypto/remote/internal/wire"
@@ -104,7 +105,7 @@ func (g *session) dial(ctx context.Context, _ string) (net.Conn, error) {
 		return nil, errDialed
 	}
 	g.nc = nc
-	return nc, nil
+	return rawio.NetConn(nc), nil
 }
 
 // failed notes why there is no connection. What gRPC makes of that is hard to read.
