@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -18,7 +19,7 @@ import (
 // engine allows it: see the table at [Config.Direct].
 func (e *Engine) mayRunDirect(ctx context.Context, op Op, kind int, inJob bool) bool {
 	switch {
-	case !e.direct:
+	case !e.direct || e.nice > 0:
 		return false
 	case inJob:
 		return short(op) && !e.shares(kind)
@@ -63,6 +64,30 @@ func onCurve(op Op) bool {
 		return len(input) <= shortInput && (random == nil || sysrand.Is(random))
 	}
 	return false
+}
+
+// TrySign signs on the calling goroutine if s is a signer of an engine with [Config.Direct], and the
+// table there lets the operation run on its caller's goroutine if its context cannot end. Otherwise
+// done is false, and nothing has happened. So TrySign never waits for a worker, a token or another
+// operation. It also signs so if the engine has Nice: the caller asks for its own priority.
+//
+// TrySign is for a server that reads a request, and would give it to another goroutine if it cannot be
+// answered at once. It takes the arguments of [Signer], and returns its errors. It does not use the
+// context of s, so it pauses no job.
+func TrySign(s crypto.Signer, rand io.Reader, digest []byte, opts crypto.SignerOpts) (signature []byte, done bool, err error) {
+	w, ok := s.(wrapped)
+	if !ok {
+		return nil, false, nil
+	}
+	k := w.bound()
+	if !k.e.direct || k.state.closed.Load() {
+		return nil, false, nil
+	}
+	op := k.signOp(rand, digest, opts)
+	if done, err = k.e.runDirect(op, k.e.kindOf(op), false, now()); err != nil || !done {
+		return nil, done, err
+	}
+	return op.Signature, true, nil
 }
 
 // runDirect runs op on the calling goroutine if the engine's state allows it; done reports whether

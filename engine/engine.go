@@ -82,8 +82,8 @@ type Config struct {
 	// as the yield took. That is at most 10 ms, unless several yields in a row took long.
 	//
 	// The caller's goroutine stands in for a worker, so no more operations run at once than there
-	// are Workers. Direct has no effect with Nice, because the caller's thread does not run at
-	// the workers' priority.
+	// are Workers. With Nice, Direct has an effect only on [TrySign], because the caller's thread does
+	// not run at the workers' priority.
 	Direct bool
 	// Alone runs an operation that Direct leaves to the goroutine that calls Do; nil means op.Run.
 	// The operation may be of any kind, not only of kind 0. Without Direct nothing would call Alone,
@@ -208,7 +208,7 @@ func New(c Config) (*Engine, error) {
 		depth:         c.Depth,
 		nice:          c.Nice,
 		limit:         c.Workers,
-		direct:        c.Direct && c.Nice == 0,
+		direct:        c.Direct,
 		alone:         c.Alone,
 		kind:          c.Kind,
 		byKind:        make([]list.List[*Request], max(len(c.Kinds), 2)),

@@ -157,13 +157,18 @@ func (k *boundKey) do(op Op) error {
 }
 
 func (k *boundKey) sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	op := newSignOp(digest)
-	op.Key, op.Rand, op.Opts = k.signer, rand, cloneSignerOpts(opts)
-	op.Prepared, op.state = k.state.prepared, k.state
+	op := k.signOp(rand, digest, opts)
 	if err := k.do(op); err != nil {
 		return nil, err
 	}
 	return op.Signature, nil
+}
+
+func (k *boundKey) signOp(rand io.Reader, digest []byte, opts crypto.SignerOpts) *SignOp {
+	op := newSignOp(digest)
+	op.Key, op.Rand, op.Opts = k.signer, rand, cloneSignerOpts(opts)
+	op.Prepared, op.state = k.state.prepared, k.state
+	return op
 }
 
 func (k *boundKey) signMessage(rand io.Reader, msg []byte, opts crypto.SignerOpts) ([]byte, error) {
