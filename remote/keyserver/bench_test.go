@@ -5,8 +5,6 @@ import (
 	"crypto"
 	"crypto/rand"
 	"io"
-	"net"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -81,25 +79,6 @@ func BenchmarkFrames(b *testing.B) {
 			measureCPU(b, func() { flood(b, p) })
 		})
 	}
-}
-
-// socketPair returns a connection to s by a Unix socket.
-func socketPair(b *testing.B, s *Server) net.Conn {
-	l, err := net.Listen("unix", filepath.Join(b.TempDir(), "s"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer l.Close()
-	client, err := net.Dial("unix", l.Addr().String())
-	if err != nil {
-		b.Fatal(err)
-	}
-	server, err := l.Accept()
-	if err != nil {
-		b.Fatal(err)
-	}
-	go func() { _ = s.ServeConn(server, 1) }()
-	return client
 }
 
 // flood asks b.N times, and sends a request for each answer, those of a read together.

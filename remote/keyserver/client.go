@@ -61,11 +61,13 @@ func (s *Server) enter(peer allow.Peer, h hold) (*client, bool) {
 	return c, s.holdLocked(c, h)
 }
 
-// acquire is enter for a client that has another hold.
-func (s *Server) acquire(c *client, h hold) bool {
+// acquire is enter for a request of a client that has another hold. alone reports whether the server
+// has no other request.
+func (s *Server) acquire(c *client) (ok, alone bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.holdLocked(c, h)
+	ok = s.holdLocked(c, requestHold)
+	return ok, s.requests == 1
 }
 
 func (s *Server) holdLocked(c *client, h hold) bool {
@@ -73,6 +75,9 @@ func (s *Server) holdLocked(c *client, h hold) bool {
 		return false
 	}
 	c.holds[h]++
+	if h == requestHold {
+		s.requests++
+	}
 	return true
 }
 
@@ -80,6 +85,9 @@ func (s *Server) leave(c *client, h hold) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.holds[h]--
+	if h == requestHold {
+		s.requests--
+	}
 	// The request that a session began with at its end may find the client gone, and another one in
 	// its place.
 	if key := c.peer.Key(); c.holds == [holds]int{} && !c.named && s.clients[key] == c {

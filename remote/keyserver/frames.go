@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"asynccrypto/internal/rawio"
 	"asynccrypto/remote/internal/allow"
 	"asynccrypto/remote/internal/wire"
 )
@@ -37,7 +38,8 @@ func (s *Server) ServeConn(conn net.Conn, uid uint32) error {
 	}
 	defer s.leave(c, sessionHold)
 	ss := s.newSession(s.ctx, c)
-	f := &frames{server: s, conn: conn, reader: bufio.NewReaderSize(conn, readBuffer)}
+	raw := rawio.NetConn(conn)
+	f := &frames{server: s, conn: raw, reader: bufio.NewReaderSize(raw, readBuffer), holds: raw != conn}
 	ss.send, ss.goodbye, ss.unblock = f.send, f.goodbye, func() { _ = conn.Close() }
 	if !s.begin(ss) {
 		_ = s.sayGoodbye(conn, wire.Unavailable, shutsDown)
@@ -61,6 +63,9 @@ type frames struct {
 	conn   net.Conn
 	reader *bufio.Reader
 	buffer []byte // of send
+	// holds says that the connection holds some answers, as sockets do, so that the goroutine that
+	// reads may send one. On a net.Pipe it would wait for a client that is still writing.
+	holds bool
 }
 
 // serve serves a session. When it returns, the session's goroutine and its requests have ended, but
@@ -135,7 +140,7 @@ func (f *frames) read(ss *session) error {
 			return err
 		}
 		r.Data = bytes.Clone(r.Data) // body is valid until the next read
-		if !ss.handle(r, nil) {
+		if !ss.handle(r, nil, f.holds && !wire.FrameBuffered(f.reader)) {
 			return nil
 		}
 	}

@@ -124,7 +124,7 @@ func (v service) sign(call *call, in *keyserverpb.Request) (wire.Answer, error) 
 		bad = r.Check()
 	}
 	answered := make(chan wire.Answer, 1)
-	v.server.sign(call.ctx, call.client, r, bad, func(a wire.Answer) { answered <- a })
+	v.server.sign(call.ctx, call.client, r, bad, true, func(a wire.Answer, _ bool) { answered <- a })
 	select {
 	case a := <-answered:
 		return a, nil

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -73,6 +74,26 @@ func dialPipe(t testing.TB, s *Server, uid uint32) *framer {
 func newFramer(t testing.TB, conn net.Conn) *framer {
 	t.Cleanup(func() { conn.Close() })
 	return &framer{t: t, conn: conn, reader: bufio.NewReader(conn), result: make(chan error, 1)}
+}
+
+// socketPair returns a connection to s by a Unix socket.
+func socketPair(t testing.TB, s *Server) net.Conn {
+	t.Helper()
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	client, err := net.Dial("unix", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = s.ServeConn(server, 1) }()
+	return client
 }
 
 func (p *framer) greet() {

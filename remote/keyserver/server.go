@@ -73,6 +73,7 @@ type Server struct {
 	keys      *keySet
 	clients   map[string]*client
 	named     int // clients with statistics of their own
+	requests  int // for signatures, under way
 	sessions  map[*session]struct{}
 	listeners map[net.Listener]struct{}
 	working   int           // sessions and single calls that have not ended

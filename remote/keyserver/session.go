@@ -18,7 +18,8 @@ const (
 )
 
 // session is a connection of plain frames or a stream of gRPC. Its requests come in by handle, on
-// one goroutine, and its answers go out by write, on another.
+// one goroutine, and its answers go out by write, on another; but handle sends the answer to a request
+// that it has done by itself.
 //
 //	       finish                    no request is under way, all is sent
 //	open ----------> finishing -----------------------------------------+
@@ -39,14 +40,16 @@ type session struct {
 	cancel context.CancelCauseFunc
 
 	mu       sync.Mutex
-	changed  sync.Cond // for write: an answer was queued, or the state has changed
+	changed  sync.Cond // for write: an answer was queued, or the state or the sender has changed
 	room     sync.Cond // for handle: answers were sent, or the session has ended
 	state    state
 	patient  bool  // finishing waits for the requests under way
 	err      error // why the session finishes or has ended
 	underway int   // requests without an answer in the queue
 	queue    []reply
-	queued   int // bytes of answers that are not sent
+	spare    []reply // empty: the memory of the next queue
+	queued   int     // bytes of answers that are not sent
+	sending  bool    // one goroutine sends
 }
 
 // reply is an answer with the operation of its request.
@@ -77,9 +80,10 @@ func (s *Server) hello(client wire.Hello) (wire.Hello, error) {
 }
 
 // handle begins with a request, which it owns with its data. bad is the error that its transport
-// found in it, or nil. If too many answers wait to be sent, handle waits. It returns false if the session
-// takes no more requests.
-func (ss *session) handle(r *wire.Request, bad error) bool {
+// found in it, or nil. last says that no further request has come with it: the goroutine has nothing
+// else to do. If too many answers wait to be sent, handle waits. It returns false if the session takes
+// no more requests.
+func (ss *session) handle(r *wire.Request, bad error, last bool) bool {
 	if !ss.begin() {
 		return false
 	}
@@ -88,13 +92,13 @@ func (ss *session) handle(r *wire.Request, bad error) bool {
 	}
 	switch {
 	case r.Op == wire.OpSign:
-		ss.server.sign(ss.ctx, ss.client, r, bad, func(a wire.Answer) { ss.answer(wire.OpSign, a) })
+		ss.server.sign(ss.ctx, ss.client, r, bad, last, func(a wire.Answer, here bool) { ss.answer(wire.OpSign, a, here) })
 	case bad != nil:
-		ss.answer(r.Op, wire.Answer{ID: r.ID, Status: wire.Bad, Text: bad.Error()})
+		ss.answer(r.Op, wire.Answer{ID: r.ID, Status: wire.Bad, Text: bad.Error()}, last)
 	case r.Op == wire.OpList:
-		ss.answer(r.Op, ss.server.list(ss.client, r, ss.maxFrame))
+		ss.answer(r.Op, ss.server.list(ss.client, r, ss.maxFrame), last)
 	default:
-		ss.answer(r.Op, ss.server.ping(r))
+		ss.answer(r.Op, ss.server.ping(r), last)
 	}
 	return true
 }
@@ -112,36 +116,41 @@ func (ss *session) begin() bool {
 	return true
 }
 
-// answer queues the answer to a request.
-func (ss *session) answer(op wire.Op, a wire.Answer) {
+// answer answers a request. With here, the caller is handle, and sends the queue itself unless write is
+// sending; it spares the wake of write's goroutine.
+func (ss *session) answer(op wire.Op, a wire.Answer, here bool) {
+	ss.enqueue(reply{a, op}, here)
+	if here {
+		ss.sendQueue()
+	}
+}
+
+func (ss *session) enqueue(r reply, here bool) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	ss.underway--
 	if ss.state == ended {
-		clear(a.Data)
+		clear(r.Data)
 		return
 	}
-	r := reply{a, op}
 	ss.queue = append(ss.queue, r)
 	ss.queued += r.size()
-	ss.changed.Signal()
+	if !here {
+		ss.changed.Signal()
+	}
 }
 
 func (r *reply) size() int { return answerOverhead + len(r.Data) + len(r.Text) }
 
 // write sends answers until the session has ended.
 func (ss *session) write() {
-	var batch []reply
 	for ss.wait() {
 		// The other operations of a batch end at the same moment. Letting their goroutines run
 		// first has all the answers go out together.
 		runtime.Gosched()
-		batch = ss.take(batch)
-		if ok, err := ss.send(batch); !ok {
-			ss.end(err)
+		if !ss.sendQueue() {
 			return
 		}
-		ss.sent(batch)
 	}
 	if err, finishes := ss.result(); finishes {
 		ss.goodbye(err)
@@ -157,6 +166,7 @@ func (ss *session) wait() bool {
 		switch {
 		case ss.state == ended:
 			return false
+		case ss.sending: // in handle
 		case len(ss.queue) > 0:
 			return true
 		case ss.state == finishing && (ss.underway == 0 || !ss.patient):
@@ -166,13 +176,31 @@ func (ss *session) wait() bool {
 	}
 }
 
-// take returns the queue and makes last the memory of the next one.
-func (ss *session) take(last []reply) []reply {
-	clear(last)
+// sendQueue sends the queue, unless another goroutine is sending. It returns false if the session has
+// ended.
+func (ss *session) sendQueue() bool {
+	batch := ss.take()
+	if len(batch) == 0 {
+		return true
+	}
+	ok, err := ss.send(batch)
+	ss.sent(batch)
+	if !ok {
+		ss.end(err)
+	}
+	return ok
+}
+
+// take returns the queue if it can be sent now.
+func (ss *session) take() []reply {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
+	if ss.sending || ss.state == ended || len(ss.queue) == 0 {
+		return nil
+	}
+	ss.sending = true
 	batch := ss.queue
-	ss.queue = last[:0]
+	ss.queue = ss.spare
 	return batch
 }
 
@@ -181,6 +209,12 @@ func (ss *session) sent(batch []reply) {
 	defer ss.mu.Unlock()
 	for i := range batch {
 		ss.queued -= batch[i].size()
+	}
+	clear(batch)
+	ss.spare = batch[:0]
+	ss.sending = false
+	if len(ss.queue) > 0 || ss.state != open {
+		ss.changed.Signal()
 	}
 	ss.room.Signal()
 }

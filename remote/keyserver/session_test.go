@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"asynccrypto/engine"
 	"asynccrypto/remote/internal/testkeys"
 	"asynccrypto/remote/internal/wire"
 )
@@ -423,4 +424,47 @@ func FuzzFrames(f *testing.F) {
 		<-result
 		connect(t, s, 2).want(wire.OK, wire.Request{Op: wire.OpPing})
 	})
+}
+
+// A request that is the server's only one is signed by the goroutine that has read it, if the key's
+// engine lets it. One that comes while another is under way goes to the engine's worker.
+func TestAlone(t *testing.T) {
+	work := make(chan *engine.Request, 2)
+	eng, err := engine.New(engine.Config{Name: "test", Workers: 1, Direct: true, Handler: func(batch []*engine.Request) {
+		for _, r := range batch {
+			work <- r
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = eng.Close() })
+	signer, err := eng.Signer(rsaKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hangs := newGatedKey(ecdsaKey)
+	s := newServer(t, Config{
+		Keys:  map[string]crypto.Signer{"rsa": signer, "hangs": hangs},
+		Allow: []byte("allow uid:1 sign rsa hangs"),
+	})
+	p := newFramer(t, socketPair(t, s))
+	p.greet()
+	p.want(wire.OK, digestRequest())
+	if st := eng.Stats(); st.Completed != 1 || len(work) != 0 {
+		t.Errorf("alone: %+v", st)
+	}
+	r := digestRequest()
+	r.Name, r.Padding = "hangs", wire.NoPadding
+	first := p.send(r)
+	<-hangs.began
+	second := p.send(digestRequest())
+	(<-work).Run()
+	if a := p.receive(); a.ID != second || a.Status != wire.OK {
+		t.Errorf("beside another: %+v", a)
+	}
+	hangs.gate <- nil
+	if a := p.receive(); a.ID != first || a.Status != wire.OK {
+		t.Errorf("the first: %+v", a)
+	}
 }

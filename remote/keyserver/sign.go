@@ -25,34 +25,45 @@ type outcome struct {
 	status    wire.Status
 	signature []byte // of wire.OK
 	text      string // of every other status
+	// waits is set, and nothing else, if the signature was to be made at once and cannot be.
+	waits bool
 }
 
 func refuse(status wire.Status, text string) outcome { return outcome{status: status, text: text} }
 
-// sign answers a request for a signature by done, exactly once: before it returns if the request is
-// over a bound, and otherwise on another goroutine. ctx is the connection's. r is not changed, and
-// sign owns it and its data. bad says why no server can do r, as [wire.Request.Check] does.
-func (s *Server) sign(ctx context.Context, c *client, r *wire.Request, bad error, done func(wire.Answer)) {
-	answer := func(o outcome) {
+// sign answers a request for a signature by done, exactly once: before it returns, or on another
+// goroutine. If stay is set, the caller's goroutine has nothing else to do. Then it signs the server's
+// only request itself if the key's engine lets it at once, which spares two changes of threads. here
+// tells done that the caller's goroutine calls it. ctx is the connection's. r is not changed, and sign
+// owns it and its data. bad says why no server can do r, as [wire.Request.Check] does.
+func (s *Server) sign(ctx context.Context, c *client, r *wire.Request, bad error, stay bool, done func(a wire.Answer, here bool)) {
+	answer := func(o outcome, here bool) {
 		c.outcomes.count(o.status)
-		done(wire.Answer{ID: r.ID, Status: o.status, Data: o.signature, Text: o.text})
+		done(wire.Answer{ID: r.ID, Status: o.status, Data: o.signature, Text: o.text}, here)
 	}
-	switch {
-	case s.draining.Load():
-		answer(refuse(wire.Unavailable, shutsDown))
-	case !s.acquire(c, requestHold):
-		answer(refuse(wire.Busy, fmt.Sprintf("the client has %d requests under way, which is the most", s.inFlight)))
-	default:
-		go s.operate(ctx, c, r, bad, func(o outcome) {
-			s.leave(c, requestHold) // first, so that a client that has its answer has room for a request
-			answer(o)
-		})
+	if s.draining.Load() {
+		answer(refuse(wire.Unavailable, shutsDown), stay)
+		return
 	}
+	ok, alone := s.acquire(c)
+	if !ok {
+		answer(refuse(wire.Busy, fmt.Sprintf("the client has %d requests under way, which is the most", s.inFlight)), stay)
+		return
+	}
+	finish := func(o outcome, here bool) {
+		s.leave(c, requestHold) // first, so that a client that has its answer has room for a request
+		answer(o, here)
+	}
+	if stay && alone && s.operate(ctx, c, r, bad, true, finish) {
+		return
+	}
+	go s.operate(ctx, c, r, bad, false, finish)
 }
 
 // operate makes a signature, or refuses to, and has it recorded. done is called once, by the
-// goroutine of the audit log if there is one.
-func (s *Server) operate(ctx context.Context, c *client, r *wire.Request, bad error, done func(outcome)) {
+// goroutine of the audit log if there is one. With atOnce, operate returns false, and has done nothing,
+// if the signature would have to wait.
+func (s *Server) operate(ctx context.Context, c *client, r *wire.Request, bad error, atOnce bool, done func(o outcome, here bool)) bool {
 	record := audit.Record{
 		Time:      time.Now(),
 		Peer:      c.peer.String(),
@@ -62,15 +73,15 @@ func (s *Server) operate(ctx context.Context, c *client, r *wire.Request, bad er
 	o := refuse(wire.Bad, "")
 	if bad != nil {
 		o.text = bad.Error()
-	} else {
-		o = s.useKey(ctx, c.peer, r, &record)
+	} else if o = s.useKey(ctx, c.peer, r, atOnce, &record); o.waits {
+		return false
 	}
 	record.Duration = time.Since(record.Time)
 	record.Result = o.status.String()
 	log := s.log.Load()
 	if log == nil {
-		done(o)
-		return
+		done(o, atOnce)
+		return true
 	}
 	if bad == nil && r.Hash == wire.NoHash {
 		digest := sha256.Sum256(r.Data)
@@ -81,8 +92,9 @@ func (s *Server) operate(ctx context.Context, c *client, r *wire.Request, bad er
 			clear(o.signature)
 			o = unrecorded(err)
 		}
-		done(o)
+		done(o, false)
 	})
+	return true
 }
 
 const shutsDown = "the key server shuts down"
@@ -96,12 +108,12 @@ func unrecorded(err error) outcome {
 }
 
 // useKey performs a request with the key that it names.
-func (s *Server) useKey(ctx context.Context, peer allow.Peer, r *wire.Request, record *audit.Record) outcome {
+func (s *Server) useKey(ctx context.Context, peer allow.Peer, r *wire.Request, atOnce bool, record *audit.Record) outcome {
 	set := s.currentKeys()
 	defer s.releaseKeys(set)
 	k := set.find(r)
-	o := s.perform(ctx, peer, k, r, record)
-	if k != nil {
+	o := s.perform(ctx, peer, k, r, atOnce, record)
+	if k != nil && !o.waits {
 		k.outcomes.count(o.status)
 	}
 	return o
@@ -109,7 +121,7 @@ func (s *Server) useKey(ctx context.Context, peer allow.Peer, r *wire.Request, r
 
 // perform checks a request and makes the signature. k is nil if the server has no such key. It
 // completes the record but for its duration and its result.
-func (s *Server) perform(ctx context.Context, peer allow.Peer, k *key, r *wire.Request, record *audit.Record) outcome {
+func (s *Server) perform(ctx context.Context, peer allow.Peer, k *key, r *wire.Request, atOnce bool, record *audit.Record) outcome {
 	record.Hash = r.Hash.String()
 	input := input(r)
 	if r.Hash != wire.NoHash { // else input is what the client sent, which is not for the log
@@ -143,6 +155,13 @@ func (s *Server) perform(ctx context.Context, peer allow.Peer, k *key, r *wire.R
 		if err := log.Err(); err != nil {
 			return unrecorded(err)
 		}
+	}
+	if atOnce {
+		signature, done, err := engine.TrySign(k.signer, rand.Reader, input, opts)
+		if !done {
+			return outcome{waits: true}
+		}
+		return s.signed(k, signature, err)
 	}
 	return s.signBy(ctx, k, r.Timeout, input, opts)
 }
@@ -231,13 +250,19 @@ func (s *Server) signBy(conn context.Context, k *key, timeout time.Duration, inp
 		defer cancel()
 	}
 	signature, err := k.sign(ctx, input, opts)
-	switch {
-	case err == nil:
-		return outcome{status: wire.OK, signature: signature}
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()) && endedHere(conn):
-		return refuse(wire.Unavailable, "the connection ended before the signature was made; ask again")
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		if endedHere(conn) {
+			return refuse(wire.Unavailable, "the connection ended before the signature was made; ask again")
+		}
 		return refuse(wire.Expired, "the time was over before the signature was made")
+	}
+	return s.signed(k, signature, err)
+}
+
+// signed is the outcome of a key's work.
+func (s *Server) signed(k *key, signature []byte, err error) outcome {
+	if err == nil {
+		return outcome{status: wire.OK, signature: signature}
 	}
 	if k.errors.due() {
 		s.logger.Error("a key failed to sign; further errors of this second are not logged", "key", k.name, "error", err)

@@ -54,7 +54,9 @@ func (t *streamed) receive() {
 	}
 	go t.session.write()
 	for {
+		waits := time.Now()
 		in, err := t.stream.Recv()
+		waited := time.Since(waits) >= atOnce
 		switch {
 		case err == io.EOF:
 			t.session.finish(nil, true)
@@ -63,21 +65,26 @@ func (t *streamed) receive() {
 			t.session.end(err)
 			return
 		}
-		if !t.handle(in.GetRequests()) {
+		if !t.handle(in.GetRequests(), waited) {
 			return
 		}
 	}
 }
 
-func (t *streamed) handle(requests []*keyserverpb.Request) bool {
-	for _, in := range requests {
+// atOnce is the most time that a message takes that has come already. gRPC does not tell whether
+// there are more of them.
+const atOnce = 20 * time.Microsecond
+
+// handle handles the requests of a message. waited says that there was no message before this one came.
+func (t *streamed) handle(requests []*keyserverpb.Request, waited bool) bool {
+	for i, in := range requests {
 		r := new(wire.Request)
 		err := pbwire.FromRequest(in, r)
 		if r.ID == 0 {
 			t.session.finish(errNumber, false)
 			return false
 		}
-		if !t.session.handle(r, err) {
+		if !t.session.handle(r, err, waited && i == len(requests)-1) {
 			return false
 		}
 	}

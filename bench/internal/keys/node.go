@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -57,7 +56,8 @@ type nodeAccount struct {
 // nodeServer is a node in its process.
 type nodeServer struct {
 	engine *engine.Engine
-	slow   atomic.Int64 // nanoseconds
+	server *keyserver.Server
+	signer engine.Signer
 	addr   string
 	socket string
 }
@@ -74,7 +74,9 @@ func (n *nodeServer) do(o nodeOrder) (nodeAccount, error) {
 			return nodeAccount{}, err
 		}
 	case "slow":
-		n.slow.Store(int64(o.Slow))
+		if err := n.server.SetKeys(n.keys(o.Slow)); err != nil {
+			return nodeAccount{}, err
+		}
 	case "account":
 	default:
 		return nodeAccount{}, fmt.Errorf("a node knows no order %q", o.Do)
@@ -100,12 +102,11 @@ func (n *nodeServer) serve(spec *nodeSpec) error {
 	if n.engine, err = multibuffer.New(multibuffer.Options{Workers: 1, Nice: nodeNice}); err != nil {
 		return err
 	}
-	signer, err := n.engine.Signer(key)
-	if err != nil {
+	if n.signer, err = n.engine.Signer(key); err != nil {
 		return err
 	}
-	server, err := keyserver.New(keyserver.Config{
-		Keys:  map[string]crypto.Signer{keyName: &delayed{signer, &n.slow}},
+	n.server, err = keyserver.New(keyserver.Config{
+		Keys:  n.keys(0),
 		Allow: fmt.Appendf(nil, "allow dns:%s sign %s\nallow uid:%d sign %s\n", clientName, keyName, os.Geteuid(), keyName),
 	})
 	if err != nil {
@@ -121,37 +122,41 @@ func (n *nodeServer) serve(spec *nodeSpec) error {
 		return err
 	}
 	n.addr = calls.Addr().String()
-	g := grpc.NewServer(append(keyserver.ServerOptions(), grpc.Creds(server.Credentials(credentials.NewTLS(tls))),
+	g := grpc.NewServer(append(keyserver.ServerOptions(), grpc.Creds(n.server.Credentials(credentials.NewTLS(tls))),
 		// gRPC's own default ends connections that are pinged more often than every 5 minutes.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveEvery / 2}))...)
-	server.RegisterGRPC(g)
-	go server.ServeUnix(frames)
+	n.server.RegisterGRPC(g)
+	go n.server.ServeUnix(frames)
 	go g.Serve(calls)
 	return nil
 }
 
-// delayed is a key whose signatures take longer, by slow nanoseconds.
+// keys are the node's keys, whose signatures take longer by slow.
+func (n *nodeServer) keys(slow time.Duration) map[string]crypto.Signer {
+	if slow > 0 {
+		return map[string]crypto.Signer{keyName: delayed{n.signer, slow}}
+	}
+	return map[string]crypto.Signer{keyName: n.signer}
+}
+
+// delayed is a key whose signatures take longer.
 type delayed struct {
 	engine.Signer
-	slow *atomic.Int64
+	slow time.Duration
 }
 
 // WithContext implements [engine.Signer].
-func (d *delayed) WithContext(ctx context.Context) crypto.Signer {
-	bound := d.Signer.WithContext(ctx)
-	if d.slow.Load() == 0 {
-		return bound
-	}
-	return slowSigner{bound, d.slow}
+func (d delayed) WithContext(ctx context.Context) crypto.Signer {
+	return slowSigner{d.Signer.WithContext(ctx), d.slow}
 }
 
 // slowSigner sleeps before it signs.
 type slowSigner struct {
 	crypto.Signer
-	slow *atomic.Int64
+	slow time.Duration
 }
 
 func (s slowSigner) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	time.Sleep(time.Duration(s.slow.Load()))
+	time.Sleep(s.slow)
 	return s.Signer.Sign(rand, digest, opts)
 }
