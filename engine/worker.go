@@ -34,10 +34,22 @@ func (e *Engine) worker(started chan<- error) {
 		})
 		clear(handed)
 		if e.nice != 0 {
-			nice.Yield()
+			e.letOthersRun()
 		}
 	}
 	closed = true
+}
+
+// letOthersRun lets the rest of the program run before the next batch. If workers can occupy all of
+// Go's processors, goroutines get the caller's: those that answer the last requests and read new ones
+// then run at once, and a full batch is there afterwards. Otherwise they have a processor, but perhaps
+// share the machine's with the caller's thread.
+func (e *Engine) letOthersRun() {
+	if runtime.GOMAXPROCS(0) <= e.limit {
+		runtime.Gosched()
+	} else {
+		nice.Yield()
+	}
 }
 
 // joined registers the calling goroutine as a worker.

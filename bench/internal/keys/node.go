@@ -26,7 +26,7 @@ const roleNode = "keys-node"
 // A node is as the command asynccrypto keyserver makes one on one core.
 const (
 	nodeNice  = 10
-	nodeProcs = 2
+	nodeProcs = 1
 )
 
 // nodeOrder is one of: serve, on a socket and by gRPC; slow, which has each signature take longer;

@@ -23,5 +23,6 @@ func Add(n int) error {
 }
 
 // Yield lets other threads run, if any want to. Otherwise the scheduler lets a thread of low
-// priority finish its slice of some milliseconds first.
-func Yield() { unix.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }
+// priority finish its slice of some milliseconds first. Go's scheduler is not told, so it does not
+// wake the runtime's monitor: see package rawio.
+func Yield() { unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }

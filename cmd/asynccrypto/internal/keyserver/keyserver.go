@@ -8,7 +8,6 @@ import (
 	"syscall"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
-	"asynccrypto/cmd/asynccrypto/internal/engines"
 	"asynccrypto/cmd/asynccrypto/internal/eventlog"
 	"asynccrypto/cmd/asynccrypto/internal/systemd"
 	"asynccrypto/cmd/asynccrypto/internal/watch"
@@ -115,7 +114,6 @@ func serveUntil(o *options, std cli.Stdio, signals <-chan os.Signal) error {
 	defer sockets.close()
 	changed, stopWatching := watch.Files(o.files, o.watch)
 	defer stopWatching()
-	defer engines.SpareProcessors(o.workers.N + 1)()
 	defer d.close()
 	if err := d.open(sockets.grpc != nil || o.grpc != ""); err != nil {
 		return err
