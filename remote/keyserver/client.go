@@ -14,11 +14,19 @@ const maxNamed = 256
 
 // client is a peer with all its connections and requests.
 type client struct {
-	peer     allow.Peer
-	named    bool       // has statistics of its own, and stays in Server.clients
-	outcomes *outcomes  // its own, or those of all others
-	holds    [holds]int // guarded by Server.mu
+	peer   allow.Peer
+	named  bool       // has a tally of its own, and stays in Server.clients
+	*tally            // its own, or that of all others
+	holds  [holds]int // guarded by Server.mu
 }
+
+// tally is about the requests of a client.
+type tally struct {
+	outcomes outcomes
+	refusals refusals
+}
+
+func newTally(name string) *tally { return &tally{refusals: refusals{peer: name}} }
 
 // hold is why a client is kept in mind. Requests count for themselves: a client that leaves them
 // behind, and comes again, is to find them.
@@ -50,11 +58,11 @@ func (s *Server) enter(peer allow.Peer, h hold) (*client, bool) {
 	defer s.mu.Unlock()
 	c := s.clients[peer.Key()]
 	if c == nil {
-		c = &client{peer: peer, outcomes: &s.others}
+		c = &client{peer: peer, tally: s.others}
 		// Two long names may be the same when they are cut, and nobody has none.
 		if s.named < maxNamed && peer.Key() != "" && peer.String() == peer.Key() {
 			s.named++
-			c.named, c.outcomes = true, new(outcomes)
+			c.named, c.tally = true, newTally(peer.String())
 		}
 		s.clients[peer.Key()] = c
 	}

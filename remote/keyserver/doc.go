@@ -67,6 +67,11 @@
 // unless [Config].AuditOptional is set. Neither the log, nor an answer, nor an error has a secret
 // in it.
 //
+// A client can have itself refused without end, and must not fill the disk by that. So the refusals
+// of a client have up to 1,000 lines at once, and one more with each second. The others are counted
+// in a line that comes within a minute, or when the server is closed. Signatures always have a line
+// each.
+//
 //	field      contents
 //	"time"     RFC 3339 in UTC, with milliseconds: when the request came
 //	"peer"     the client's name that the allow file has, or all names if the request is refused
@@ -80,5 +85,7 @@
 //	"hedge"    in hexadecimal: requests with the same one ask several servers for one signature
 //	"ms"       how long the request took, in milliseconds
 //	"result"   "ok" for a signature, or why there is none: "denied", "no key", "bad request",
-//	           "failed", "expired", "unavailable"
+//	           "failed", "expired", "unavailable"; or "refused", for refusals without a line of
+//	           their own; the peer of those of all clients after the first 256 is "others"
+//	"refused"  of the result "refused": how many they are
 package keyserver

@@ -60,9 +60,9 @@ type Server struct {
 	rules        atomic.Pointer[allow.Rules]
 	log          atomic.Pointer[audit.Log] // nil without an audit log
 	draining     atomic.Bool
-	others       outcomes // of clients that have no statistics of their own
-	failures     seldom   // of connections, in the log
-	refusals     seldom   // of certificates, in the log
+	others       *tally // of clients that have none of their own
+	failures     seldom // of connections, in the log
+	refusals     seldom // of certificates, in the log
 
 	ctx    context.Context // is done when the server is closed
 	cancel context.CancelFunc
@@ -98,6 +98,7 @@ func New(c Config) (*Server, error) {
 		writeTimeout: or(c.WriteTimeout, 10*time.Second),
 		optional:     c.AuditOptional,
 		logger:       or(c.Logger, slog.New(slog.DiscardHandler)),
+		others:       newTally("others"), // no client is called so: their names have a colon
 		clients:      map[string]*client{},
 		sessions:     map[*session]struct{}{},
 		listeners:    map[net.Listener]struct{}{},

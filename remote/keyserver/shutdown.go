@@ -74,6 +74,7 @@ func (s *Server) end(ctx context.Context) error {
 	if log == nil {
 		return nil
 	}
+	s.flushRefusals(log)
 	return log.Close(ctx)
 }
 

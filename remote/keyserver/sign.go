@@ -79,7 +79,7 @@ func (s *Server) operate(ctx context.Context, c *client, r *wire.Request, bad er
 	record.Duration = time.Since(record.Time)
 	record.Result = o.status.String()
 	log := s.log.Load()
-	if log == nil {
+	if log == nil || o.status != wire.OK && !c.refusals.record(log) {
 		done(o, atOnce)
 		return true
 	}

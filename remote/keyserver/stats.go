@@ -47,8 +47,8 @@ type Stats struct {
 	// InFlight and Sessions are those of all clients.
 	InFlight int
 	Sessions int
-	// AuditWritten counts the lines of the audit log, and AuditLost the signatures and refusals
-	// that have no line. Unless [Config].AuditOptional is set, no signature was given for the lost
+	// AuditWritten counts the lines of the audit log, and AuditLost the signatures and refusals of
+	// which no line tells. Unless [Config].AuditOptional is set, no signature was given for the lost
 	// ones. AuditFailing reports whether the log cannot be written at the moment.
 	AuditWritten uint64
 	AuditLost    uint64
@@ -62,7 +62,7 @@ func (s *Server) Stats() (st Stats) {
 	for _, k := range s.keys.sorted {
 		st.Keys = append(st.Keys, KeyStats{k.name, k.outcomes.load()})
 	}
-	st.Others.Outcomes = s.others.load()
+	st.Others.Outcomes = s.others.outcomes.load()
 	for _, c := range s.clients {
 		p := PeerStats{Name: c.peer.String(), InFlight: c.holds[requestHold], Sessions: c.holds[sessionHold]}
 		st.InFlight += p.InFlight

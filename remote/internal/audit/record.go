@@ -20,6 +20,7 @@ type Record struct {
 	Hedge     uint64        // "hedge": in hexadecimal; records of one number are one signature, asked of several servers
 	Duration  time.Duration // "ms": in milliseconds, with three decimals
 	Result    string        // "result": "ok" for a signature, else why there is none
+	Refused   uint64        // "refused": how many refusals have this line in common
 }
 
 const (
@@ -57,6 +58,10 @@ func (r *Record) appendLine(b []byte) []byte {
 		b = strconv.AppendFloat(b, float64(r.Duration)/1e6, 'f', 3, 64)
 	}
 	b = appendField(b, "result", r.Result)
+	if r.Refused != 0 {
+		b = append(b, `,"refused":`...)
+		b = strconv.AppendUint(b, r.Refused, 10)
+	}
 	return append(b, "}\n"...)
 }
 

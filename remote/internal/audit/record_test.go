@@ -18,9 +18,10 @@ func TestRecord(t *testing.T) {
 		`{"time":"2026-11-29T10:14:03.123Z","peer":"uid:0","digest":"ff","ms":61000.000,"result":"denied"}`: {
 			Time: at, Peer: "uid:0", Digest: []byte{255}, Duration: 61 * time.Second, Result: "denied",
 		},
-		`{"time":"0001-01-01T00:00:00.000Z"}`:                                              {},
-		`{"time":"0001-01-01T00:00:00.000Z","peer":"a\n{\"b\"\\\u2028\u0000","key":"süß"}`: {Peer: "a\n{\"b\"\\\u2028\x00", Key: "süß"},
-		`{"time":"0001-01-01T00:00:00.000Z","key":"` + strings.Repeat("k", 512) + `"}`:     {Key: strings.Repeat("k", 513)},
+		`{"time":"0001-01-01T00:00:00.000Z","peer":"others","result":"refused","refused":1234}`: {Peer: "others", Result: "refused", Refused: 1234},
+		`{"time":"0001-01-01T00:00:00.000Z"}`:                                                   {},
+		`{"time":"0001-01-01T00:00:00.000Z","peer":"a\n{\"b\"\\\u2028\u0000","key":"süß"}`:      {Peer: "a\n{\"b\"\\\u2028\x00", Key: "süß"},
+		`{"time":"0001-01-01T00:00:00.000Z","key":"` + strings.Repeat("k", 512) + `"}`:          {Key: strings.Repeat("k", 513)},
 	} {
 		if got := string(r.appendLine(nil)); got != want+"\n" {
 			t.Errorf("%+v:\n%swant\n%s", r, got, want)
