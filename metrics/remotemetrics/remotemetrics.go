@@ -54,6 +54,8 @@
 //
 //	asynccrypto_keyserver_key_requests_total        counter    requests for signatures with a key, by key and outcome
 //	asynccrypto_keyserver_peer_requests_total       counter    requests of a client, by peer and outcome
+//	asynccrypto_keyserver_peer_lookups_total        counter    questions of a client for a key by its name, by peer and
+//	                                                           outcome: found, denied or no_key (see keyserver.Lookups)
 //	asynccrypto_keyserver_peer_requests_in_flight   gauge      requests of a client that are under way, by peer
 //	asynccrypto_keyserver_peer_sessions             gauge      open connections of Unix sockets and sessions of gRPC, by peer
 //	asynccrypto_keyserver_audit_lines_total         counter    lines written to the audit log
@@ -67,6 +69,7 @@
 //	increase(asynccrypto_remote_node_wrong_answers_total[1h]) > 0
 //	sum by (engine) (rate(asynccrypto_remote_hedges_total[5m])) / sum by (engine) (rate(asynccrypto_remote_requests_total[5m])) > 0.04
 //	increase(asynccrypto_keyserver_peer_requests_total{outcome="denied"}[1h]) > 0
+//	increase(asynccrypto_keyserver_peer_lookups_total{outcome="denied"}[1h]) > 0
 //	rate(asynccrypto_keyserver_peer_requests_total{outcome="busy"}[5m]) > 0
 //	asynccrypto_keyserver_audit_failing == 1
 //	increase(asynccrypto_keyserver_audit_lines_lost_total[1h]) > 0

@@ -132,7 +132,7 @@ func TestServer(t *testing.T) {
 	must(t, c.AddServer("s", server{
 		Keys: []keyserver.KeyStats{{Name: "web", Outcomes: keyserver.Outcomes{Signed: 1, NoKey: 2, Denied: 3, Bad: 4, Failed: 5, Expired: 6, Busy: 7, Unavailable: 8}}},
 		Peers: []keyserver.PeerStats{
-			{Name: "dns:app", Outcomes: keyserver.Outcomes{Signed: 1, NoKey: 2, Denied: 3, Bad: 4, Failed: 5, Expired: 6, Busy: 7, Unavailable: 8}, InFlight: 9, Sessions: 10},
+			{Name: "dns:app", Outcomes: keyserver.Outcomes{Signed: 1, NoKey: 2, Denied: 3, Bad: 4, Failed: 5, Expired: 6, Busy: 7, Unavailable: 8}, Lookups: keyserver.Lookups{Found: 13, Denied: 14, NoKey: 15}, InFlight: 9, Sessions: 10},
 		},
 		Others:       keyserver.PeerStats{Outcomes: keyserver.Outcomes{Signed: 20}, InFlight: 21, Sessions: 22},
 		AuditWritten: 11, AuditLost: 12, AuditFailing: true,
@@ -149,6 +149,12 @@ keyserver_key_requests_total "web" "failed" "s" 5
 keyserver_key_requests_total "web" "no_key" "s" 2
 keyserver_key_requests_total "web" "signed" "s" 1
 keyserver_key_requests_total "web" "unavailable" "s" 8
+keyserver_peer_lookups_total "denied" "dns:app" "s" 14
+keyserver_peer_lookups_total "denied" "others" "s" 0
+keyserver_peer_lookups_total "found" "dns:app" "s" 13
+keyserver_peer_lookups_total "found" "others" "s" 0
+keyserver_peer_lookups_total "no_key" "dns:app" "s" 15
+keyserver_peer_lookups_total "no_key" "others" "s" 0
 keyserver_peer_requests_in_flight "dns:app" "s" 9
 keyserver_peer_requests_in_flight "others" "s" 21
 keyserver_peer_requests_total "bad" "dns:app" "s" 4

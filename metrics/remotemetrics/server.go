@@ -10,13 +10,14 @@ import (
 var (
 	serverKeys     = serverDesc("key_requests_total", "Requests for signatures with the key, by outcome.", "key", "outcome")
 	peerRequests   = serverDesc("peer_requests_total", "Requests of the client for signatures, by outcome.", "peer", "outcome")
+	peerLookups    = serverDesc("peer_lookups_total", "Questions of the client for a key by its name, by outcome.", "peer", "outcome")
 	peerInFlight   = serverDesc("peer_requests_in_flight", "Requests of the client that are under way.", "peer")
 	peerSessions   = serverDesc("peer_sessions", "Open connections of Unix sockets and sessions of gRPC of the client.", "peer")
 	auditLines     = serverDesc("audit_lines_total", "Lines written to the audit log.")
 	auditLinesLost = serverDesc("audit_lines_lost_total", "Signatures and refusals that have no line in the audit log.")
 	auditFailing   = serverDesc("audit_failing", "1 if the audit log cannot be written at the moment, otherwise 0.")
 
-	serverDescs = []*prometheus.Desc{serverKeys, peerRequests, peerInFlight, peerSessions, auditLines, auditLinesLost, auditFailing}
+	serverDescs = []*prometheus.Desc{serverKeys, peerRequests, peerLookups, peerInFlight, peerSessions, auditLines, auditLinesLost, auditFailing}
 )
 
 func serverDesc(name, help string, labels ...string) *prometheus.Desc {
@@ -54,6 +55,9 @@ func (s serverSource) Collect(to collect.Sender) {
 	st.Others.Name = others
 	for _, p := range append(st.Peers, st.Others) {
 		outcomes(to, peerRequests, p.Outcomes, p.Name)
+		to.Counter(peerLookups, p.Lookups.Found, p.Name, "found")
+		to.Counter(peerLookups, p.Lookups.Denied, p.Name, "denied")
+		to.Counter(peerLookups, p.Lookups.NoKey, p.Name, "no_key")
 		to.Gauge(peerInFlight, float64(p.InFlight), p.Name)
 		to.Gauge(peerSessions, float64(p.Sessions), p.Name)
 	}

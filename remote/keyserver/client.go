@@ -22,7 +22,8 @@ type client struct {
 
 // tally is about the requests of a client.
 type tally struct {
-	outcomes outcomes
+	outcomes outcomes // of requests for signatures
+	lookups  outcomes // of keys by name
 	refusals refusals
 }
 

@@ -153,7 +153,7 @@ func (v service) ListKeys(ctx context.Context, _ *keyserverpb.ListKeysRequest) (
 		return nil, errShutsDown
 	}
 	answer := &keyserverpb.ListKeysAnswer{}
-	for k := range v.server.listed(call.client.peer, &wire.Request{}) {
+	for k := range v.server.listed(call.client, &wire.Request{}) {
 		answer.Keys = append(answer.Keys, &keyserverpb.Key{Name: k.Name, PublicKey: k.SPKI, Allowed: k.Rules})
 	}
 	return answer, nil

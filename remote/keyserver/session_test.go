@@ -338,6 +338,9 @@ func TestList(t *testing.T) {
 		}
 	}
 	p.want(wire.Bad, wire.Request{Op: wire.OpList, Data: make([]byte, 256)})
+	if st := s.Stats(); st.Peers[0].Lookups != (Lookups{Found: 1, Denied: 1, NoKey: 1}) {
+		t.Errorf("%+v", st.Peers[0])
+	}
 }
 
 // A list that is longer than the client accepts comes in several answers.

@@ -19,6 +19,14 @@ type Outcomes struct {
 	Unavailable uint64 // the key's place or the audit log was away, or the server shut down
 }
 
+// Lookups counts questions for one key by its name, as [asynccrypto/remote.Engine.Signer] asks, by
+// their outcomes. They have no line in the audit log. Clients are told the same for Denied and NoKey.
+type Lookups struct {
+	Found  uint64
+	Denied uint64 // the allow file has no line for the client and the key
+	NoKey  uint64 // the server has no such key
+}
+
 // KeyStats is about a key that the server has.
 type KeyStats struct {
 	Name string
@@ -32,6 +40,7 @@ type KeyStats struct {
 type PeerStats struct {
 	Name     string // as in the allow file, several names with blanks between them
 	Outcomes Outcomes
+	Lookups  Lookups
 	InFlight int // requests under way
 	Sessions int // open connections of Unix sockets and sessions of gRPC
 }
@@ -62,13 +71,13 @@ func (s *Server) Stats() (st Stats) {
 	for _, k := range s.keys.sorted {
 		st.Keys = append(st.Keys, KeyStats{k.name, k.outcomes.load()})
 	}
-	st.Others.Outcomes = s.others.outcomes.load()
+	st.Others.Outcomes, st.Others.Lookups = s.others.outcomes.load(), s.others.lookups.loadLookups()
 	for _, c := range s.clients {
 		p := PeerStats{Name: c.peer.String(), InFlight: c.holds[requestHold], Sessions: c.holds[sessionHold]}
 		st.InFlight += p.InFlight
 		st.Sessions += p.Sessions
 		if c.named {
-			p.Outcomes = c.outcomes.load()
+			p.Outcomes, p.Lookups = c.outcomes.load(), c.lookups.loadLookups()
 			st.Peers = append(st.Peers, p)
 		} else {
 			st.Others.InFlight += p.InFlight
@@ -94,4 +103,8 @@ func (o *outcomes) load() Outcomes {
 		Busy:        o[wire.Busy].Load(),
 		Unavailable: o[wire.Unavailable].Load(),
 	}
+}
+
+func (o *outcomes) loadLookups() Lookups {
+	return Lookups{Found: o[wire.OK].Load(), Denied: o[wire.Denied].Load(), NoKey: o[wire.NoKey].Load()}
 }
