@@ -23,6 +23,7 @@ type daemon struct {
 	certs   *certificates // nil without gRPC
 	health  monitor.Health
 	manager systemd.Manager
+	reloads *monitor.Reloads
 }
 
 // open reads all files and makes the server. Call close when done, also after an error.
@@ -113,6 +114,7 @@ func (d *daemon) readKeys() ([]string, error) { return d.keys.use(d.server) }
 func (d *daemon) reload(why string) {
 	d.manager.Reloading()
 	defer d.manager.Ready()
+	successful := true
 	for _, part := range []struct {
 		stays string
 		read  func() ([]string, error)
@@ -125,9 +127,11 @@ func (d *daemon) reload(why string) {
 		lines, err := part.read()
 		if err != nil && !errors.Is(err, keyserver.ErrClosed) {
 			lines = []string{fmt.Sprintf("warning: %s: %s: %v", why, part.stays, err)}
+			successful = false
 		}
 		d.say(lines)
 	}
+	d.reloads.Note(successful)
 	d.warnOfMissing()
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
 	"asynccrypto/cmd/asynccrypto/internal/eventlog"
+	"asynccrypto/cmd/asynccrypto/internal/monitor"
 	"asynccrypto/cmd/asynccrypto/internal/systemd"
 	"asynccrypto/cmd/asynccrypto/internal/watch"
 )
@@ -105,7 +106,7 @@ func run(o *options, f *cli.Flags, args []string, std cli.Stdio) error {
 func serveUntil(o *options, std cli.Stdio, signals <-chan os.Signal) error {
 	log := eventlog.New(std.Err, o.logFormat)
 	defer log.Close()
-	d := &daemon{o: o, log: log, manager: systemd.Manager{Log: log}}
+	d := &daemon{o: o, log: log, manager: systemd.Manager{Log: log}, reloads: monitor.NewReloads()}
 	d.health.Ill = d.ill
 	sockets, err := takeSockets(o)
 	if err != nil {

@@ -19,7 +19,7 @@ func (d *daemon) serveMetrics() (stop func(), err error) {
 	return monitor.Serve(d.o.metrics, &d.health, d.log, figures...)
 }
 
-// figures returns the collectors of the page: one for the engines, and one for the server.
+// figures returns the collectors of the page: for the engines, for the server, and for its files.
 func (d *daemon) figures() ([]prometheus.Collector, error) {
 	c := metrics.New()
 	if err := c.AddEngine(d.keys.kind.Name, d.keys.engine); err != nil {
@@ -42,7 +42,7 @@ func (d *daemon) figures() ([]prometheus.Collector, error) {
 	if err := server.AddServer("keyserver", d.server); err != nil {
 		return nil, err
 	}
-	return []prometheus.Collector{c, server}, nil
+	return append(d.reloads.Figures(), c, server), nil
 }
 
 // chain is a metrics.Chain for the key of a name, with its fallback. Its figures begin again at 0

@@ -20,6 +20,7 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/engines"
 	"asynccrypto/cmd/asynccrypto/internal/eventlog"
 	"asynccrypto/cmd/asynccrypto/internal/keyring"
+	"asynccrypto/cmd/asynccrypto/internal/monitor"
 	"asynccrypto/cmd/asynccrypto/internal/pemfile"
 	"asynccrypto/cmd/asynccrypto/internal/tlsname"
 	"asynccrypto/engine"
@@ -36,6 +37,7 @@ type keys struct {
 	kind    *engines.Kind  // nil for none, or if all keys are on tokens
 	engine  *engine.Engine // nil without kind
 	current atomic.Pointer[generation]
+	reloads *monitor.Reloads
 	made    *tls.Certificate // the throw-away certificate, once it is made
 }
 
@@ -48,7 +50,7 @@ type generation struct {
 
 func newKeys(o *options, log *eventlog.Log) (*keys, error) {
 	o.ring.Logger = log.Logger()
-	k := &keys{o: o, log: log, ring: keyring.New(o.ring)}
+	k := &keys{o: o, log: log, ring: keyring.New(o.ring), reloads: monitor.NewReloads()}
 	if !o.computes() {
 		return k, nil
 	}
@@ -165,6 +167,7 @@ func (k *keys) reload(why string) {
 	if err == nil {
 		err = k.use(content)
 	}
+	k.reloads.Note(err == nil)
 	if err != nil {
 		k.log.Printf("%s: the certificate stays as it was: %v", why, err)
 	}

@@ -78,8 +78,8 @@ func addKeys(c *metrics.Collector, servers *remotemetrics.Collector, keys *keys)
 	return nil
 }
 
-// serveMetrics serves the figures of the engine, the tokens, the key servers, the server and the
-// certificates, if -metrics was given, and beside them the health. Call stop when done.
+// serveMetrics serves the figures of the engine, the tokens, the key servers, the server, the reloads
+// and the certificates, if -metrics was given, and beside them the health. Call stop when done.
 func serveMetrics(o *options, keys *keys, s service, h *monitor.Health, log *eventlog.Log) (stop func(), err error) {
 	c, servers := metrics.New(), remotemetrics.New()
 	if err := addKeys(c, servers, keys); err != nil {
@@ -92,5 +92,5 @@ func serveMetrics(o *options, keys *keys, s service, h *monitor.Health, log *eve
 	if err := c.AddServer(name, s); err != nil {
 		return nil, err
 	}
-	return monitor.Serve(o.metrics, h, log, c, servers, newExpiry(keys))
+	return monitor.Serve(o.metrics, h, log, append(keys.reloads.Figures(), c, servers, newExpiry(keys))...)
 }

@@ -103,7 +103,7 @@ func TestServeClientCA(t *testing.T) {
 // certificate.
 func TestServeReload(t *testing.T) {
 	cert, next := tlstest.NewCertificate(t), tlstest.NewCertificate(t)
-	s := startServe(t, "-cert", cert.File, "-key", cert.KeyFile)
+	s := startServe(t, "-cert", cert.File, "-key", cert.KeyFile, "-metrics", "127.0.0.1:0")
 	served := func() []byte {
 		c, err := tls.Dial("tcp", s.addr, &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
@@ -124,6 +124,7 @@ func TestServeReload(t *testing.T) {
 	copyTo(cert.File, next.File)
 	s.Signal(syscall.SIGHUP)
 	s.Logged(`the certificate stays as it was: key \S+ does not belong to the first certificate`)
+	s.measured("asynccrypto_reload_successful 0\n")
 	if !bytes.Equal(served(), cert.Leaf.Raw) {
 		t.Error("another certificate")
 	}
@@ -131,6 +132,7 @@ func TestServeReload(t *testing.T) {
 	s.Signal(syscall.SIGHUP)
 	s.Logged(`(?s)stays as it was.*certificate \S+: CN=throw-away, ECDSA P-256, until`)
 	testwait.Await(t, "the new certificate", func() bool { return bytes.Equal(served(), next.Leaf.Raw) })
+	s.measured("asynccrypto_reload_successful 1\n")
 }
 
 // Failed handshakes are logged with peer and cause, and many of them in a few lines, both by
