@@ -1,6 +1,7 @@
 package keyserver
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -43,6 +44,9 @@ func (c *certificates) read() (lines []string, err error) {
 	})
 	lines = append(lines, fmt.Sprintf("certificate %s: %s, %s, until %s; client-ca %s: %s", c.o.cert, pemfile.SubjectName(cert.Leaf),
 		pemfile.KeyName(cert.Leaf.PublicKey), cert.Leaf.NotAfter.Format(time.DateOnly), c.o.clientCA, measure.Count(n, "CA")))
+	if file := cmp.Or(c.o.key, c.o.cert); pemfile.Exposed(file) {
+		lines = append(lines, warnExposed([]string{file}))
+	}
 	if now := time.Now(); now.After(cert.Leaf.NotAfter) || now.Before(cert.Leaf.NotBefore) {
 		lines = append(lines, fmt.Sprintf("warning: clients will refuse the certificate: it is valid from %s to %s",
 			cert.Leaf.NotBefore.Format(time.DateTime), cert.Leaf.NotAfter.Format(time.DateTime)))

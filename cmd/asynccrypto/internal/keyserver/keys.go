@@ -33,6 +33,7 @@ type keys struct {
 // generation is the content of the files at a time. It is not changed: a new one takes its place.
 type generation struct {
 	signers map[string]crypto.Signer
+	exposed []string                     // files with keys that everybody may read
 	own     []interface{ Close() error } // the signers that no other generation has
 }
 
@@ -87,7 +88,11 @@ func (k *keys) use(server *keyserver.Server) ([]string, error) {
 	if before != nil {
 		before.close()
 	}
-	return []string{next.describe()}, nil
+	lines := []string{next.describe()}
+	if next.exposed != nil {
+		lines = append(lines, warnExposed(next.exposed))
+	}
+	return lines, nil
 }
 
 // read reads the keys of all places. Errors are usage errors, unless a token is away.
@@ -148,6 +153,9 @@ func (g *generation) add(k *keys, name string, chain []*keyring.Key) error {
 		if _, ok := key.Private.(crypto.Signer); !ok {
 			return cli.Usagef("key %s: a key for key agreement, which can't sign", key.Name)
 		}
+		if key.InFile() && pemfile.Exposed(key.Name) {
+			g.exposed = append(g.exposed, key.Name)
+		}
 		if key.Away != nil {
 			k.log.Printf("warning: key %s is looked up later, because its place is away: %v", key.Name, key.Away)
 		}
@@ -166,6 +174,14 @@ func (g *generation) add(k *keys, name string, chain []*keyring.Key) error {
 
 // maxDescribed is the number of keys that a line of the log names.
 const maxDescribed = 20
+
+// warnExposed is a line of the log about files with private keys.
+func warnExposed(files []string) string {
+	if len(files) > maxDescribed {
+		files = append(files[:maxDescribed:maxDescribed], "...")
+	}
+	return "warning: every user of this machine may read these private keys: " + strings.Join(files, ", ") + "; change that with: chmod o-r"
+}
 
 // describe lists the keys, for the log.
 func (g *generation) describe() string {

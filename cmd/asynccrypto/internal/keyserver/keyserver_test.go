@@ -245,6 +245,36 @@ func TestReloadKeys(t *testing.T) {
 	has(t, e, "web", web)
 }
 
+// A private key that every user may read is used all the same, and the log says so. What a group may read
+// is no matter, nor is a file without a private key.
+func TestExposedKeys(t *testing.T) {
+	dir := t.TempDir()
+	cert := tlstest.NewCertificate(t)
+	for name, mode := range map[string]fs.FileMode{"group.pem": 0o640, "web.pem": 0o644} {
+		path := filepath.Join(dir, name)
+		newKey(t, path)
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(cert.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := write(t, filepath.Join(dir, "cert.pem"), string(text))
+	if err := errors.Join(os.Chmod(public, 0o644), os.Chmod(cert.KeyFile, 0o604)); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, "-allow", write(t, filepath.Join(dir, "allow"), ""), "-unix", filepath.Join(dir, "s"),
+		"-grpc", "127.0.0.1:0", "-cert", cert.File, "-key", cert.KeyFile, "-client-ca", cert.File, dir)
+	const warning = "warning: every user of this machine may read these private keys: "
+	s.Logged(regexp.QuoteMeta(warning + cert.KeyFile + "; change that with: chmod o-r"))
+	s.Logged(regexp.QuoteMeta(warning + filepath.Join(dir, "web.pem") + "; change that with: chmod o-r"))
+	if n := strings.Count(s.Log.String(), warning); n != 2 {
+		t.Errorf("%d warnings", n)
+	}
+}
+
 // The server reads files by itself when they have changed, also those that are new in a directory.
 func TestWatch(t *testing.T) {
 	dir := t.TempDir()

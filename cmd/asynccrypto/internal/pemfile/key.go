@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -30,6 +31,13 @@ func ReadKey(path string) (any, error) {
 		}
 	}
 	return nil, keyError(path, err)
+}
+
+// Exposed reports whether a file may be read by every user of this machine. Groups do not count: a
+// server may get its keys by one. Windows has no such permissions.
+func Exposed(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode()&0o004 != 0 && runtime.GOOS != "windows"
 }
 
 // keyError returns the error for a file that holds no key. It shows the name of the file, unless
