@@ -49,9 +49,9 @@
 //	engine.ErrClosed           the engine or the signer is closed
 //	other errors               the input or the options do not fit the key, or the key failed
 //
-// While no node is up, an operation waits for one: until a little before its deadline, or for a second
-// if its context has none. It does not wait if it has a fallback ([engine.WithFallback]), such as an
-// operation of a chain.
+// While no node is up, or none that is can do it, an operation waits for one: until a little before its
+// deadline, or for a second if its context has none. It does not wait if it has a fallback
+// ([engine.WithFallback]), such as an operation of a chain.
 //
 // The first signature by a key that each connection gives is verified, so a node that has another
 // key is found out. A node that fails is not asked for the key again on that connection. With

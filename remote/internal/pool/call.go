@@ -32,12 +32,13 @@ type Call struct {
 	Request  wire.Request // ID, Timeout and Hedge are the pool's
 	Task     Task
 	Deadline time.Time     // required
-	Wait     time.Duration // how long the call may wait while no node is up
+	Wait     time.Duration // how long the call may wait while no node is up, or those that are answer Unavailable
 	Fallback bool          // do not wait for nodes that are known to be away
 	Only     string        // the only address to ask, without a second try; or ""
 
 	deadline time.Duration
 	noNode   time.Duration // end of Wait; 0 while a node is up
+	unable   time.Duration // end of Wait since all nodes that are up have refused it; 0: they have not
 	limit    time.Duration // in waiting: the end of the wait
 	patience time.Duration // a little before the deadline: end of all waiting outside a node
 	first    attempt       // its memory
@@ -195,8 +196,13 @@ func (p *Pool) refusedByAll(c *Call, now time.Duration) {
 		return slices.ContainsFunc(c.refused, func(f refusal) bool { return f.status == s })
 	}
 	switch {
-	case one(wire.Busy), one(wire.Unavailable) && !c.Fallback:
+	case one(wire.Busy):
 		p.waits(c, c.nextRound(now), c.patience, now)
+	case one(wire.Unavailable) && !c.Fallback:
+		if c.unable == 0 {
+			c.unable = min(now+c.Wait, c.patience)
+		}
+		p.waits(c, c.nextRound(now), c.unable, now)
 	case one(wire.Unavailable), one(wire.OK):
 		p.finish(c, nil, p.unavailable(c))
 	default:

@@ -28,7 +28,8 @@
 //	that is late: unanswered after the delay                     once, if the budget has room
 //	that is late at a node with three late requests              once more, 5 ms after that
 //	whose answer is Busy, Unavailable, NoKey or a wrong          at once; when all nodes have refused it:
-//	signature                                                    Busy and Unavailable: after a back-off
+//	signature                                                    Busy and Unavailable: after a back-off,
+//	                                                             Unavailable until [Call].Wait is over
 //	whose answer is Expired before its deadline                  as for Unavailable
 //	that one node has refused so, while others that have it, or  after a back-off of the first one
 //	that it waits for, do not answer

@@ -532,25 +532,32 @@ func TestRefusedByAll(t *testing.T) {
 			t.Errorf("%v: after %v and %d requests: %v", status, took, asked, err)
 		}
 	}
+	for status, want := range map[wire.Status]time.Duration{wire.Unavailable: time.Second, wire.Busy: 3980 * time.Millisecond} {
+		if took, _, err := refuse(t, status, status, wait(time.Second), deadline(4*time.Second)); !errors.As(err, &u) || took < want || took > want+3*time.Millisecond {
+			t.Errorf("%v: after %v: %v", status, took, err)
+		}
+	}
 	if took, _, err := refuse(t, wire.Busy, wire.Busy, fallback); !errors.As(err, &u) || took < 1980*time.Millisecond || took > 1982*time.Millisecond {
 		t.Errorf("busy, with a fallback: after %v: %v", took, err)
 	}
 	if took, asked, err := refuse(t, wire.Unavailable, wire.NoKey, fallback); !errors.As(err, &u) || took > 5*time.Millisecond || asked != 2 {
 		t.Errorf("unavailable, with a fallback: after %v and %d requests: %v", took, asked, err)
 	}
-	inBubble(t, two, func(t *testing.T, c *cluster, p *pool.Pool) {
-		for _, n := range c.nodes {
-			n.says(wire.Busy)
-		}
-		time.AfterFunc(300*time.Millisecond, func() {
+	for _, status := range []wire.Status{wire.Busy, wire.Unavailable} {
+		inBubble(t, two, func(t *testing.T, c *cluster, p *pool.Pool) {
 			for _, n := range c.nodes {
-				n.set(func(n *node) { n.answer = nil })
+				n.says(status)
+			}
+			time.AfterFunc(300*time.Millisecond, func() {
+				for _, n := range c.nodes {
+					n.set(func(n *node) { n.answer = nil })
+				}
+			})
+			if err := start(p, wait(time.Second)).wait(t); err != nil {
+				t.Error(err)
 			}
 		})
-		if err := start(p).wait(t); err != nil {
-			t.Error(err)
-		}
-	})
+	}
 }
 
 // A node that refuses is asked again, but for a while only what no other node can do.
