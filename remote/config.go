@@ -15,9 +15,9 @@ import (
 // Config describes an engine to [New]. Nodes is required, and TLS if a node is on the network.
 type Config struct {
 	// Nodes are the key servers: "HOST:PORT", or "unix:PATH" for a Unix socket. HOST stands for all of
-	// its addresses. It is looked up again every 5 s while there are operations, and when a
-	// connection fails. A HOST that no longer resolves keeps its addresses. A node that is named twice
-	// counts once.
+	// its addresses, or for the first 64 in the order of their text. It is looked up again every 5 s
+	// while there are operations, and when a connection fails. A HOST that no longer resolves keeps its
+	// addresses. A node that is named twice counts once.
 	Nodes []string
 	// TLS has the certificate that this client shows to the nodes, and the RootCAs of theirs. New
 	// copies it. TLS 1.3 is required whatever MinVersion says. If ServerName is empty, the

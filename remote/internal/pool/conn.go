@@ -35,5 +35,6 @@ type Handler interface {
 // connection outlives ctx, which bounds only the call.
 type Dial func(ctx context.Context, node, addr string, h Handler) (Conn, error)
 
-// Lookup returns the addresses of a node of the configuration.
+// Lookup returns the addresses of a node of the configuration. The first 64 are used, so those of a name
+// are best in an order that stays.
 type Lookup func(ctx context.Context, node string) ([]string, error)

@@ -68,6 +68,12 @@ func (p *Pool) found(n *name, addrs []string, err error) {
 	}
 	n.known, n.err = true, err
 	if err == nil {
+		if len(addrs) > maxAddrs {
+			if len(n.addrs) < maxAddrs { // once, and not with each look-up
+				p.log(slog.LevelWarn, "a node's name has too many addresses; the first ones are used", "node", n.node, "addresses", len(addrs), "used", maxAddrs)
+			}
+			addrs = addrs[:maxAddrs]
+		}
 		n.addrs = slices.Clone(addrs)
 		p.setPeers()
 	}

@@ -84,6 +84,7 @@ const (
 	restKey     = 250 * time.Millisecond // the same for a key that is Unavailable on a node, or not there
 	lookupEvery = 5 * time.Second        // between look-ups while there are requests
 	lookupLeast = 500 * time.Millisecond // between look-ups upon failures
+	maxAddrs    = 64                     // of a name: each costs a connection
 )
 
 // ErrClosed is the error of calls that a [Pool.Close] ends, and of later ones.

@@ -3,6 +3,7 @@ package pool_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -766,6 +767,46 @@ func TestLookups(t *testing.T) {
 		if got := up(); !slices.Equal(got, []string{"1", "3"}) {
 			t.Errorf("%q are up", got)
 		}
+	})
+}
+
+// A name with thousands of addresses costs a bounded number of connections.
+func TestManyAddresses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var addrs []string
+		for i := range 5000 {
+			addrs = append(addrs, fmt.Sprintf("%04d", i))
+		}
+		c := newCluster(addrs[:100]...)
+		c.names["fleet"] = addrs
+		p := c.pool("fleet")
+		defer p.Close()
+		used := func(want []string) {
+			t.Helper()
+			for range 2 {
+				if err := start(p).wait(t); err != nil { // which has the name looked up
+					t.Error(err)
+				}
+				time.Sleep(6 * time.Second)
+			}
+			var got []string
+			for _, h := range p.Nodes() {
+				if got = append(got, h.Addr); !h.Up {
+					t.Errorf("%+v", h)
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%q are used, want %q", got, want)
+			}
+		}
+		used(addrs[:64])
+		if dials, _ := c.count(); dials != 64 {
+			t.Errorf("%d connections", dials)
+		}
+		c.mu.Lock()
+		c.names["fleet"] = addrs[10:]
+		c.mu.Unlock()
+		used(addrs[10:74])
 	})
 }
 
