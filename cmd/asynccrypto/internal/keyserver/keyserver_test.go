@@ -500,6 +500,42 @@ func TestOnlyTLS13(t *testing.T) {
 	}
 }
 
+// A client of the network may have 64 connections. One that it closes makes room.
+func TestConnectionsOfGRPC(t *testing.T) {
+	dir := t.TempDir()
+	cert := tlstest.NewCertificate(t)
+	newKey(t, filepath.Join(dir, "web.pem"))
+	s := start(t, "-allow", write(t, filepath.Join(dir, "allow"), ""), "-grpc", "127.0.0.1:0", "-cert", cert.File, "-key", cert.KeyFile,
+		"-client-ca", cert.File, filepath.Join(dir, "web.pem"))
+	addr := s.Logged(`listening on (\S+), gRPC`)[1]
+	// connect greets, and reports whether the server does so, too (RFC 9113, section 3.4), before it ends
+	// the connection.
+	connect := func() (*tls.Conn, bool) {
+		c, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: cert.Pool, Certificates: []tls.Certificate{cert.Certificate}, ServerName: "localhost", NextProtos: []string{"h2"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		_ = c.SetReadDeadline(testwait.Limit())
+		_, _ = io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00") // empty settings
+		_, err = io.ReadFull(c, make([]byte, 9)) // the header of a frame
+		return c, err == nil
+	}
+	var last *tls.Conn
+	for n := range 64 {
+		var ok bool
+		if last, ok = connect(); !ok {
+			t.Fatalf("connection %d was refused", n)
+		}
+	}
+	if _, ok := connect(); ok {
+		t.Error("a connection too many")
+	}
+	s.Logged(`handshake failed: .*the client "dns:localhost" has 64 connections, which is the most`)
+	last.Close()
+	testwait.Await(t, "room", func() bool { _, ok := connect(); return ok })
+}
+
 // SIGTERM lets requests under way be answered, and the page of the health says that the server stops.
 func TestDrain(t *testing.T) {
 	dir := t.TempDir()
