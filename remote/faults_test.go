@@ -15,6 +15,7 @@ import (
 	"asynccrypto/async"
 	"asynccrypto/engine"
 	"asynccrypto/engine/fallback"
+	"asynccrypto/internal/testwait"
 	"asynccrypto/remote"
 	"asynccrypto/remote/internal/pool"
 	"asynccrypto/remote/internal/wire"
@@ -223,8 +224,8 @@ func TestWrongSignatures(t *testing.T) {
 				}
 				return f.dial(ctx, node, addr, h)
 			}
-			var log syncBuffer
-			e := newEngine(t, remote.Config{Nodes: []string{"a", "b"}, Depth: 100, Timeout: time.Second, VerifyAll: all, Logger: log.logger()}, dial)
+			var log testwait.Log
+			e := newEngine(t, remote.Config{Nodes: []string{"a", "b"}, Depth: 100, Timeout: time.Second, VerifyAll: all, Logger: log.Logger()}, dial)
 			s := signerOf(t, e, "ed25519")
 			message := []byte("a message")
 			use := func(n int) {

@@ -26,13 +26,13 @@ import (
 type command struct {
 	t     *testing.T
 	cmd   *exec.Cmd
-	log   *tlstest.Log
+	log   *testwait.Log
 	ended chan struct{}
 }
 
 func startCommand(t *testing.T, cmd *exec.Cmd) *command {
 	t.Helper()
-	c := &command{t: t, cmd: cmd, log: new(tlstest.Log), ended: make(chan struct{})}
+	c := &command{t: t, cmd: cmd, log: new(testwait.Log), ended: make(chan struct{})}
 	cmd.Stderr = c.log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
+	"asynccrypto/internal/testwait"
 )
 
 // The real command serves real clients, and gets a real signal. In CI all these programs must be
@@ -41,7 +42,7 @@ func TestServeRealClients(t *testing.T) {
 		if test.args[0] == "-proxy" && runtime.GOOS == "windows" {
 			continue
 		}
-		log := new(tlstest.Log)
+		log := new(testwait.Log)
 		cmd := exec.Command("asynccrypto", append([]string{"serve", "-addr", "127.0.0.1:0", "-cert", cert.File, "-key", cert.KeyFile}, test.args...)...)
 		cmd.Stderr = log
 		if err := cmd.Start(); err != nil {

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
+	"asynccrypto/internal/testwait"
 )
 
 // The reader of the log ends. The server goes on, after lines that nothing reads.
@@ -61,8 +62,8 @@ func TestServeLogReaderEnds(t *testing.T) {
 // option that was given is an error.
 func TestServeWithoutSetpriority(t *testing.T) {
 	cert := tlstest.NewCertificate(t)
-	start := func(args ...string) (*exec.Cmd, *tlstest.Log) {
-		log := new(tlstest.Log)
+	start := func(args ...string) (*exec.Cmd, *testwait.Log) {
+		log := new(testwait.Log)
 		args = append([]string{"serve", "-addr", "127.0.0.1:0", "-cert", cert.File, "-key", cert.KeyFile}, args...)
 		cmd := exec.Command("asynccrypto", args...)
 		cmd.Stderr = log

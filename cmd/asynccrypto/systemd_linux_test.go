@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
+	"asynccrypto/internal/testwait"
 )
 
 // The real command takes the sockets that a service manager hands over, on TCP and unix, and tells
@@ -52,8 +53,8 @@ func TestServeSystemd(t *testing.T) {
 		sockets = append(sockets, f)
 	}
 	// The shell's exec keeps its process, whose number LISTEN_PID needs.
-	start := func(args string) (*exec.Cmd, *tlstest.Log, chan struct{}) {
-		log, ended := new(tlstest.Log), make(chan struct{})
+	start := func(args string) (*exec.Cmd, *testwait.Log, chan struct{}) {
+		log, ended := new(testwait.Log), make(chan struct{})
 		cmd := exec.Command("sh", "-c", "LISTEN_PID=$$ LISTEN_FDS=2 exec asynccrypto serve -cert "+cert.File+" -key "+cert.KeyFile+args)
 		cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+notify.LocalAddr().String())
 		cmd.Stderr, cmd.ExtraFiles = log, sockets

@@ -346,7 +346,7 @@ func renew(t *testing.T, cert *tlstest.Certificate, key crypto.Signer) []byte {
 type servedCommand struct {
 	t           *testing.T
 	cmd         *exec.Cmd
-	log         *tlstest.Log
+	log         *testwait.Log
 	addr, stats string
 	ended       chan struct{}
 	err         error
@@ -354,7 +354,7 @@ type servedCommand struct {
 
 func startServeCommand(t *testing.T, args ...string) *servedCommand {
 	t.Helper()
-	s := &servedCommand{t: t, log: new(tlstest.Log), ended: make(chan struct{})}
+	s := &servedCommand{t: t, log: new(testwait.Log), ended: make(chan struct{})}
 	s.cmd = exec.Command("asynccrypto", append([]string{"serve", "-addr", "127.0.0.1:0"}, args...)...)
 	s.cmd.Stderr = s.log
 	if err := s.cmd.Start(); err != nil {

@@ -112,7 +112,7 @@ func TestCertificates(t *testing.T) {
 func TestConnectionsOfGRPC(t *testing.T) {
 	a := testca.New(t)
 	var log record
-	s := newServer(t, Config{Keys: testkeys.All(), Conns: 2, Logger: log.logger()})
+	s := newServer(t, Config{Keys: testkeys.All(), Conns: 2, Logger: log.Logger()})
 	dial := serveGRPC(t, s, credentials.NewTLS(&tls.Config{
 		Certificates: []tls.Certificate{a.Issue(t, "keyserver")}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: a.Pool,
 	}))

@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"io"
-	"log/slog"
 	"net"
 	"path/filepath"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"sync"
 	"testing"
 
+	"asynccrypto/internal/testwait"
 	"asynccrypto/remote/internal/testkeys"
 	"asynccrypto/remote/internal/wire"
 )
@@ -215,12 +215,12 @@ func (k boundKey) WithContext(ctx context.Context) crypto.Signer {
 	return failingKey{k.Signer, func() ([]byte, error) { return k.sign(ctx) }}
 }
 
-// record is the text of a log or an audit log.
+// record is the text of an audit log.
 type record struct {
-	mu   sync.Mutex
-	text strings.Builder
-	err  error // of Write
-	n    int   // writes
+	testwait.Log
+	mu  sync.Mutex
+	err error // of Write
+	n   int   // writes
 }
 
 func (r *record) Write(b []byte) (int, error) {
@@ -230,7 +230,7 @@ func (r *record) Write(b []byte) (int, error) {
 	if r.err != nil {
 		return 0, r.err
 	}
-	return r.text.Write(b)
+	return r.Log.Write(b)
 }
 
 func (r *record) fail(err error) {
@@ -239,12 +239,4 @@ func (r *record) fail(err error) {
 	r.err = err
 }
 
-func (r *record) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.String()
-}
-
 func (r *record) lines() []string { return slices.Collect(strings.Lines(r.String())) }
-
-func (r *record) logger() *slog.Logger { return slog.New(slog.NewTextHandler(r, nil)) }

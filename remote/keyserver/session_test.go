@@ -135,7 +135,7 @@ func TestConns(t *testing.T) {
 func TestLogOfConnectionsIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log record
-		s := newServer(t, Config{Logger: log.logger()})
+		s := newServer(t, Config{Logger: log.Logger()})
 		for range 2 {
 			for range 10 {
 				s.logFailure(7, errors.New("broken"))

@@ -186,7 +186,7 @@ func TestErrorsOfKeys(t *testing.T) {
 			s := newServer(t, Config{
 				Keys:   map[string]crypto.Signer{"rsa": failingKey{rsaKey, test.sign}},
 				Allow:  []byte("allow uid:1 sign rsa"),
-				Logger: log.logger(),
+				Logger: log.Logger(),
 			})
 			a := connect(t, s, 1).want(test.status, digestRequest())
 			if strings.Contains(a.Text, secret) || !strings.Contains(log.String(), secret) {
@@ -204,7 +204,7 @@ func TestErrorsOfKeys(t *testing.T) {
 func TestPanicOfBoundKey(t *testing.T) {
 	var log record
 	key := boundKey{rsaKey, func(context.Context) ([]byte, error) { panic("broken") }}
-	s := newServer(t, Config{Keys: map[string]crypto.Signer{"rsa": key}, Allow: []byte("allow uid:1 sign rsa"), Logger: log.logger()})
+	s := newServer(t, Config{Keys: map[string]crypto.Signer{"rsa": key}, Allow: []byte("allow uid:1 sign rsa"), Logger: log.Logger()})
 	p := connect(t, s, 1)
 	p.want(wire.Failed, digestRequest())
 	p.want(wire.Failed, digestRequest())
@@ -221,7 +221,7 @@ func TestLogOfErrorsIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log record
 		key := boundKey{rsaKey, func(context.Context) ([]byte, error) { return nil, errors.New("broken") }}
-		s := newServer(t, Config{Keys: map[string]crypto.Signer{"rsa": key}, Allow: []byte("allow uid:1 sign rsa"), Logger: log.logger()})
+		s := newServer(t, Config{Keys: map[string]crypto.Signer{"rsa": key}, Allow: []byte("allow uid:1 sign rsa"), Logger: log.Logger()})
 		p := connect(t, s, 1)
 		for range 10 {
 			p.want(wire.Failed, digestRequest())

@@ -10,14 +10,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"asynccrypto/cmd/asynccrypto/internal/tlstest"
+	"asynccrypto/internal/testwait"
 )
 
 // For each cause a few lines are written in a period, and then how many more there were. Made-up
 // causes fill no memory.
 func TestFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := new(tlstest.Log)
+		b := new(testwait.Log)
 		l := New(b, "text")
 		for i := range 1000 {
 			l.Failed("handshake failed", fmt.Sprint("peer ", i), "it broke\nhere")
@@ -72,7 +72,7 @@ func TestStuckReader(t *testing.T) {
 // In JSON each line is an object with a level and the parts of the message, whatever a peer says.
 func TestJSON(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := new(tlstest.Log)
+		b := new(testwait.Log)
 		l := New(b, "json")
 		l.Printf("listening on %s", ":1")
 		l.Printf("warning: it has expired")

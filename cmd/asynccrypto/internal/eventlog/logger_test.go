@@ -9,14 +9,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"asynccrypto/cmd/asynccrypto/internal/tlstest"
+	"asynccrypto/internal/testwait"
 )
 
 // The lines of parts of the server look like the server's own, and those of one kind are limited,
 // whatever their errors.
 func TestLogger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := new(tlstest.Log)
+		b := new(testwait.Log)
 		l := New(b, "text")
 		log := l.Logger().With("token", "a\nb").WithGroup("ignored")
 		log.Debug("not written")
@@ -37,7 +37,7 @@ func TestLogger(t *testing.T) {
 }
 
 func TestLoggerJSON(t *testing.T) {
-	b := new(tlstest.Log)
+	b := new(testwait.Log)
 	l := New(b, "json")
 	l.Logger().Warn("it is down", "token", "web", "error", errors.New("gone"))
 	l.Close()

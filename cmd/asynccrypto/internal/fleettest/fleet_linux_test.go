@@ -49,7 +49,7 @@ type process struct {
 	args  []string // with the program
 	ready string   // a pattern of the log
 	cmd   *exec.Cmd
-	log   *tlstest.Log // of the last start
+	log   *testwait.Log // of the last start
 	ended chan struct{}
 	err   error // valid once ended is closed
 }
@@ -57,7 +57,7 @@ type process struct {
 // start starts the command, and waits until it is ready. It is killed at the end of the test.
 func (p *process) start() {
 	p.t.Helper()
-	p.cmd, p.log, p.ended = exec.Command(p.args[0], p.args[1:]...), new(tlstest.Log), make(chan struct{})
+	p.cmd, p.log, p.ended = exec.Command(p.args[0], p.args[1:]...), new(testwait.Log), make(chan struct{})
 	p.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0") // else with -race each takes a second to exit
 	p.cmd.Stderr = p.log
 	if err := p.cmd.Start(); err != nil {

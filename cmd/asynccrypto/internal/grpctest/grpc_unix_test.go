@@ -62,7 +62,7 @@ func TestGRPC(t *testing.T) {
 	defer server.Stop()
 
 	cert := tlstest.NewCertificate(t)
-	log := new(tlstest.Log)
+	log := new(testwait.Log)
 	ended := make(chan struct{})
 	exit := 0
 	go func() {

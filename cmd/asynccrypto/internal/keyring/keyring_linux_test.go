@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 	"asynccrypto/engine"
 	"asynccrypto/engine/fallback"
 	"asynccrypto/internal/hsmtest"
@@ -109,7 +108,7 @@ func TestAway(t *testing.T) {
 	m.Import(t, "site", key)
 	m.Import(t, "other", other)
 	file := &Key{Name: "file.pem", Private: key}
-	log := new(tlstest.Log)
+	log := new(testwait.Log)
 	r := New(Options{Timeout: time.Minute, Sessions: 1, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	defer r.Close()
 	control.Dead(0x32) // CKR_DEVICE_REMOVED

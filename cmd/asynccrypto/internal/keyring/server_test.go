@@ -130,7 +130,7 @@ func TestServersAway(t *testing.T) {
 	key := cert.PrivateKey.(crypto.Signer)
 	path := filepath.Join(t.TempDir(), "s")
 	uri := "keyserver:///web?unix=" + path
-	log := new(tlstest.Log)
+	log := new(testwait.Log)
 	r := New(Options{Timeout: time.Minute, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	defer r.Close()
 	chain, err := r.OpenChain(nil, nil, Named{"key", uri}, Named{"fallback-key", cert.KeyFile})
@@ -192,7 +192,7 @@ func TestClientCertificateAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := new(tlstest.Log)
+	log := new(testwait.Log)
 	c, err := RemoteConfig(uri, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)

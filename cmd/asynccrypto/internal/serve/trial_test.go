@@ -24,6 +24,7 @@ import (
 	"asynccrypto/cmd/asynccrypto/internal/cli"
 	"asynccrypto/cmd/asynccrypto/internal/eventlog"
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
+	"asynccrypto/internal/testwait"
 )
 
 // manyKeys makes keys of the kinds that certificates have, good and bad.
@@ -142,7 +143,7 @@ func TestCertificateWarnings(t *testing.T) {
 		} else {
 			refused = errors.New("why")
 		}
-		b := new(tlstest.Log)
+		b := new(testwait.Log)
 		log := eventlog.New(b, "text")
 		(&keys{o: &options{}, log: log}).logCertificate("a.pem", &leaf, refused)
 		log.Close()

@@ -14,7 +14,7 @@ import (
 // Server is a command that serves until a signal comes, and that runs in this process.
 type Server struct {
 	T     *testing.T
-	Log   *Log
+	Log   *testwait.Log
 	Ended chan struct{} // closed when the command has returned
 	Err   error         // the command's; valid once Ended is closed
 
@@ -23,7 +23,7 @@ type Server struct {
 
 // Run runs a command. At the end of the test it is told to stop, and should do so without an error.
 func Run(t *testing.T, run func(std cli.Stdio, signals <-chan os.Signal) error) *Server {
-	s := &Server{T: t, Log: new(Log), Ended: make(chan struct{}), signals: make(chan os.Signal)}
+	s := &Server{T: t, Log: new(testwait.Log), Ended: make(chan struct{}), signals: make(chan os.Signal)}
 	go func() {
 		defer close(s.Ended)
 		s.Err = run(cli.Stdio{Out: io.Discard, Err: s.Log}, s.signals)

@@ -1,15 +1,15 @@
-package tlstest
+package testwait
 
 import (
-	"asynccrypto/internal/testwait"
 	"bytes"
+	"log/slog"
 	"regexp"
 	"sync"
 	"testing"
 	"time"
 )
 
-// Log is a log that may be read while it is written.
+// Log is a log, or the output of a program, that may be read while it is written.
 type Log struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -27,12 +27,15 @@ func (l *Log) String() string {
 	return l.b.String()
 }
 
+// Logger returns a logger that writes to the log.
+func (l *Log) Logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
 // Find waits for text that matches the pattern and returns what regexp.FindStringSubmatch does.
 // The test fails if the program that writes the log has ended without it.
 func (l *Log) Find(t *testing.T, pattern string, ended <-chan struct{}) []string {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
-	for limit := testwait.Limit(); ; time.Sleep(time.Millisecond) {
+	for limit := Limit(); ; time.Sleep(time.Millisecond) {
 		over := false
 		select {
 		case <-ended:
