@@ -12,12 +12,11 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
-	"encoding/asn1"
 	"errors"
 	"fmt"
-	"math/big"
 
 	"asynccrypto/engine"
+	"asynccrypto/internal/rawecdsa"
 )
 
 // Algorithm is one of the algorithms.
@@ -94,7 +93,11 @@ func (a *Algorithm) Sign(key crypto.Signer, text []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return a.raw(sig)
+		raw, ok := rawecdsa.FromASN1(a.Curve, sig)
+		if !ok {
+			return nil, fmt.Errorf("%s: the key's signature is not an ASN.1 signature of the curve", a.Name)
+		}
+		return raw, nil
 	}
 	return key.Sign(rand.Reader, digest, opts)
 }
@@ -134,18 +137,4 @@ func (a *Algorithm) options(saltLength int) crypto.SignerOpts {
 		return &engine.ECDSAOptions{Hash: a.Hash, Raw: true}
 	}
 	return a.Hash
-}
-
-// raw returns r and s of a signature in ASN.1, each as long as the curve's order.
-func (a *Algorithm) raw(sig []byte) ([]byte, error) {
-	var v struct{ R, S *big.Int }
-	rest, err := asn1.Unmarshal(sig, &v)
-	size := (a.Curve.Params().N.BitLen() + 7) / 8
-	if err != nil || len(rest) > 0 || v.R.Sign() <= 0 || v.S.Sign() <= 0 || v.R.BitLen() > 8*size || v.S.BitLen() > 8*size {
-		return nil, fmt.Errorf("%s: the key's signature is not an ASN.1 signature of the curve", a.Name)
-	}
-	out := make([]byte, 2*size)
-	v.R.FillBytes(out[:size])
-	v.S.FillBytes(out[size:])
-	return out, nil
 }

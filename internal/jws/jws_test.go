@@ -105,6 +105,7 @@ func TestRemote(t *testing.T) {
 		"r is 0":        {0x30, 6, 2, 1, 0, 2, 1, 1},
 		"s is negative": {0x30, 6, 2, 1, 1, 2, 1, 0xff},
 		"r is too long": append(tooLong, 2, 1, 1),
+		"r is n":        append(append([]byte{0x30, 71, 2, 66}, elliptic.P521().Params().N.Bytes()...), 2, 1, 1),
 	} {
 		if out, err := es512.Sign(remote{public: &key.PublicKey, sig: sig}, nil); err == nil {
 			t.Errorf("%s: %x", what, out)

@@ -11,8 +11,8 @@ import (
 // Size returns the size in bytes of r, and of s.
 func Size(curve elliptic.Curve) int { return (curve.Params().N.BitLen() + 7) / 8 }
 
-// FromASN1 changes the form of a signature in ASN.1. It returns false if sig is not a signature with a
-// key on the curve.
+// FromASN1 changes the form of a signature in ASN.1. It returns false if sig cannot be a signature with
+// a key on the curve: r and s are at least 1, and less than the order of the curve.
 func FromASN1(curve elliptic.Curve, sig []byte) (raw []byte, ok bool) {
 	var v struct{ R, S *big.Int }
 	rest, err := asn1.Unmarshal(sig, &v)
