@@ -7,6 +7,7 @@ import (
 
 	"asynccrypto/engine"
 	"asynccrypto/remote/internal/pool"
+	"asynccrypto/remote/internal/transport"
 	"asynccrypto/remote/internal/wire"
 )
 
@@ -16,6 +17,10 @@ var ErrNoKey = errors.New("no such key")
 
 // ErrDenied is in the error of an operation that a node's allow file does not allow.
 var ErrDenied = errors.New("the key server does not allow it")
+
+// ErrClientRefused is in [NodeHealth].LastError of a node that does not accept this client's certificate: it
+// is not of the node's CA, has expired, or has no name that counts.
+var ErrClientRefused = transport.ErrClientRefused
 
 // outcome returns the error of an operation that ended in the pool with err.
 func (e *Engine) outcome(err error) error {

@@ -53,7 +53,7 @@ type NodeHealth struct {
 	Up        bool   // it has answered a ping on its connection, and takes requests
 	Suspended bool   // it gets no requests until it answers a ping, because three were late
 	Since     time.Time
-	LastError error // why it is not up; nil if it is, or was not tried yet
+	LastError error // why it is not up, such as ErrClientRefused; nil if it is, or was not tried yet
 
 	InFlight int           // requests that it has not answered
 	Latency  time.Duration // moving average

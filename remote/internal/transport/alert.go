@@ -45,9 +45,11 @@ func isAlert(err error) bool {
 	return ok && op.Op == "remote error" // crypto/tls
 }
 
-func refusal(alert error) error {
-	return fmt.Errorf("the key server refuses TLS with this client: %w", alert)
-}
+// ErrClientRefused is wrapped by the errors of [DialGRPC] if the node does not accept the client's
+// certificate.
+var ErrClientRefused = errors.New("the key server refuses this client")
+
+func refusal(alert error) error { return fmt.Errorf("%w: %w", ErrClientRefused, alert) }
 
 type alertConn struct {
 	net.Conn

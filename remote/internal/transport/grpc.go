@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -121,6 +122,9 @@ func (g *session) failed(why error) {
 func (g *session) noSession(err error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if errors.Is(g.why, ErrClientRefused) {
+		return g.why // has nothing of the node's but the number of an alert
+	}
 	if g.why != nil {
 		return errors.New(wire.CleanText(g.why.Error()))
 	}
@@ -225,5 +229,8 @@ func fromStatus(err error) error {
 		return ended(err)
 	}
 	s := status.Convert(err)
+	if s.Code() == codes.Unauthenticated {
+		return fmt.Errorf("%w: %s", ErrClientRefused, wire.CleanText(s.Message()))
+	}
 	return fmt.Errorf("session with the key server: %s (%v)", wire.CleanText(s.Message()), s.Code())
 }

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -32,7 +33,7 @@ func listenTLS(t *testing.T, c *tls.Config) (addr string) {
 func TestConnectionsThatTLSRefuses(t *testing.T) {
 	ours, theirs := newPKI(t), newPKI(t)
 	good := func(c *tls.Config) {}
-	const weRefuse, theyRefuse = "TLS with the key server: tls: ", "the key server refuses TLS with this client: remote error: tls: "
+	const weRefuse, theyRefuse = "TLS with the key server: tls: ", "the key server refuses this client: remote error: tls: "
 	for name, c := range map[string]struct {
 		client      func(*tls.Config)
 		serverName  string
@@ -56,6 +57,9 @@ func TestConnectionsThatTLSRefuses(t *testing.T) {
 			}
 			if text := err.Error(); !strings.HasPrefix(text, c.begin) || !strings.Contains(text, c.then) {
 				t.Errorf("%v, want %s...%s", err, c.begin, c.then)
+			}
+			if errors.Is(err, ErrClientRefused) != (c.begin == theyRefuse) {
+				t.Errorf("%v is ErrClientRefused, or should be", err)
 			}
 		})
 	}
@@ -148,6 +152,13 @@ func TestStatusOfTheNode(t *testing.T) {
 		checkLeaks(t)
 		_, err := listenGRPC(t, func(peer) error { return refusal })(t.Context(), newRecorder())
 		if err == nil || err.Error() != want {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("nobody", func(t *testing.T) {
+		checkLeaks(t)
+		_, err := listenGRPC(t, func(peer) error { return status.Error(codes.Unauthenticated, "who\x1b?") })(t.Context(), newRecorder())
+		if !errors.Is(err, ErrClientRefused) || err.Error() != "the key server refuses this client: who??" {
 			t.Errorf("%v", err)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"asynccrypto/cmd/asynccrypto/internal/cli"
 	"asynccrypto/cmd/asynccrypto/internal/keyuri"
 	"asynccrypto/engine"
 	"asynccrypto/engine/fallback"
@@ -93,19 +94,25 @@ func (r *Ring) openLater(k *Key, name string, public crypto.PublicKey) error {
 }
 
 // lookUp returns the key of a name. The error is [engine.ErrUnavailable] if no server can be reached, at
-// once, or if none answers in time.
+// once, or if none answers in time. It is a usage error, too, if all servers refuse this client.
 func (s *Server) lookUp(ctx context.Context, name string) (remote.Signer, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookUpTime)
 	defer cancel()
-	if !slices.ContainsFunc(AwaitNodes(ctx, s.Engine, true), isUp) {
+	nodes := AwaitNodes(ctx, s.Engine, true)
+	if !slices.ContainsFunc(nodes, isUp) {
 		ctx = engine.WithFallback(ctx) // so that the engine does not wait any longer
 	}
 	found, err := s.Signer(ctx, name)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("%w: %w", engine.ErrUnavailable, err)
 	}
+	if err != nil && len(nodes) > 0 && !slices.ContainsFunc(nodes, mayAccept) {
+		err = cli.Usagef("%w", err)
+	}
 	return found, err
 }
+
+func mayAccept(n remote.NodeHealth) bool { return !errors.Is(n.LastError, remote.ErrClientRefused) }
 
 func isUp(n remote.NodeHealth) bool { return n.Up }
 

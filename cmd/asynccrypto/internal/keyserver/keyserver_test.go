@@ -38,6 +38,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"asynccrypto/cmd/asynccrypto/internal/cli"
+	signcommand "asynccrypto/cmd/asynccrypto/internal/sign"
 	"asynccrypto/cmd/asynccrypto/internal/tlstest"
 	"asynccrypto/internal/publickey"
 	"asynccrypto/internal/testwait"
@@ -517,8 +518,9 @@ func TestConnectionsOfGRPC(t *testing.T) {
 		}
 		t.Cleanup(func() { c.Close() })
 		_ = c.SetReadDeadline(testwait.Limit())
-		_, _ = io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00") // empty settings
-		_, err = io.ReadFull(c, make([]byte, 9)) // the header of a frame
+		_, _ = io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"+"\x00\x00\x00\x04\x00\x00\x00\x00\x00") // and empty settings
+		const header = 9
+		_, err = io.ReadFull(c, make([]byte, header))
 		return c, err == nil
 	}
 	var last *tls.Conn
@@ -534,6 +536,32 @@ func TestConnectionsOfGRPC(t *testing.T) {
 	s.Logged(`handshake failed: .*the client "dns:localhost" has 64 connections, which is the most`)
 	last.Close()
 	testwait.Await(t, "room", func() bool { _, ok := connect(); return ok })
+}
+
+// A client that the servers refuse is told why. With no other place of the key that is a mistake in the
+// arguments, which the same command makes again.
+func TestRefusedClient(t *testing.T) {
+	dir := t.TempDir()
+	cert, stranger := tlstest.NewCertificate(t), tlstest.NewCertificate(t)
+	web := filepath.Join(dir, "web.pem")
+	newKey(t, web)
+	s := start(t, "-allow", write(t, filepath.Join(dir, "allow"), "allow dns:localhost sign web\n"), "-grpc", "127.0.0.1:0", "-cert", cert.File,
+		"-key", cert.KeyFile, "-client-ca", cert.File, web)
+	key := "keyserver://" + s.Logged(`listening on (\S+), gRPC`)[1] + "/web?ca=" + cert.File + "&cert=" + stranger.File + "&key=" + stranger.KeyFile
+	for _, test := range []struct {
+		args   []string
+		status int
+	}{
+		{nil, cli.ExitUsage},
+		{[]string{"-fallback-key", web}, cli.ExitOK},
+	} {
+		var errs bytes.Buffer
+		args := append([]string{"-key", key, "-out", t.TempDir()}, append(test.args, web)...)
+		if status := signcommand.Command.Main(args, cli.Stdio{Out: io.Discard, Err: &errs}); status != test.status ||
+			!strings.Contains(errs.String(), "the key server refuses this client: remote error: tls: unknown certificate authority") {
+			t.Errorf("%q: status %d, %s", test.args, status, &errs)
+		}
+	}
 }
 
 // SIGTERM lets requests under way be answered, and the page of the health says that the server stops.
