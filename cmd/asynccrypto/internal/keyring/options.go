@@ -36,7 +36,7 @@ func (o *Options) Declare(f *cli.Flags) {
 // DeclareModule declares the options -key-init-args and -key-last-try.
 func (o *Options) DeclareModule(f *cli.Flags) {
 	f.Strings(&o.initArgs, "key-init-args", "[MODULE=]TEXT", "what the module wants to be started with (C_Initialize), such as "+
-		"\"configdir='sql:/DIR'\" for NSS; with MODULE, a module-path, only that module gets it")
+		"\"configdir='sql:/DIR'\" for NSS; with MODULE, the absolute module-path of a key's URI, only that module gets it")
 	f.Bool(&o.lastTry, "key-last-try", "try the PIN even if one more wrong PIN locks the token")
 }
 
@@ -48,11 +48,17 @@ func (o *Options) DeclareTimeout(f *cli.Flags, preset time.Duration) {
 }
 
 // CheckTokens returns a usage error if an option of [Options.Declare] was given and none of the keys
-// is on a token.
-func CheckTokens(f *cli.Flags, keys ...string) error {
+// is on a token, or on one of the module that -key-init-args names.
+func (o *Options) CheckTokens(f *cli.Flags, keys ...string) error {
 	for _, name := range []string{"key-sessions", "key-init-args", "key-last-try"} {
 		if f.Given(name) && !slices.ContainsFunc(keys, IsToken) {
 			return cli.Usagef("-%s is for keys on a token, which a URI names: pkcs11:...", name)
+		}
+	}
+	for _, given := range o.initArgs {
+		module, _ := moduleAndArgs(given)
+		if module != "" && !slices.ContainsFunc(keys, func(key string) bool { return IsToken(key) && modulePath(key) == module }) {
+			return cli.Usagef("-key-init-args: no key has the module %q; before the =, write the module-path of a key's URI", module)
 		}
 	}
 	return nil
@@ -76,13 +82,22 @@ func (o *Options) For(uri string) pkcs11.Options {
 func (o *Options) initArgsFor(module string) (args string) {
 	own := false
 	for _, given := range o.initArgs {
-		path, text, ok := strings.Cut(given, "=")
-		switch named := ok && (filepath.IsAbs(path) || strings.HasPrefix(path, "/")); {
-		case named && path == module:
+		switch named, text := moduleAndArgs(given); {
+		case named != "" && named == module:
 			args, own = text, true
-		case !named && !own:
-			args = given
+		case named == "" && !own:
+			args = text
 		}
 	}
 	return args
+}
+
+// moduleAndArgs divides a value of -key-init-args. The module is an absolute path, as in a URI, or
+// empty if the value names none.
+func moduleAndArgs(given string) (module, args string) {
+	path, text, ok := strings.Cut(given, "=")
+	if ok && (filepath.IsAbs(path) || strings.HasPrefix(path, "/")) {
+		return path, text
+	}
+	return "", given
 }

@@ -133,7 +133,7 @@ func (o *options) check(f *cli.Flags, args []string) error {
 		}
 	}
 	o.workers.Complete()
-	if err := cmp.Or(keyring.CheckTimeout(f, o.fallbackKeys != nil), keyring.CheckTokens(f, slices.Concat(o.keys, o.fallbackKeys)...)); err != nil {
+	if err := cmp.Or(keyring.CheckTimeout(f, o.fallbackKeys != nil), o.ring.CheckTokens(f, slices.Concat(o.keys, o.fallbackKeys)...)); err != nil {
 		return err
 	}
 	return o.checkKeys()

@@ -130,7 +130,7 @@ func (o *options) check(f *cli.Flags) error {
 		return cli.Usagef("-cert is given %d times and -fallback-key %d times; give a -fallback-key for each -cert, - where there is none",
 			len(o.certs), len(o.fallbackKeys))
 	}
-	if err := cmp.Or(keyring.CheckTimeout(f, o.fallbackKeys != nil), keyring.CheckTokens(f, slices.Concat(o.keys, o.fallbackKeys)...)); err != nil {
+	if err := cmp.Or(keyring.CheckTimeout(f, o.fallbackKeys != nil), o.ring.CheckTokens(f, slices.Concat(o.keys, o.fallbackKeys)...)); err != nil {
 		return err
 	}
 	if o.root != "" {

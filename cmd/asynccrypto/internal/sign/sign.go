@@ -31,7 +31,7 @@ var Command = &cli.Command{
 		f.Bool(&o.pss, "pss", "sign with RSA-PSS, with a salt as long as the hash, instead of PKCS #1 v1.5")
 		f.String(&o.out, "out", "DIR", "the directory for the signatures (default beside the files)")
 		return func(files []string, std cli.Stdio) error {
-			if err := cmp.Or(keyring.CheckTimeout(f, o.fallback != ""), keyring.CheckTokens(f, o.key, o.fallback)); err != nil {
+			if err := cmp.Or(keyring.CheckTimeout(f, o.fallback != ""), o.ring.CheckTokens(f, o.key, o.fallback)); err != nil {
 				return err
 			}
 			return o.run(files, std)

@@ -112,7 +112,7 @@ func setup(f *cli.Flags) cli.Run {
 	f.Bool(&o.json, "json", "write an array of objects, one for each measurement, instead of the table")
 	f.String(&o.plot, "plot", "FILE.svg", "also draw operations per second, and p99, against the number of jobs")
 	return func(args []string, std cli.Stdio) error {
-		if err := keyring.CheckTokens(f, o.key); err != nil {
+		if err := o.ring.CheckTokens(f, o.key); err != nil {
 			return err
 		}
 		return run(o, args, std)
