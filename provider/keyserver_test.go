@@ -1,0 +1,354 @@
+//go:build linux
+
+package provider
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"asynccrypto/internal/testca"
+	"asynccrypto/internal/testwait"
+)
+
+// syncBuffer is a program's output, which may be read while it is written.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// process is a program that runs until it is told to end, and can be started anew.
+type process struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	out   *syncBuffer // of the last start
+	ended chan struct{}
+	err   error // valid once ended is closed
+}
+
+// launch starts a program. At the end of the test it is killed.
+func launch(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, out: new(syncBuffer), ended: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = p.out, p.out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(p.ended)
+		p.err = cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		<-p.ended
+	})
+	return p
+}
+
+// logged waits for a line of the output, and returns what the pattern matches.
+func (p *process) logged(pattern string) []string {
+	p.t.Helper()
+	re := regexp.MustCompile(pattern)
+	var found []string
+	testwait.Await(p.t, "a line "+pattern, func() bool {
+		over := p.over()
+		if found = re.FindStringSubmatch(p.out.String()); found == nil && over {
+			p.t.Fatalf("no line %q: %v\n%s", pattern, p.err, p.out)
+		}
+		return found != nil
+	})
+	return found
+}
+
+// over reports whether the program has ended.
+func (p *process) over() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// signal sends a signal. With SIGKILL it waits for the end, and with SIGSTOP until all threads are
+// stopped.
+func (p *process) signal(sig syscall.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		p.t.Fatalf("%v: %v\n%s", sig, err, p.out)
+	}
+	switch sig {
+	case syscall.SIGKILL:
+		testwait.Receive(p.t, "the end of a process", p.ended)
+	case syscall.SIGSTOP:
+		testwait.Await(p.t, "a process to be stopped", p.isStopped)
+	}
+}
+
+func (p *process) isStopped() bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid))
+	for _, stat := range threads {
+		// "12 (name) T ...": see proc_pid_stat(5).
+		if text, err := os.ReadFile(stat); err != nil || !strings.Contains(string(text), ") T ") {
+			return false
+		}
+	}
+	return len(threads) > 0
+}
+
+// end sends a signal that tells the program to end, which should say that all went well.
+func (p *process) end(sig syscall.Signal) {
+	p.t.Helper()
+	p.signal(sig)
+	testwait.Receive(p.t, "the end of a process", p.ended)
+	if p.err != nil {
+		p.t.Errorf("%s: %v\n%s", p.cmd, p.err, p.out)
+	}
+}
+
+// keyServer is the command keyserver with all keys of testKeys. Its fields may be changed before it is
+// started.
+type keyServer struct {
+	*process
+	dir     string   // has the keys, the certificates and the log
+	socket  string   // first of sockets
+	sockets []string // all on which it listens; every user can reach them
+	users   []string // allowed to sign all, beside the user of the test
+	options []string // further ones of the command
+
+	t *testing.T
+}
+
+// newKeyServer makes a key server. Call start.
+func newKeyServer(t *testing.T) *keyServer {
+	t.Helper()
+	k := &keyServer{dir: newDir(t), t: t}
+	k.socket = filepath.Join(k.dir, "keys.sock")
+	k.sockets = []string{k.socket}
+	for _, key := range testKeys() {
+		k.write(key.name+".pem", key.private)
+		k.write(key.name+".handle.pem", []byte(run(t, nil, asynccrypto(t), "keyserver", "handle", k.path(key.name+".pem"))))
+		k.write(key.name+".cert.pem", key.chain)
+		k.write(key.name+".both.pem", slices.Concat(k.read(key.name+".handle.pem"), key.chain)) // a handle stands first
+		k.write(key.name+".plain.pem", slices.Concat(key.private, key.chain))
+		for _, public := range []string{".handle.pem", ".cert.pem", ".both.pem"} {
+			k.chmod(key.name+public, 0o644)
+		}
+	}
+	k.write("ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority().Certificate.Raw}))
+	k.chmod("ca.pem", 0o644)
+	return k
+}
+
+func (k *keyServer) path(name string) string { return filepath.Join(k.dir, name) }
+
+func (k *keyServer) write(name string, text []byte) {
+	k.t.Helper()
+	if err := os.WriteFile(k.path(name), text, 0o600); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+func (k *keyServer) read(name string) []byte {
+	k.t.Helper()
+	text, err := os.ReadFile(k.path(name))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return text
+}
+
+func (k *keyServer) chmod(name string, mode os.FileMode) {
+	k.t.Helper()
+	if err := os.Chmod(k.path(name), mode); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+// start starts the server, or starts it again after its end, and waits until it listens.
+func (k *keyServer) start() {
+	k.t.Helper()
+	names := slices.Sorted(maps.Keys(testKeys()))
+	allow := fmt.Sprintf("allow uid:%d sign %s\n", os.Getuid(), strings.Join(names, " "))
+	for _, user := range k.users {
+		allow += fmt.Sprintf("allow user:%s sign %s\n", user, strings.Join(names, " "))
+	}
+	k.write("allow", []byte(allow))
+	args := []string{"keyserver", "-allow", k.path("allow"), "-audit", k.path("audit.log"), "-metrics", "127.0.0.1:0", "-unix-mode", "0666"}
+	for _, s := range k.sockets {
+		args = append(args, "-unix", s)
+	}
+	args = append(args, k.options...)
+	for _, name := range names {
+		args = append(args, k.path(name+".pem"))
+	}
+	k.process = launch(k.t, command(k.t, nil, asynccrypto(k.t), args...))
+	for _, s := range k.sockets {
+		k.logged(`listening on \S*` + regexp.QuoteMeta(s))
+	}
+}
+
+// restart kills the server and starts it again.
+func (k *keyServer) restart() {
+	k.t.Helper()
+	k.signal(syscall.SIGKILL)
+	k.start()
+}
+
+// openSSLConfig is a configuration of OpenSSL that loads the provider beside its own.
+const openSSLConfig = `
+openssl_conf = init
+[init]
+providers = providers
+[providers]
+default = default_section
+asynccrypto = asynccrypto_section
+[default_section]
+activate = 1
+[asynccrypto_section]
+module = %s
+socket = %s
+activate = 1
+`
+
+// config writes openSSLConfig for a provider, with further lines in the provider's section, and returns
+// the file's path. Every user can read it.
+func (k *keyServer) config(v variant, lines ...string) string {
+	k.t.Helper()
+	return k.configFor(v.provider(k.t), k.socket, lines...)
+}
+
+func (k *keyServer) configFor(module, socket string, lines ...string) string {
+	k.t.Helper()
+	file := filepath.Join(newDir(k.t), "openssl.cnf")
+	text := fmt.Sprintf(openSSLConfig, module, socket) + strings.Join(append(lines, ""), "\n")
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		k.t.Fatal(err)
+	}
+	return file
+}
+
+// env returns the environment of a program that uses the provider: OPENSSL_CONF, with the socket;
+// ASYNCCRYPTO_KEYSERVER, the same socket; KEYS, the folder with the files of each key of testKeys,
+// NAME.pem (the private key), NAME.handle.pem, NAME.cert.pem and NAME.both.pem (handle and
+// certificate), and with ca.pem.
+func (k *keyServer) env(t *testing.T, v variant) []string {
+	t.Helper()
+	return []string{"OPENSSL_CONF=" + k.config(v), "ASYNCCRYPTO_KEYSERVER=" + k.socket, "KEYS=" + k.dir}
+}
+
+// signatures returns the number of signatures in the log that were given since the log began.
+func (k *keyServer) signatures() int {
+	k.t.Helper()
+	return bytes.Count(k.read("audit.log"), []byte(`"result":"ok"`))
+}
+
+// metric returns the sum of the samples of a metric.
+func (k *keyServer) metric(name string) (sum float64) {
+	k.t.Helper()
+	answer, err := http.Get("http://" + k.logged(`http://(\S+)/metrics`)[1] + "/metrics")
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	for _, sample := range regexp.MustCompile(`(?m)^`+name+`(?:{.*})? (\S+)$`).FindAllSubmatch(text, -1) {
+		value, err := strconv.ParseFloat(string(sample[1]), 64)
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		sum += value
+	}
+	return sum
+}
+
+// testKey is a key with a certificate for localhost.
+type testKey struct {
+	name    string
+	signer  crypto.Signer
+	private []byte // PEM, PKCS #8
+	chain   []byte // PEM, the certificate
+}
+
+// authority is the CA of the certificates.
+var authority = sync.OnceValue(func() *testca.CA { return testca.New(new(testing.T)) })
+
+// testKeys returns a key of each kind by its name: rsa2048, rsa3072, p256, p384, p521, ed25519.
+var testKeys = sync.OnceValue(func() map[string]*testKey {
+	keys, mu := map[string]*testKey{}, sync.Mutex{}
+	var all sync.WaitGroup
+	for name, generate := range map[string]func() (crypto.Signer, error){
+		"rsa2048": func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048) },
+		"rsa3072": func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 3072) },
+		"p256":    func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) },
+		"p384":    func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P384(), rand.Reader) },
+		"p521":    func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P521(), rand.Reader) },
+		"ed25519": func() (crypto.Signer, error) {
+			_, key, err := ed25519.GenerateKey(rand.Reader)
+			return key, err
+		},
+	} {
+		all.Go(func() {
+			signer, err := generate()
+			if err != nil {
+				panic(err)
+			}
+			der, err := x509.MarshalPKCS8PrivateKey(signer)
+			if err != nil {
+				panic(err)
+			}
+			cert := authority().IssueFor(new(testing.T), signer, []string{"localhost", "127.0.0.1"})
+			mu.Lock()
+			defer mu.Unlock()
+			keys[name] = &testKey{name, signer, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}),
+				pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})}
+		})
+	}
+	all.Wait()
+	return keys
+})
+
+// clientConfig returns a client's configuration that trusts the authority.
+func clientConfig(versions ...uint16) *tls.Config {
+	c := &tls.Config{ServerName: "localhost", RootCAs: authority().Pool}
+	if versions != nil {
+		c.MinVersion, c.MaxVersion = slices.Min(versions), slices.Max(versions)
+	}
+	return c
+}
