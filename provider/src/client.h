@@ -1,6 +1,30 @@
-/* Questions to a key server, in a job and outside of one. */
+/*
+ * Questions to key servers.
+ *
+ * Outside a job, ask blocks the thread: a connection of its own carries the request. In a job it
+ * pauses the job: a thread for each path, which begins with the first such request, carries the
+ * requests of all jobs over one connection. Both connect again and send again until the deadline if
+ * the server goes away or is busy.
+ *
+ * In a job:
+ * - The application waits for a wait fd, one for each ASYNC_WAIT_CTX, which is closed with that. If
+ *   the ASYNC_WAIT_CTX has a callback, that is called instead, on the thread of the path. No such
+ *   call begins after ASYNC_WAIT_CTX_free, which waits for the end of a call under way. So the
+ *   application must not hold a lock there that its callback takes. The list of fds then has one
+ *   that never becomes readable.
+ * - The status is ASYNC_STATUS_OK after a request was taken, ASYNC_STATUS_EAGAIN while the server
+ *   is full, which ends by itself, and ASYNC_STATUS_ERR if the server has not answered until the
+ *   deadline.
+ * - A job that is resumed too early pauses again. One that must not pause (ASYNC_block_pause) blocks.
+ *
+ * In a child after a fork, requests that were under way are the parent's. The child's copies of
+ * their jobs send them again when they are resumed: their wait fds are readable at once, and their
+ * callbacks are called when the child asks the same server for something else.
+ */
 #ifndef AP_CLIENT_H
 #define AP_CLIENT_H
+
+#include "frame.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -9,41 +33,32 @@ struct provider;
 
 /*
  * A key server: the path of its socket, and the milliseconds after which it does not answer. All
- * providers of the process share one for each path and timeout. It is never freed. NULL if there
- * is no memory.
+ * providers of the process share one for each path and timeout. It is never freed. server_get
+ * returns NULL with errno ENOMEM, or EINVAL if no socket can have that path, or the timeout is 0.
  */
 struct server;
 struct server *server_get(const char *path, uint32_t timeout_ms);
 const char *server_path(const struct server *s);
 uint32_t server_timeout(const struct server *s);
 
-/* A request, in the numbers of the protocol: see `go doc asynccrypto/remote/internal/wire`. */
-struct request {
-    uint8_t op, hash, padding, message;
-    uint16_t salt;
-    const uint8_t *key; /* 32 bytes, or NULL: then name tells the key */
-    const char *name;
-    const uint8_t *data;
-    size_t size;
-};
-
 enum ask {
     ASK_OK = 0, ASK_NO_KEY, ASK_DENIED, ASK_BAD, ASK_FAILED, ASK_EXPIRED, ASK_BUSY, ASK_UNAVAILABLE, /* the protocol's */
     ASK_NO_SERVER = 100, /* it has not answered until the deadline */
-    ASK_MEMORY,
-    ASK_MALFORMED /* it has broken the protocol */
+    ASK_MEMORY,          /* there is no memory, file descriptor or thread */
+    ASK_MALFORMED        /* it breaks the protocol */
 };
 
 struct answer {
     enum ask status;
-    uint8_t *data; /* of ASK_OK: the caller frees it */
+    uint8_t *data; /* of ASK_OK, from malloc: the caller frees it; NULL if size is 0 */
     size_t size;
-    char text[513]; /* of another status of the protocol */
+    char text[FRAME_MAX_TEXT + 1]; /* of any other status: says why, in printable ASCII */
 };
 
 /*
- * Sends a request to the provider's server, and waits for the answer. In a job it pauses the job;
- * otherwise it blocks the thread. It raises no error: the caller does.
+ * Sends a request to the provider's server and waits for the answer. It raises no error. The caller
+ * does that, afterwards; before, no error may stand on the queue and no mark may be set, since the
+ * job may pause.
  */
 void ask(const struct provider *p, const struct request *request, struct answer *answer);
 
