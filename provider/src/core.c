@@ -43,6 +43,8 @@ const OSSL_ITEM core_reasons[] = {
     { REASON_PADDING, (char *)"padding not supported" },
     { REASON_PARAMETER, (char *)"wrong parameter" },
     { REASON_DIGEST_SIZE, (char *)"data is not as long as the digest" },
+    { REASON_TOO_LONG, (char *)"data too long" },
+    { REASON_REFUSED, (char *)"refused by the key server" },
     { REASON_BUFFER, (char *)"buffer too small" },
     { REASON_ORDER, (char *)"operation not initialised" },
     { 0, NULL },

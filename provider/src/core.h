@@ -44,6 +44,8 @@ enum reason {
     REASON_PADDING,       /* a padding, or a length of a salt, that the key server does not sign */
     REASON_PARAMETER,     /* a parameter of a wrong type or value */
     REASON_DIGEST_SIZE,   /* data to sign that is not as long as the digest */
+    REASON_TOO_LONG,      /* more data to sign than the key server takes */
+    REASON_REFUSED,       /* the key server says that the request makes no sense */
     REASON_BUFFER,        /* the caller's buffer is too small */
     REASON_ORDER,         /* a function was called before the one that must come first */
     REASON_END

@@ -53,8 +53,8 @@ struct libcrypto {
 
 /*
  * Fills the table; beside is one of the core's functions. Returns NULL, or the name of a function
- * that was not found. *library is then the file that was searched, or "the program".
+ * that was not found. *file is the file that was searched.
  */
-const char *libcrypto_find(struct libcrypto *l, void (*beside)(void), const char **library);
+const char *libcrypto_find(struct libcrypto *l, void (*beside)(void), const char **file);
 
 #endif

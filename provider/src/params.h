@@ -1,11 +1,11 @@
 /*
- * OSSL_PARAM without libcrypto: arrays of named values that end in one without a name. Any of them
- * may be NULL, which is an empty array.
+ * Reads and answers arrays of OSSL_PARAM without libcrypto. The macros of openssl/params.h make
+ * them; its functions are libcrypto's. An array may be NULL, which is an empty one.
  */
 #ifndef AP_PARAMS_H
 #define AP_PARAMS_H
 
-#include <openssl/core.h>
+#include <openssl/params.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
