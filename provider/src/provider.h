@@ -5,10 +5,12 @@
 #include "core.h"
 #include "libcrypto.h"
 
+#include <stdatomic.h>
+
 struct server;
 
 /*
- * Nothing in it changes between OSSL_provider_init and teardown, so that all threads may read it.
+ * Nothing but the last two changes between OSSL_provider_init and teardown; all threads may read it.
  * libcrypto keeps it until the last key, signature and decoder of it is freed.
  */
 struct provider {
@@ -16,8 +18,22 @@ struct provider {
     struct core_functions f;
     struct libcrypto libcrypto;
     OSSL_LIB_CTX *libctx;  /* for fetches */
-    struct server *server; /* never freed: it is the process's */
+    struct server *server; /* never freed: it is the process's; NULL if there is a fault */
+    struct {
+        enum reason reason; /* 0: none */
+        char text[512];
+    } fault; /* the reason why it can't be used */
+
+    /* Whether libcrypto lists our algorithms of the operation after all others. */
+    atomic_bool keymgmt_is_last, signature_is_last;
 };
+
+/*
+ * Reports whether the provider can be used, and otherwise raises an error. A provider that refuses
+ * to load is passed over in silence where it is the configuration that loads it. So it is loaded,
+ * and whoever finds a key for it calls this first.
+ */
+bool provider_usable(const struct provider *p);
 
 /* Makes a function fit into a table of functions. */
 #define FUNCTION(f) ((void (*)(void))(f))

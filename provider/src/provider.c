@@ -1,0 +1,190 @@
+#include "provider.h"
+
+#include "client.h"
+#include "params.h"
+
+#include <openssl/core_names.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#ifndef PROVIDER_VERSION
+# error "the Makefile says which version this is"
+#endif
+
+/*
+ * While an operation's algorithms of the other providers are put in front of ours, ours are not
+ * there for this thread.
+ */
+static _Thread_local bool hiding;
+
+/*
+ * A fetch without properties, of which programs make most, takes the first algorithm of that name
+ * in libcrypto's list. The list has the providers in the order in which they were asked, which may
+ * be the order of their names. If ours came first, a program could not make an EC key, not even
+ * the one of a TLS key share, and nothing could verify. So before our algorithms are told for the
+ * first time, libcrypto must have put all others into its list: a fetch of an algorithm that is
+ * not there makes it ask all providers.
+ */
+static void go_last(const struct provider *p, int operation)
+{
+    const struct libcrypto *l = &p->libcrypto;
+
+    hiding = true;
+    p->f.set_error_mark(p->core);
+    if (operation == OSSL_OP_KEYMGMT)
+        l->EVP_KEYMGMT_free(l->EVP_KEYMGMT_fetch(p->libctx, "RSA", PROPERTIES));
+    else
+        l->EVP_SIGNATURE_free(l->EVP_SIGNATURE_fetch(p->libctx, "RSA", PROPERTIES));
+    p->f.pop_error_to_mark(p->core);
+    hiding = false;
+}
+
+static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
+{
+    struct provider *p = provider;
+    atomic_bool *is_last = NULL;
+    const OSSL_ALGORITHM *algorithms = NULL;
+
+    switch (operation) {
+    case OSSL_OP_KEYMGMT: algorithms = keymgmt_algorithms; is_last = &p->keymgmt_is_last; break;
+    case OSSL_OP_SIGNATURE: algorithms = signature_algorithms; is_last = &p->signature_is_last; break;
+    case OSSL_OP_DECODER: algorithms = decoder_algorithms; break;
+    case OSSL_OP_STORE: algorithms = store_algorithms; break;
+    }
+    *no_cache = hiding;
+    if (hiding || (p->fault.reason != 0 && is_last != NULL))
+        return NULL;
+    if (is_last != NULL && !*is_last) {
+        go_last(p, operation);
+        *is_last = true;
+    }
+    return algorithms;
+}
+
+static const OSSL_PARAM *gettable(void *provider)
+{
+    static const OSSL_PARAM params[] = {
+        OSSL_PARAM_utf8_ptr(OSSL_PROV_PARAM_NAME, NULL, 0), OSSL_PARAM_utf8_ptr(OSSL_PROV_PARAM_VERSION, NULL, 0),
+        OSSL_PARAM_utf8_ptr(OSSL_PROV_PARAM_BUILDINFO, NULL, 0), OSSL_PARAM_int(OSSL_PROV_PARAM_STATUS, NULL),
+        OSSL_PARAM_END,
+    };
+
+    (void)provider;
+    return params;
+}
+
+static int get(void *provider, OSSL_PARAM params[])
+{
+    const struct provider *p = provider;
+
+    return param_set_text(params, OSSL_PROV_PARAM_NAME, "asynccrypto: keys on a key server")
+           && param_set_text(params, OSSL_PROV_PARAM_VERSION, PROVIDER_VERSION)
+           && param_set_text(params, OSSL_PROV_PARAM_BUILDINFO, PROVIDER_VERSION) && param_set_int(params, OSSL_PROV_PARAM_STATUS, p->fault.reason == 0);
+}
+
+static const OSSL_ITEM *reasons(void *provider)
+{
+    (void)provider;
+    return core_reasons;
+}
+
+/* Also called in a forked child that exits. It takes no lock, and the server is the process's. */
+static void teardown(void *provider)
+{
+    free(provider);
+}
+
+static const OSSL_DISPATCH functions[] = {
+    { OSSL_FUNC_PROVIDER_QUERY_OPERATION, FUNCTION(query) },
+    { OSSL_FUNC_PROVIDER_GETTABLE_PARAMS, FUNCTION(gettable) },
+    { OSSL_FUNC_PROVIDER_GET_PARAMS, FUNCTION(get) },
+    { OSSL_FUNC_PROVIDER_GET_REASON_STRINGS, FUNCTION(reasons) },
+    { OSSL_FUNC_PROVIDER_TEARDOWN, FUNCTION(teardown) },
+    { 0, NULL },
+};
+
+enum { DEFAULT_TIMEOUT = 5000, MAX_TIMEOUT = 3600 * 1000 }; /* milliseconds */
+
+/* Reports whether the text is a number from 1 to MAX_TIMEOUT. */
+static bool parse_timeout(const char *text, uint32_t *timeout)
+{
+    uint32_t n = 0;
+
+    for (; *text >= '0' && *text <= '9' && n <= MAX_TIMEOUT; text++)
+        n = 10 * n + (uint32_t)(*text - '0');
+    *timeout = n;
+    return *text == '\0' && n >= 1 && n <= MAX_TIMEOUT;
+}
+
+__attribute__((format(printf, 3, 4)))
+static void set_fault(struct provider *p, enum reason reason, const char *format, ...)
+{
+    va_list arguments;
+
+    p->fault.reason = reason;
+    va_start(arguments, format);
+    vsnprintf(p->fault.text, sizeof p->fault.text, format, arguments);
+    va_end(arguments);
+    DEBUG("%s", p->fault.text);
+}
+
+bool provider_usable(const struct provider *p)
+{
+    if (p->fault.reason != 0)
+        RAISE(p, p->fault.reason, "%s", p->fault.text);
+    return p->fault.reason == 0;
+}
+
+/* Finds the key server that the settings name. */
+static void configure(struct provider *p)
+{
+    const char *path = NULL, *timeout = NULL;
+    uint32_t timeout_ms = DEFAULT_TIMEOUT;
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_utf8_ptr("socket", &path, 0), OSSL_PARAM_utf8_ptr("timeout", &timeout, 0), OSSL_PARAM_END,
+    };
+
+    p->f.get_params(p->core, params);
+    if (path == NULL && (path = secure_getenv("ASYNCCRYPTO_KEYSERVER")) == NULL)
+        path = "/run/asynccrypto/keys.sock";
+    if (timeout != NULL && !parse_timeout(timeout, &timeout_ms)) {
+        set_fault(p, REASON_SETTING, "timeout = %s is no number of milliseconds from 1 to %d", timeout, MAX_TIMEOUT);
+        return;
+    }
+    if ((p->server = server_get(path, timeout_ms)) != NULL)
+        DEBUG("key server at %s, timeout %u ms", path, (unsigned)timeout_ms);
+    else if (errno == EINVAL)
+        set_fault(p, REASON_SETTING, "socket = %s can't be the path of a socket: it is empty or too long", path);
+    else
+        set_fault(p, REASON_MEMORY, "no memory for the key server at %s", path);
+}
+
+__attribute__((visibility("default")))
+int OSSL_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *core_table, const OSSL_DISPATCH **table,
+                       void **provider)
+{
+    struct provider *p = calloc(1, sizeof *p);
+    const char *file, *missing;
+
+    if (secure_getenv("ASYNCCRYPTO_PROVIDER_DEBUG") != NULL)
+        core_debugging = true;
+    if (p == NULL || !core_take(&p->f, core_table)) { /* nothing to raise an error with */
+        free(p);
+        return 0;
+    }
+    p->core = core;
+    /* libcrypto's functions take what its core calls a context, as both are of one library. */
+    p->libctx = (OSSL_LIB_CTX *)p->f.get_libctx(core);
+    if ((missing = libcrypto_find(&p->libcrypto, core_table->function, &file)) != NULL) {
+        set_fault(p, REASON_LIBCRYPTO, "%s is not found in %s, which must be OpenSSL 3.0 or later and export its functions",
+                  missing, file);
+    } else {
+        DEBUG("functions of OpenSSL in %s", file);
+        configure(p);
+    }
+    *table = functions;
+    *provider = p;
+    return 1;
+}
