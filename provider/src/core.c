@@ -21,11 +21,12 @@ bool core_take(struct core_functions *f, const OSSL_DISPATCH *table)
             break;
         case OSSL_FUNC_BIO_READ_EX: f->bio_read = OSSL_FUNC_BIO_read_ex(table); break;
         case OSSL_FUNC_BIO_GETS: f->bio_gets = OSSL_FUNC_BIO_gets(table); break;
+        case OSSL_FUNC_BIO_WRITE_EX: f->bio_write = OSSL_FUNC_BIO_write_ex(table); break;
         }
     }
     return f->get_params != NULL && f->get_libctx != NULL && f->new_error != NULL && f->set_error_debug != NULL
            && f->vset_error != NULL && f->set_error_mark != NULL && f->pop_error_to_mark != NULL
-           && f->bio_read != NULL && f->bio_gets != NULL;
+           && f->bio_read != NULL && f->bio_gets != NULL && f->bio_write != NULL;
 }
 
 const OSSL_ITEM core_reasons[] = {

@@ -23,6 +23,7 @@ struct core_functions {
     OSSL_FUNC_core_pop_error_to_mark_fn *pop_error_to_mark;
     OSSL_FUNC_BIO_read_ex_fn *bio_read;
     OSSL_FUNC_BIO_gets_fn *bio_gets;
+    OSSL_FUNC_BIO_write_ex_fn *bio_write;
 };
 
 /* Takes the functions from the core's table. Reports whether all were there. */

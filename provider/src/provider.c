@@ -51,6 +51,7 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
     case OSSL_OP_KEYMGMT: algorithms = keymgmt_algorithms; is_last = &p->keymgmt_is_last; break;
     case OSSL_OP_SIGNATURE: algorithms = signature_algorithms; is_last = &p->signature_is_last; break;
     case OSSL_OP_DECODER: algorithms = decoder_algorithms; break;
+    case OSSL_OP_ENCODER: algorithms = encoder_algorithms; break;
     case OSSL_OP_STORE: algorithms = store_algorithms; break;
     }
     *no_cache = hiding;

@@ -41,6 +41,7 @@ bool provider_usable(const struct provider *p);
 /* The tables of each operation, which end in a row of NULLs. */
 extern const OSSL_ALGORITHM keymgmt_algorithms[];   /* keymgmt.c */
 extern const OSSL_ALGORITHM decoder_algorithms[];   /* decode.c */
+extern const OSSL_ALGORITHM encoder_algorithms[];   /* encode.c */
 extern const OSSL_ALGORITHM store_algorithms[];     /* store.c */
 extern const OSSL_ALGORITHM signature_algorithms[]; /* signature.c */
 
