@@ -235,8 +235,8 @@ static const OSSL_DISPATCH pem_functions[] = {
     { 0, NULL },
 };
 
-#define OF_PEM PROPERTIES ",input=pem"
-#define OF_DER PROPERTIES ",input=der,structure=" STRUCTURE
+#define OF_PEM "input=pem"
+#define OF_DER "input=der,structure=" STRUCTURE
 
 const OSSL_ALGORITHM decoder_algorithms[] = {
     { "DER", OF_PEM, pem_functions, "Key handles in PEM" },

@@ -49,7 +49,7 @@ static const OSSL_DISPATCH functions[] = {
     { 0, NULL },
 };
 
-#define AS_TEXT PROPERTIES ",output=text"
+#define AS_TEXT "output=text"
 
 const OSSL_ALGORITHM encoder_algorithms[] = {
     { "RSA:rsaEncryption:1.2.840.113549.1.1.1", AS_TEXT, functions, "Where an RSA key is" },

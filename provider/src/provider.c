@@ -24,9 +24,11 @@ static _Thread_local bool hiding;
  * in libcrypto's list. The list has the providers in the order in which they were asked, which may
  * be the order of their names. If ours came first, a program could not make an EC key, not even
  * the one of a TLS key share, and nothing could verify. So before our algorithms are told for the
- * first time, libcrypto must have put all others into its list: a fetch of an algorithm that is
- * not there makes it ask all providers.
+ * first time, libcrypto must have put all others into its list: a fetch of an algorithm that no
+ * provider has makes it ask all of them.
  */
+#define NOWHERE "provider=asynccrypto"
+
 static void go_last(const struct provider *p, int operation)
 {
     const struct libcrypto *l = &p->libcrypto;
@@ -34,9 +36,9 @@ static void go_last(const struct provider *p, int operation)
     hiding = true;
     p->f.set_error_mark(p->core);
     if (operation == OSSL_OP_KEYMGMT)
-        l->EVP_KEYMGMT_free(l->EVP_KEYMGMT_fetch(p->libctx, "RSA", PROPERTIES));
+        l->EVP_KEYMGMT_free(l->EVP_KEYMGMT_fetch(p->libctx, "RSA", NOWHERE));
     else
-        l->EVP_SIGNATURE_free(l->EVP_SIGNATURE_fetch(p->libctx, "RSA", PROPERTIES));
+        l->EVP_SIGNATURE_free(l->EVP_SIGNATURE_fetch(p->libctx, "RSA", NOWHERE));
     p->f.pop_error_to_mark(p->core);
     hiding = false;
 }

@@ -45,7 +45,11 @@ extern const OSSL_ALGORITHM encoder_algorithms[];   /* encode.c */
 extern const OSSL_ALGORITHM store_algorithms[];     /* store.c */
 extern const OSSL_ALGORITHM signature_algorithms[]; /* signature.c */
 
-/* The property that every algorithm here has. */
-#define PROPERTIES "provider=asynccrypto"
+/*
+ * The properties of algorithms here: none. A program or a configuration may prefer the property
+ * "provider=asynccrypto" and so would take public-key work to this provider; keys find their own
+ * algorithms without it.
+ */
+#define PROPERTIES ""
 
 #endif
