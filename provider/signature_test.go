@@ -1,0 +1,11 @@
+//go:build linux
+
+package provider
+
+import "testing"
+
+// TestAlgorithms compares the tables of digests and of algorithms with libcrypto's.
+func TestAlgorithms(t *testing.T) {
+	t.Parallel()
+	cTest{name: "algorithm", link: []string{"src/algorithm.c", "src/digest.c", "-lcrypto"}, keyless: true}.each(t, plain, clang, asan)
+}
