@@ -68,11 +68,20 @@ static bool begin(struct signature *s, struct key *key)
     return s->key != NULL;
 }
 
+static const struct digest *find_digest(const struct signature *s, const char *name)
+{
+    const struct digest *d = digest_named(name);
+
+    if (d == NULL)
+        RAISE(s->provider, REASON_DIGEST, "key servers have no digest \"%s\"", name);
+    return d;
+}
+
 bool signature_take_digest(const struct signature *s, const OSSL_PARAM params[], const char *name,
                            const struct digest **d)
 {
     const OSSL_PARAM *p = param_find(params, name);
-    const struct digest *found = NULL;
+    const struct digest *found;
     char text[64];
 
     if (p == NULL)
@@ -81,12 +90,9 @@ bool signature_take_digest(const struct signature *s, const OSSL_PARAM params[],
         RAISE(s->provider, REASON_PARAMETER, "%s is not the name of a digest", name);
         return false;
     }
-    if (text[0] != '\0' && (found = digest_named(text)) == NULL) {
-        RAISE(s->provider, REASON_DIGEST, "key servers have no digest %s", text);
-        return false;
-    }
-    *d = found;
-    return true;
+    if ((found = find_digest(s, text)) != NULL)
+        *d = found;
+    return found != NULL;
 }
 
 static const char *digest_name(const struct digest *d) { return d == NULL ? "none" : d->names[0]; }
@@ -149,19 +155,16 @@ int signature_sign_init(void *ctx, void *key, const OSSL_PARAM params[])
 int signature_digest_sign_init(void *ctx, const char *digest, void *key, const OSSL_PARAM params[])
 {
     struct signature *s = ctx;
-    const struct digest *d = s->digest; /* libssl inits twice; without a name the digest stays */
+    const struct digest *before = s->digest; /* libssl inits twice; without a name the digest stays */
 
     if (!begin(s, key))
         return 0;
     if (digest != NULL && digest[0] != '\0')
-        d = digest_named(digest);
-    else if (d == NULL)
-        d = digest_named("SHA256");
-    if (d == NULL) {
-        RAISE(s->provider, REASON_DIGEST, "key servers have no digest %s", digest);
+        s->digest = find_digest(s, digest);
+    else
+        s->digest = before != NULL ? before : digest_named("SHA256");
+    if (s->digest == NULL)
         return 0;
-    }
-    s->digest = d;
     s->state = SIGNATURE_OF_MESSAGE; /* so that the parameters don't change the digest */
     if (!signature_set_params(s, params)) {
         s->state = SIGNATURE_NOT_READY;

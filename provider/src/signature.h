@@ -84,10 +84,7 @@ OSSL_FUNC_signature_digest_sign_update_fn signature_digest_sign_update;
 OSSL_FUNC_signature_digest_sign_final_fn signature_digest_sign_final;
 OSSL_FUNC_signature_digest_sign_fn signature_digest_sign;
 
-/*
- * Sets *d to the digest that the parameter of that name tells, if there is one; to NULL if it
- * tells none.
- */
+/* Sets *d to the digest that the parameter of that name tells, if there is one. */
 bool signature_take_digest(const struct signature *s, const OSSL_PARAM params[], const char *name,
                            const struct digest **d);
 
