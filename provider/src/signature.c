@@ -53,9 +53,8 @@ static bool begin(struct signature *s, struct key *key)
     message_clear(&s->message, s->provider);
     *s = (struct signature){ .provider = s->provider, .scheme = s->scheme, .key = s->key,
                              .salt = RSA_PSS_SALTLEN_AUTO_DIGEST_MAX };
-    if (key != NULL && strcmp(key_type(key), s->scheme->key_type) != 0) {
-        RAISE(s->provider, REASON_KEY_KIND, "a key of the type %s, and %s is needed", key_type(key),
-              s->scheme->key_type);
+    if (key != NULL && (key->kind == KEY_EMPTY || strcmp(key_type(key), s->scheme->key_type) != 0)) {
+        RAISE(s->provider, REASON_KEY_KIND, "a key of the type %s is needed", s->scheme->key_type);
         return false;
     }
     if (key != NULL) {

@@ -100,31 +100,29 @@ static bool set(struct signature *s, const OSSL_PARAM params[])
     return signature_take_digest(s, params, OSSL_SIGNATURE_PARAM_MGF1_DIGEST, &s->mgf1);
 }
 
-/* RFC 8017, section 9.1.1: the encoded message has one bit less than the modulus. */
-static int room_for_salt(const struct signature *s) { return (s->key->bits + 6) / 8 - s->digest->size - 2; }
-
-/* The length of the salt in bytes, or -1 if the key is too short for any. The digest is known. */
+/* The length of the salt in bytes. The digest is known. */
 static int salt_size(const struct signature *s)
 {
-    int room = room_for_salt(s), digest = s->digest->size;
+    /*
+     * RFC 8017, section 9.1.1: the encoded message has one bit less than the modulus. A key has
+     * 2048 bits or more, so all digests fit as a salt.
+     */
+    int digest = s->digest->size, room = (s->key->bits + 6) / 8 - digest - 2;
 
     switch (s->salt) {
     case RSA_PSS_SALTLEN_DIGEST:
+    case RSA_PSS_SALTLEN_AUTO_DIGEST_MAX:
         return digest;
     case RSA_PSS_SALTLEN_AUTO: /* for a signer the same as the next */
     case RSA_PSS_SALTLEN_MAX:
         return room;
-    case RSA_PSS_SALTLEN_AUTO_DIGEST_MAX:
-        return digest < room ? digest : room;
     }
     return s->salt;
 }
 
-/* Checks what PSS needs, and sets the length of the salt. */
-static bool prepare_pss(const struct signature *s, uint16_t *salt)
+/* Checks what PSS needs. */
+static bool check_pss(const struct signature *s)
 {
-    int size;
-
     if (s->digest == NULL) {
         RAISE(s->provider, REASON_DIGEST, "PSS needs the name of the digest");
         return false;
@@ -134,24 +132,16 @@ static bool prepare_pss(const struct signature *s, uint16_t *salt)
               s->digest->names[0], s->mgf1->names[0]);
         return false;
     }
-    if ((size = salt_size(s)) < 0) {
-        RAISE(s->provider, REASON_PADDING, "an RSA key of %d bits is too short for PSS with %s", s->key->bits,
-              s->digest->names[0]);
-        return false;
-    }
-    *salt = (uint16_t)size;
     return true;
 }
 
 static bool identify(const struct signature *s, struct algorithm *a)
 {
-    uint16_t salt;
-
-    if (s->pss && !prepare_pss(s, &salt))
-        return false;
-    if (s->pss)
-        algorithm_pss(a, s->digest, salt);
-    else if (s->digest != NULL)
+    if (s->pss) {
+        if (!check_pss(s))
+            return false;
+        algorithm_pss(a, s->digest, (uint16_t)salt_size(s));
+    } else if (s->digest != NULL)
         algorithm_pkcs1(a, s->digest);
     return true;
 }
@@ -160,7 +150,12 @@ static bool complete(const struct signature *s, struct request *r)
 {
     r->hash = s->digest == NULL ? HASH_NONE : s->digest->number;
     r->padding = s->pss ? PADDING_PSS : PADDING_PKCS1;
-    return !s->pss || prepare_pss(s, &r->salt);
+    if (s->pss) {
+        if (!check_pss(s))
+            return false;
+        r->salt = (uint16_t)salt_size(s);
+    }
+    return true;
 }
 
 /* Answers a request for a number: as an integer or, if that is asked for, as a word or digits. */

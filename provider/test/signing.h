@@ -12,8 +12,6 @@
 #include <openssl/rsa.h>
 #include <string.h>
 
-#define OURS "provider=asynccrypto"
-
 /* A library context that has OpenSSL's default provider, and not ours. */
 static inline OSSL_LIB_CTX *plain(void)
 {
