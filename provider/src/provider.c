@@ -13,34 +13,44 @@
 # error "the Makefile says which version this is"
 #endif
 
-/*
- * While an operation's algorithms of the other providers are put in front of ours, ours are not
- * there for this thread.
- */
+/* Whether the algorithms below are hidden from this thread's fetches. */
 static _Thread_local bool hiding;
 
 /*
  * A fetch without properties, of which programs make most, takes the first algorithm of that name
  * in libcrypto's list. The list has the providers in the order in which they were asked, which may
  * be the order of their names. If ours came first, a program could not make an EC key, not even
- * the one of a TLS key share, and nothing could verify. So before our algorithms are told for the
- * first time, libcrypto must have put all others into its list: a fetch of an algorithm that no
- * provider has makes it ask all of them.
+ * the one of a TLS key share, and nothing could verify. So before ours are told for the first
+ * time, libcrypto must have put all others into its list: a fetch of an algorithm that no provider
+ * has makes it ask all of them. Reports whether the list has others.
  */
 #define NOWHERE "provider=asynccrypto"
 
-static void go_last(const struct provider *p, int operation)
+static bool go_last(const struct provider *p, int operation)
 {
     const struct libcrypto *l = &p->libcrypto;
+    bool found;
 
     hiding = true;
     p->f.set_error_mark(p->core);
-    if (operation == OSSL_OP_KEYMGMT)
+    if (operation == OSSL_OP_KEYMGMT) {
+        EVP_KEYMGMT *first;
+
         l->EVP_KEYMGMT_free(l->EVP_KEYMGMT_fetch(p->libctx, "RSA", NOWHERE));
-    else
+        first = l->EVP_KEYMGMT_fetch(p->libctx, "RSA", NULL);
+        found = first != NULL;
+        l->EVP_KEYMGMT_free(first);
+    } else {
+        EVP_SIGNATURE *first;
+
         l->EVP_SIGNATURE_free(l->EVP_SIGNATURE_fetch(p->libctx, "RSA", NOWHERE));
+        first = l->EVP_SIGNATURE_fetch(p->libctx, "RSA", NULL);
+        found = first != NULL;
+        l->EVP_SIGNATURE_free(first);
+    }
     p->f.pop_error_to_mark(p->core);
     hiding = false;
+    return found;
 }
 
 static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
@@ -56,14 +66,15 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
     case OSSL_OP_ENCODER: algorithms = encoder_algorithms; break;
     case OSSL_OP_STORE: algorithms = store_algorithms; break;
     }
-    *no_cache = hiding;
-    if (hiding || (p->fault.reason != 0 && is_last != NULL))
-        return NULL;
-    if (is_last != NULL && !*is_last) {
-        go_last(p, operation);
+    *no_cache = 0;
+    if (is_last == NULL || *is_last)
+        return algorithms;
+    if (p->fault.reason == 0 && !hiding && go_last(p, operation)) {
         *is_last = true;
+        return algorithms;
     }
-    return algorithms;
+    *no_cache = 1; /* ask again */
+    return NULL;
 }
 
 static const OSSL_PARAM *gettable(void *provider)
