@@ -64,6 +64,13 @@ void core_raise(const struct provider *p, const char *file, int line, const char
     va_end(arguments);
 }
 
+bool core_usable(const struct provider *p)
+{
+    if (p->fault.reason != 0)
+        RAISE(p, p->fault.reason, "%s", p->fault.text);
+    return p->fault.reason == 0;
+}
+
 bool core_debugging;
 
 /* One write for a line, so that the lines of threads and processes do not mix. */

@@ -62,6 +62,13 @@ enum reason {
 void core_raise(const struct provider *p, const char *file, int line, const char *function, enum reason reason,
                 const char *format, ...) __attribute__((format(printf, 6, 7)));
 
+/*
+ * Reports whether the provider can be used, and otherwise raises an error. A provider that refuses
+ * to load is passed over in silence where it is the configuration that loads it. So it is loaded,
+ * and whoever finds a key for it calls this first.
+ */
+bool core_usable(const struct provider *p);
+
 /* The table of reasons for the core. */
 extern const OSSL_ITEM core_reasons[];
 

@@ -62,7 +62,7 @@ static int decode_der(const struct provider *p, const char *type, OSSL_CORE_BIO 
     while (der.size <= KEY_HANDLE_MAX && p->f.bio_read(in, data + der.size, KEY_HANDLE_MAX + 1 - der.size, &n) == 1 && n > 0)
         der.size += n;
     if (key_is_handle(der)) {
-        if (!provider_usable(p) || (k = key_from_handle(p, der)) == NULL)
+        if (!core_usable(p) || (k = key_from_handle(p, der)) == NULL)
             ok = 0;
         else if (strcmp(key_type(k), type) == 0)
             ok = object_give(k, callback, argument);
@@ -215,7 +215,7 @@ static int pem_decode(void *provider, OSSL_CORE_BIO *in, int selection, OSSL_CAL
     (void)passphrase, (void)passphrase_argument;
     if (!find_handle(p, in, wants_private(selection)))
         return 1;
-    if (!provider_usable(p))
+    if (!core_usable(p))
         return 0;
     if ((b = calloc(1, sizeof *b)) == NULL)
         RAISE(p, REASON_MEMORY, "no memory to read a key handle");

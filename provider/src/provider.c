@@ -144,13 +144,6 @@ static void set_fault(struct provider *p, enum reason reason, const char *format
     DEBUG("%s", p->fault.text);
 }
 
-bool provider_usable(const struct provider *p)
-{
-    if (p->fault.reason != 0)
-        RAISE(p, p->fault.reason, "%s", p->fault.text);
-    return p->fault.reason == 0;
-}
-
 /* Finds the key server that the settings name. */
 static void configure(struct provider *p)
 {

@@ -28,13 +28,6 @@ struct provider {
     atomic_bool keymgmt_is_last, signature_is_last;
 };
 
-/*
- * Reports whether the provider can be used, and otherwise raises an error. A provider that refuses
- * to load is passed over in silence where it is the configuration that loads it. So it is loaded,
- * and whoever finds a key for it calls this first.
- */
-bool provider_usable(const struct provider *p);
-
 /* Makes a function fit into a table of functions. */
 #define FUNCTION(f) ((void (*)(void))(f))
 

@@ -30,7 +30,7 @@ static void *store_open(void *provider, const char *uri)
 
     if (strncasecmp(uri, scheme, n) != 0)
         return NULL;
-    if (!provider_usable(p))
+    if (!core_usable(p))
         return NULL;
     uri += n;
     n = strlen(uri);
