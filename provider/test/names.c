@@ -1,6 +1,5 @@
 /*
- * Keys by name. The argument "away" says that no key server is there. The name "secret" is one that
- * the user may not use.
+ * Keys by name. The argument "away" says that no key server is there.
  */
 #include "signing.h"
 
