@@ -4,6 +4,7 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -143,7 +144,7 @@ func (p *process) end(sig syscall.Signal) {
 // started.
 type keyServer struct {
 	*process
-	dir     string   // has the keys, the certificates and the log
+	dir     string   // has its files and its log
 	socket  string   // first of sockets
 	sockets []string // all on which it listens; every user can reach them
 	users   []string // allowed to sign all, beside the user of the test
@@ -158,18 +159,6 @@ func newKeyServer(t *testing.T) *keyServer {
 	k := &keyServer{dir: newDir(t), t: t}
 	k.socket = filepath.Join(k.dir, "keys.sock")
 	k.sockets = []string{k.socket}
-	for _, key := range testKeys() {
-		k.write(key.name+".pem", key.private)
-		k.write(key.name+".handle.pem", []byte(run(t, nil, asynccrypto(t), "keyserver", "handle", k.path(key.name+".pem"))))
-		k.write(key.name+".cert.pem", key.chain)
-		k.write(key.name+".both.pem", slices.Concat(k.read(key.name+".handle.pem"), key.chain)) // a handle stands first
-		k.write(key.name+".plain.pem", slices.Concat(key.private, key.chain))
-		for _, public := range []string{".handle.pem", ".cert.pem", ".both.pem"} {
-			k.chmod(key.name+public, 0o644)
-		}
-	}
-	k.write("ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority().Certificate.Raw}))
-	k.chmod("ca.pem", 0o644)
 	return k
 }
 
@@ -191,13 +180,6 @@ func (k *keyServer) read(name string) []byte {
 	return text
 }
 
-func (k *keyServer) chmod(name string, mode os.FileMode) {
-	k.t.Helper()
-	if err := os.Chmod(k.path(name), mode); err != nil {
-		k.t.Fatal(err)
-	}
-}
-
 // start starts the server, or starts it again after its end, and waits until it listens.
 func (k *keyServer) start() {
 	k.t.Helper()
@@ -213,7 +195,7 @@ func (k *keyServer) start() {
 	}
 	args = append(args, k.options...)
 	for _, name := range names {
-		args = append(args, k.path(name+".pem"))
+		args = append(args, keyFile(k.t, name+".pem"))
 	}
 	k.process = launch(k.t, command(k.t, nil, asynccrypto(k.t), args...))
 	for _, s := range k.sockets {
@@ -262,12 +244,10 @@ func (k *keyServer) configFor(module, socket string, lines ...string) string {
 }
 
 // env returns the environment of a program that uses the provider: OPENSSL_CONF, with the socket;
-// ASYNCCRYPTO_KEYSERVER, the same socket; KEYS, the folder with the files of each key of testKeys,
-// NAME.pem (the private key), NAME.handle.pem, NAME.cert.pem and NAME.both.pem (handle and
-// certificate), and with ca.pem.
+// ASYNCCRYPTO_KEYSERVER, the same socket; KEYS, the folder of keyFile.
 func (k *keyServer) env(t *testing.T, v variant) []string {
 	t.Helper()
-	return []string{"OPENSSL_CONF=" + k.config(v), "ASYNCCRYPTO_KEYSERVER=" + k.socket, "KEYS=" + k.dir}
+	return []string{"OPENSSL_CONF=" + k.config(v), "ASYNCCRYPTO_KEYSERVER=" + k.socket, "KEYS=" + filepath.Dir(keyFile(t, "ca.pem"))}
 }
 
 // signatures returns the number of signatures in the log that were given since the log began.
@@ -343,6 +323,44 @@ var testKeys = sync.OnceValue(func() map[string]*testKey {
 	all.Wait()
 	return keys
 })
+
+// keyFile returns the path of a file that belongs to a key of testKeys: NAME.pem is the private key,
+// NAME.cert.pem the certificate, NAME.handle.pem the handle, NAME.both.pem the handle and the
+// certificate, NAME.plain.pem the private key and the certificate. The certificate of the authority
+// is ca.pem. Every user can read the files without a private key.
+func keyFile(t *testing.T, name string) string {
+	t.Helper()
+	if err := keyFiles(asynccrypto(t)); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(tmp, "keys", name)
+}
+
+var (
+	writeKeyFiles sync.Once
+	errKeyFiles   error
+)
+
+// keyFiles writes the files of keyFile, once. The argument is the path of the command asynccrypto.
+func keyFiles(asynccrypto string) error {
+	writeKeyFiles.Do(func() {
+		errKeyFiles = os.Mkdir(filepath.Join(tmp, "keys"), 0o755)
+		write := func(name string, mode os.FileMode, parts ...[]byte) {
+			errKeyFiles = cmp.Or(errKeyFiles, os.WriteFile(filepath.Join(tmp, "keys", name), slices.Concat(parts...), mode))
+		}
+		for name, key := range testKeys() {
+			write(name+".pem", 0o600, key.private)
+			write(name+".plain.pem", 0o600, key.private, key.chain)
+			write(name+".cert.pem", 0o644, key.chain)
+			handle, err := exec.Command(asynccrypto, "keyserver", "handle", filepath.Join(tmp, "keys", name+".cert.pem")).Output()
+			errKeyFiles = cmp.Or(errKeyFiles, err)
+			write(name+".handle.pem", 0o644, handle)
+			write(name+".both.pem", 0o644, handle, key.chain) // some programs want the handle first
+		}
+		write("ca.pem", 0o644, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority().Certificate.Raw}))
+	})
+	return errKeyFiles
+}
 
 // clientConfig returns a client's configuration that trusts the authority.
 func clientConfig(versions ...uint16) *tls.Config {
