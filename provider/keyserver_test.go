@@ -148,6 +148,7 @@ type keyServer struct {
 	socket  string   // first of sockets
 	sockets []string // all on which it listens; every user can reach them
 	users   []string // allowed to sign all, beside the user of the test
+	rules   []string // further lines of the allow file
 	options []string // further ones of the command
 
 	t *testing.T
@@ -188,6 +189,7 @@ func (k *keyServer) start() {
 	for _, user := range k.users {
 		allow += fmt.Sprintf("allow user:%s sign %s\n", user, strings.Join(names, " "))
 	}
+	allow += strings.Join(append(k.rules, ""), "\n")
 	k.write("allow", []byte(allow))
 	args := []string{"keyserver", "-allow", k.path("allow"), "-audit", k.path("audit.log"), "-metrics", "127.0.0.1:0", "-unix-mode", "0666"}
 	for _, s := range k.sockets {

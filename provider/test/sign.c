@@ -1,6 +1,8 @@
 /* Signs with all kinds of keys, digests and paddings; OpenSSL's own provider verifies. */
 #include "signing.h"
 
+#include <dlfcn.h>
+
 enum way { ONE_CALL, PARTS, COPIES, NUM_WAYS };
 
 struct how {
@@ -223,6 +225,34 @@ static void check_again(void)
     EVP_PKEY_free(verifier);
 }
 
+/*
+ * The functions of OpenSSL 3.4 and newer for messages, which are not in the headers of 3.0; and for
+ * algorithms that a program fetches, which are never ours.
+ */
+static void check_fetched(void)
+{
+    typedef int init_fn(EVP_PKEY_CTX *, EVP_SIGNATURE *, const OSSL_PARAM *);
+    init_fn *message_init = (init_fn *)dlsym(RTLD_DEFAULT, "EVP_PKEY_sign_message_init");
+    EVP_SIGNATURE *fetched = EVP_SIGNATURE_fetch(NULL, "ED25519", NULL);
+    EVP_PKEY *key = handle("ed25519"), *verifier = original("ed25519");
+    EVP_PKEY_CTX *p = EVP_PKEY_CTX_new(key, NULL);
+    static const struct how h;
+    uint8_t sig[600];
+    size_t size = sizeof sig;
+
+    CHECK(strcmp(OSSL_PROVIDER_get0_name(EVP_SIGNATURE_get0_provider(fetched)), "default") == 0);
+    if (message_init != NULL) {
+        CHECK(message_init(p, fetched, NULL) <= 0);
+        CHECK(message_init(p, NULL, NULL) == 1);
+        CHECK(EVP_PKEY_sign(p, sig, &size, text, 5000) == 1);
+        check_verifies(verifier, &h, text, 5000, sig, size);
+    }
+    EVP_PKEY_CTX_free(p);
+    EVP_SIGNATURE_free(fetched);
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(verifier);
+}
+
 int main(void)
 {
     for (size_t i = 0; i < sizeof text; i++)
@@ -235,6 +265,7 @@ int main(void)
     check_sizes();
     check_ed25519();
     check_again();
+    check_fetched();
     CHECK(ERR_peek_error() == 0);
     return 0;
 }
