@@ -52,6 +52,15 @@ static int sign_digest(EVP_PKEY *key, const char *md, size_t n, size_t room)
     return ok;
 }
 
+/* The identifier of the algorithm, for X.509. */
+static int identify(EVP_PKEY_CTX *p)
+{
+    uint8_t id[128];
+    OSSL_PARAM params[] = { OSSL_PARAM_octet_string(OSSL_SIGNATURE_PARAM_ALGORITHM_ID, id, sizeof id), OSSL_PARAM_END };
+
+    return EVP_PKEY_CTX_get_params(p, params);
+}
+
 static void check_digests(EVP_PKEY *rsa)
 {
     EVP_MD_CTX *c = EVP_MD_CTX_new();
@@ -108,13 +117,17 @@ static void check_rsa(EVP_PKEY *rsa)
     CHECK(end(c, 10) != 1 && raised("has room for 222"));
     c = begin(rsa, "SHA256", &p);
     CHECK(EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_PSS_PADDING) == 1 && EVP_PKEY_CTX_set_rsa_mgf1_md_name(p, "SHA1", NULL) == 1);
+    CHECK(identify(p) != 1 && raised("same digest for MGF1: SHA256, and not SHA1"));
     CHECK(end(c, 10) != 1 && raised("same digest for MGF1: SHA256, and not SHA1"));
     c = begin(rsa, "MD5-SHA1", &p);
+    CHECK(identify(p) != 1 && raised("no standard has an identifier for signatures of RSA with the digest MD5-SHA1"));
     CHECK(EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_PSS_PADDING) == 1);
     CHECK(end(c, 10) != 1 && raised("PSS with md5sha1"));
 
     p = EVP_PKEY_CTX_new(rsa, NULL);
-    CHECK(EVP_PKEY_sign_init(p) == 1 && EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_PSS_PADDING) == 1);
+    CHECK(EVP_PKEY_sign_init(p) == 1);
+    CHECK(identify(p) != 1 && raised("with the digest none"));
+    CHECK(EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_PSS_PADDING) == 1);
     CHECK(EVP_PKEY_sign(p, sig, &(size_t){ sizeof sig }, text, 32) != 1 && raised("PSS needs the name of the digest"));
     EVP_PKEY_CTX_free(p);
 }
