@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -154,6 +155,19 @@ func libasync(t *testing.T) string {
 	return build(t, "cabi/libasync.so", exec.Command("make", "-s", jobs, "-C", "../cabi", "CC=gcc", "B="+tmp+"/cabi", tmp+"/cabi/libasync.so"))
 }
 
+// node returns the path of a Node by its name in test/node/package.json.
+func node(t *testing.T, name string) string {
+	t.Helper()
+	inCIOnly(t)
+	need(t, "npm")
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the packages are for amd64")
+	}
+	install := exec.Command("sh", "-c", `cp -r test/node "$1" && cd "$1" && npm ci --ignore-scripts --no-audit --no-fund --prefer-offline`, "sh",
+		filepath.Join(tmp, "node"))
+	return filepath.Join(build(t, "node", install), "node_modules", name, "bin/node")
+}
+
 // variant is a way to build the provider and the C programs, and to run these.
 type variant struct {
 	name      string
@@ -161,6 +175,7 @@ type variant struct {
 	sanitizer string   // for -fsanitize
 	wrap      []string // the command that runs a program
 	preload   bool     // of libasync
+	node      string   // a name of test/node/package.json: the program runs inside this Node, on its OpenSSL
 	env       []string
 }
 
@@ -172,6 +187,9 @@ var (
 	valgrind = variant{name: "valgrind", cc: "gcc", wrap: []string{"valgrind", "-q", "--error-exitcode=9", "--leak-check=full",
 		"--errors-for-leak-kinds=definite"}, env: []string{"CHECK_SLOW=1"}}
 	preloaded = variant{name: "libasync", cc: "gcc", preload: true}
+	node20    = variant{name: "node20", cc: "gcc", node: "node20"}
+	node24    = variant{name: "node24", cc: "gcc", node: "node24"}
+	node26    = variant{name: "node26", cc: "gcc", node: "node26"}
 )
 
 // folder is where the variant is built. Variants that differ in how a program is run share it.
@@ -244,6 +262,9 @@ func (c cTest) run(t *testing.T, v variant) string {
 	}
 	args := append(append([]string{}, v.wrap...), program)
 	args = append(args, c.args...)
+	if v.node != "" {
+		args = []string{node(t, v.node), "--openssl-shared-config", "-e", "process.dlopen({exports: {}}, process.argv[1])", program}
+	}
 	return run(t, env, args[0], args[1:]...)
 }
 
@@ -256,9 +277,17 @@ func (c cTest) built(t *testing.T, v variant) string {
 		t.Fatal(err)
 	}
 	name := filepath.Join(v.folder(), "test", c.name)
+	if v.node != "" {
+		name += ".node"
+	}
 	args := []string{"-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", "-O1", "-pthread", "-Isrc", "-o", filepath.Join(tmp, name), "test/" + c.name + ".c"}
 	if v.sanitizer != "" {
 		args = append(args, "-fsanitize="+v.sanitizer, "-fno-omit-frame-pointer", "-fno-sanitize-recover=all")
 	}
-	return build(t, name, exec.Command(v.cc, append(append(args, c.link...), "-ldl")...))
+	args = append(args, c.link...)
+	if v.node != "" { // has libcrypto's functions
+		args = slices.DeleteFunc(args, func(a string) bool { return a == "-lcrypto" || a == "-lssl" })
+		args = append(args, "-shared", "-fPIC", "-Dmain=test_main", "test/node/run.c")
+	}
+	return build(t, name, exec.Command(v.cc, append(args, "-ldl")...))
 }

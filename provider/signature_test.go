@@ -56,13 +56,13 @@ func signingServer(t *testing.T) *keyServer {
 // TestSignatures signs with all kinds of keys, digests and paddings.
 func TestSignatures(t *testing.T) {
 	t.Parallel()
-	cTest{name: "sign", link: []string{"-lcrypto"}, server: signingServer(t)}.each(t, plain, clang, asan, tsan, valgrind, preloaded)
+	cTest{name: "sign", link: []string{"-lcrypto"}, server: signingServer(t)}.each(t, plain, clang, asan, tsan, valgrind, preloaded, node20, node24, node26)
 }
 
 // TestRefusals asks for what is not signed.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	cTest{name: "refuse", link: []string{"-lcrypto"}, server: signingServer(t)}.each(t, plain, clang, asan, tsan, valgrind, preloaded)
+	cTest{name: "refuse", link: []string{"-lcrypto"}, server: signingServer(t)}.each(t, plain, clang, asan, tsan, valgrind, preloaded, node20, node24, node26)
 }
 
 // openssl is the command, with the provider and without.
