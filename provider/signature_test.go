@@ -24,7 +24,7 @@ func TestAlgorithms(t *testing.T) {
 // TestMessages gathers messages of many sizes in many ways.
 func TestMessages(t *testing.T) {
 	t.Parallel()
-	cTest{name: "message", link: []string{"src/message.c", "src/digest.c", "src/core.c", "-lcrypto"}, keyless: true}.each(t, plain, clang, asan)
+	cTest{name: "message", link: []string{"src/message.c", "src/digest.c", "src/core.c", "-lcrypto", "-Wl,--wrap=malloc"}, keyless: true}.each(t, plain, clang, asan)
 }
 
 // signingServer is a key server with what the C programs sign and refuse expect: rsa2048 may sign

@@ -222,7 +222,7 @@ static bool take_answer(const struct signature *s, const struct answer *a, unsig
         return false;
     }
     if (a->size > most || (a->size < most && s->scheme->exact) || a->size == 0) {
-        RAISE(p, REASON_SERVER_FAILED, "key server at %s sent %zu bytes as the signature of a key whose signatures have %zu",
+        RAISE(p, REASON_SERVER_FAILED, "key server at %s sent a signature of %zu bytes, and the key's have %zu",
               server_path(p->server), a->size, most);
         return false;
     }

@@ -2,10 +2,10 @@
  * Signatures by a key server: contexts of OpenSSL's operation SIGNATURE. This file has what the
  * kinds of keys share, and signature_KIND.c the rest. Nothing here verifies.
  *
- * A digest of a long message is computed by the providers that the library context has, as its
- * default properties say. No function takes parameters of the digest (OSSL_FUNC_SIGNATURE_..._MD_PARAMS):
- * those that a key server knows have none but SSL 3's. The whole algorithms of OpenSSL 3.4, such
- * as RSA-SHA256, are not offered: a program that fetches one gets OpenSSL's own.
+ * A digest of a long message is computed by the providers of the library context, as its default
+ * properties say. No function takes parameters of the digest: those that key servers know have none
+ * but SSL 3's. The whole algorithms of OpenSSL 3.4, such as RSA-SHA256, are not offered: a program
+ * that fetches one gets OpenSSL's own, which refuses the key of a handle.
  */
 #ifndef AP_SIGNATURE_H
 #define AP_SIGNATURE_H
@@ -32,8 +32,8 @@ struct scheme {
     bool exact;           /* all signatures of a key are equally long */
     bool (*set)(struct signature *s, const OSSL_PARAM params[]);
     bool (*get)(const struct signature *s, OSSL_PARAM params[]);
-    bool (*identify)(const struct signature *s, struct algorithm *a); /* a is empty, and stays so if there is none */
-    bool (*complete)(const struct signature *s, struct request *r);   /* the hash, the padding and the salt */
+    bool (*identify)(const struct signature *s, struct algorithm *a); /* leaves a empty if there is none */
+    bool (*complete)(const struct signature *s, struct request *r);   /* hash, padding, salt */
 };
 
 enum signature_state {
@@ -50,8 +50,8 @@ struct signature {
     struct message message;
     const struct digest *digest; /* NULL: none is known */
     /* RSA: */
-    bool pss; /* else PKCS #1 v1.5 */
-    int salt; /* of PSS: a length in bytes, or RSA_PSS_SALTLEN_..., which are below 0 */
+    bool pss;                  /* else PKCS #1 v1.5 */
+    int salt;                  /* of PSS: a length in bytes, or RSA_PSS_SALTLEN_..., which are below 0 */
     const struct digest *mgf1; /* NULL: as digest */
 };
 

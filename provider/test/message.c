@@ -42,6 +42,14 @@ static struct provider provider = {
 
 static uint8_t text[1 << 20];
 
+/* The linker puts this in the place of malloc. */
+static int fails; /* how many calls fail from now on */
+
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+
+void *__wrap_malloc(size_t n) { return fails > 0 && fails-- > 0 ? NULL : __real_malloc(n); }
+
 /* The request must have the first n bytes of text, or their digest if they are too many. */
 static void check_request(const struct request *r, const struct digest *d, size_t n)
 {
@@ -120,6 +128,26 @@ static void check_missing(void)
     provider.libctx = NULL;
 }
 
+static void check_memory(void)
+{
+    const struct digest *d = digest_named("SHA256");
+    struct message m = { 0 }, copy;
+    struct request r = { 0 };
+    uint8_t digest[DIGEST_MAX_SIZE];
+
+    fails = 1;
+    CHECK(!message_add(&m, &provider, d, text, 10) && raised == REASON_MEMORY);
+    CHECK(message_add(&m, &provider, d, text, 10));
+    raised = 0;
+    fails = 1;
+    CHECK(!message_copy(&copy, &m, &provider) && raised == REASON_MEMORY);
+    message_clear(&copy, &provider);
+    CHECK(message_end(&m, &provider, d, text + 10, 20, digest, &r));
+    check_request(&r, d, 30);
+    message_clear(&m, &provider);
+    raised = 0;
+}
+
 int main(void)
 {
     static const char *const names[] = { "SHA1", "SHA256", "SHA3-512", "SHA512-256", "MD5-SHA1" };
@@ -136,6 +164,7 @@ int main(void)
                 check_parts(digest_named(names[d]), sizes[n], parts[p], sizes[n] / 3);
             }
     CHECK(raised == 0);
+    check_memory();
     check_missing();
     return 0;
 }

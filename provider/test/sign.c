@@ -92,7 +92,7 @@ static void sign_message(EVP_PKEY *key, EVP_PKEY *verifier, const struct how *h,
 /* A digest of the caller's, as JOSE's libraries sign. Without its name an ECDSA key signs it as well. */
 static void sign_digest(EVP_PKEY *key, EVP_PKEY *verifier, const struct how *h, int named)
 {
-    EVP_PKEY_CTX *p = EVP_PKEY_CTX_new(key, NULL);
+    EVP_PKEY_CTX *p = EVP_PKEY_CTX_new(key, NULL), *copy;
     uint8_t digest[EVP_MAX_MD_SIZE], sig[600];
     size_t n, size = 0;
 
@@ -105,6 +105,9 @@ static void sign_digest(EVP_PKEY *key, EVP_PKEY *verifier, const struct how *h, 
         params[0] = OSSL_PARAM_construct_utf8_string(OSSL_SIGNATURE_PARAM_DIGEST, (char *)h->md, 0);
         CHECK(EVP_PKEY_CTX_set_params(p, params) == 1);
     }
+    CHECK((copy = EVP_PKEY_CTX_dup(p)) != NULL);
+    EVP_PKEY_CTX_free(p);
+    p = copy;
     CHECK(EVP_PKEY_sign(p, NULL, &size, digest, n) == 1 && size == (size_t)EVP_PKEY_get_size(verifier));
     CHECK(EVP_PKEY_sign(p, sig, &size, digest, n) == 1);
     check_verifies(verifier, h, text, 500, sig, size);
@@ -240,7 +243,9 @@ static void check_parameters(void)
 {
     EVP_PKEY *rsa = handle("rsa2048"), *ec = handle("p256");
     EVP_PKEY_CTX *p = EVP_PKEY_CTX_new(rsa, NULL);
+    OSSL_PARAM size[] = { OSSL_PARAM_END, OSSL_PARAM_END };
     const EVP_MD *md;
+    size_t bytes = 0;
     int n;
 
     CHECK(EVP_PKEY_sign_init(p) == 1);
@@ -268,6 +273,8 @@ static void check_parameters(void)
     p = EVP_PKEY_CTX_new(ec, NULL);
     CHECK(EVP_PKEY_sign_init(p) == 1 && EVP_PKEY_CTX_set_signature_md(p, EVP_sha512()) == 1);
     check_text(p, OSSL_SIGNATURE_PARAM_DIGEST, "SHA512");
+    size[0] = OSSL_PARAM_construct_size_t(OSSL_SIGNATURE_PARAM_DIGEST_SIZE, &bytes);
+    CHECK(EVP_PKEY_CTX_get_params(p, size) == 1 && bytes == 64);
     CHECK(OSSL_PARAM_locate_const(EVP_PKEY_CTX_settable_params(p), OSSL_SIGNATURE_PARAM_PSS_SALTLEN) == NULL);
     EVP_PKEY_CTX_free(p);
     EVP_PKEY_free(rsa);
