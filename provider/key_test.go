@@ -30,13 +30,15 @@ func TestFuzzHandles(t *testing.T) {
 // TestKeys compares the keys of handles with the same keys of OpenSSL's provider.
 func TestKeys(t *testing.T) {
 	t.Parallel()
-	cTest{name: "keys", link: []string{"-lcrypto", "-lssl"}, server: newKeyServer(t)}.each(t, plain, clang, asan, valgrind)
+	cTest{name: "keys", link: []string{"-lcrypto", "-lssl"}, server: newKeyServer(t)}.each(t, plain, clang, asan, valgrind, node20, node24, node26)
 }
 
 // TestFiles reads handles beside other things in a file, and broken ones.
 func TestFiles(t *testing.T) {
 	t.Parallel()
-	cTest{name: "files", link: []string{"-lcrypto", "-lssl"}, server: newKeyServer(t)}.each(t, plain, clang, asan)
+	sorted := plain
+	sorted.name, sorted.env = "sorted", []string{"LOOKUP=1"}
+	cTest{name: "files", link: []string{"-lcrypto", "-lssl"}, server: newKeyServer(t)}.each(t, plain, clang, sorted, asan, node20, node24, node26)
 }
 
 // TestContexts uses many library contexts, threads and processes.
@@ -53,11 +55,14 @@ func TestNames(t *testing.T) {
 	k := newKeyServer(t)
 	k.start()
 	link := []string{"-lcrypto"}
-	t.Run("there", func(t *testing.T) { cTest{name: "names", link: link, server: k}.each(t, plain, clang, asan, valgrind) })
+	t.Run("there", func(t *testing.T) {
+		cTest{name: "names", link: link, server: k}.each(t, plain, clang, asan, valgrind, node20, node24, node26)
+	})
 	t.Run("away", func(t *testing.T) {
 		k.signal(syscall.SIGKILL)
-		program := cTest{name: "names", link: link}.built(t, plain)
-		run(t, []string{"OPENSSL_CONF=" + k.config(plain, "timeout = 50"), "KEYS=" + filepath.Dir(keyFile(t, "ca.pem"))}, program, "away")
+		v := plain
+		v.env = append(k.env(t, v), "OPENSSL_CONF="+k.config(v, "timeout = 50"), "AWAY=1")
+		cTest{name: "names", link: link}.run(t, v)
 	})
 }
 
@@ -83,23 +88,30 @@ func TestPublicKeyWork(t *testing.T) {
 		return file
 	}
 	const sections = "default = default_section\nasynccrypto = asynccrypto_section\n"
-	program := cTest{name: "order", link: []string{"-lcrypto", "-lssl"}}.built(t, plain)
 	for name, c := range map[string]struct {
 		config string
-		args   []string
+		env    string
 	}{
-		"usual":             {usual, nil},
-		"sorted by name":    {usual, []string{"lookup"}},
-		"ours first":        {change(sections, "asynccrypto = asynccrypto_section\ndefault = default_section\n"), nil},
-		"another name":      {change(sections, "aaa = asynccrypto_section\ndefault = default_section\n"), []string{"lookup"}},
-		"further providers": {change(sections, sections+"legacy = default_section\nbase = default_section\n"), []string{"lookup"}},
-		"preferred":         {change("[providers]\n", "alg_section = properties\n[properties]\ndefault_properties = ?provider=asynccrypto\n[providers]\n"), []string{"lookup"}},
-		"loaded before":     {os.DevNull, []string{"load", filepath.Dir(plain.provider(t))}},
+		"usual":             {usual, ""},
+		"sorted by name":    {usual, "LOOKUP=1"},
+		"ours first":        {change(sections, "asynccrypto = asynccrypto_section\ndefault = default_section\n"), ""},
+		"another name":      {change(sections, "aaa = asynccrypto_section\ndefault = default_section\n"), "LOOKUP=1"},
+		"further providers": {change(sections, sections+"legacy = default_section\nbase = default_section\n"), "LOOKUP=1"},
+		"preferred": {change("[providers]\n", "alg_section = properties\n[properties]\ndefault_properties = ?provider=asynccrypto\n"+
+			"[providers]\n"), "LOOKUP=1"},
+		"loaded before": {os.DevNull, "LOAD=" + filepath.Dir(plain.provider(t))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			env := []string{"OPENSSL_CONF=" + c.config, "ASYNCCRYPTO_KEYSERVER=" + k.socket, "KEYS=" + filepath.Dir(keyFile(t, "ca.pem"))}
-			run(t, env, program, c.args...)
+			for _, v := range []variant{plain, node20, node24, node26} {
+				if v.node != "" && name == "loaded before" {
+					continue // Node has loaded OpenSSL's own provider
+				}
+				t.Run(v.name, func(t *testing.T) {
+					v.env = append(k.env(t, v), "OPENSSL_CONF="+c.config, c.env)
+					cTest{name: "order", link: []string{"-lcrypto", "-lssl"}}.run(t, v)
+				})
+			}
 		})
 	}
 }

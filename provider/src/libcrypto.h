@@ -7,6 +7,7 @@
 #define AP_LIBCRYPTO_H
 
 #include <openssl/async.h>
+#include <openssl/decoder.h>
 #include <openssl/evp.h>
 
 /* Found beside the core's functions. */
@@ -26,7 +27,9 @@
     F(EVP_MD_is_a) \
     F(EVP_MD_up_ref) \
     F(EVP_SIGNATURE_fetch) \
-    F(EVP_SIGNATURE_free)
+    F(EVP_SIGNATURE_free) \
+    F(OSSL_DECODER_fetch) \
+    F(OSSL_DECODER_free)
 
 /*
  * Found first where the dynamic linker finds them for libssl: a library that is preloaded, such as

@@ -13,68 +13,79 @@
 # error "the Makefile says which version this is"
 #endif
 
-/* Whether the algorithms below are hidden from this thread's fetches. */
+/* Whether the algorithms that stand last are hidden from this thread's fetches. */
 static _Thread_local bool hiding;
 
 /*
  * A fetch without properties, of which programs make most, takes the first algorithm of that name
  * in libcrypto's list. The list has the providers in the order in which they were asked, which may
  * be the order of their names. If ours came first, a program could not make an EC key, not even
- * the one of a TLS key share, and nothing could verify. So before ours are told for the first
- * time, libcrypto must have put all others into its list: a fetch of an algorithm that no provider
- * has makes it ask all of them. Reports whether the list has others.
+ * the one of a TLS key share, and nothing could verify. Decoders are tried from the list's end,
+ * and a handle behind certificates is found if ours is tried before OpenSSL's.
+ *
+ * So before ours are told for the first time, libcrypto must have put all others into its list: a
+ * fetch of an algorithm that no provider has makes it ask all of them. Reports whether the list
+ * then has others.
  */
 #define NOWHERE "provider=asynccrypto"
+#define LIST_OTHERS(KIND, name) \
+    do { \
+        KIND *first; \
+\
+        p->libcrypto.KIND##_free(p->libcrypto.KIND##_fetch(p->libctx, name, NOWHERE)); \
+        first = p->libcrypto.KIND##_fetch(p->libctx, name, NULL); \
+        found = first != NULL; \
+        p->libcrypto.KIND##_free(first); \
+    } while (0)
 
-static bool go_last(const struct provider *p, int operation)
+static bool list_others(const struct provider *p, int operation)
 {
-    const struct libcrypto *l = &p->libcrypto;
-    bool found;
+    bool found = false;
 
     hiding = true;
     p->f.set_error_mark(p->core);
-    if (operation == OSSL_OP_KEYMGMT) {
-        EVP_KEYMGMT *first;
-
-        l->EVP_KEYMGMT_free(l->EVP_KEYMGMT_fetch(p->libctx, "RSA", NOWHERE));
-        first = l->EVP_KEYMGMT_fetch(p->libctx, "RSA", NULL);
-        found = first != NULL;
-        l->EVP_KEYMGMT_free(first);
-    } else {
-        EVP_SIGNATURE *first;
-
-        l->EVP_SIGNATURE_free(l->EVP_SIGNATURE_fetch(p->libctx, "RSA", NOWHERE));
-        first = l->EVP_SIGNATURE_fetch(p->libctx, "RSA", NULL);
-        found = first != NULL;
-        l->EVP_SIGNATURE_free(first);
+    switch (operation) {
+    case OSSL_OP_KEYMGMT: LIST_OTHERS(EVP_KEYMGMT, "RSA"); break;
+    case OSSL_OP_SIGNATURE: LIST_OTHERS(EVP_SIGNATURE, "RSA"); break;
+    case OSSL_OP_DECODER: LIST_OTHERS(OSSL_DECODER, "DER"); break;
     }
     p->f.pop_error_to_mark(p->core);
     hiding = false;
     return found;
 }
 
+/* Decides whether the algorithms of the operation can be told, as the last ones. */
+static bool goes_last(struct provider *p, int operation, atomic_bool *is_last)
+{
+    if (*is_last)
+        return true;
+    if (hiding || !list_others(p, operation))
+        return false;
+    *is_last = true;
+    return true;
+}
+
 static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
 {
     struct provider *p = provider;
-    atomic_bool *is_last = NULL;
     const OSSL_ALGORITHM *algorithms = NULL;
+    atomic_bool *is_last = NULL;
 
+    *no_cache = 0;
     switch (operation) {
     case OSSL_OP_KEYMGMT: algorithms = keymgmt_algorithms; is_last = &p->keymgmt_is_last; break;
     case OSSL_OP_SIGNATURE: algorithms = signature_algorithms; is_last = &p->signature_is_last; break;
-    case OSSL_OP_DECODER: algorithms = decoder_algorithms; break;
-    case OSSL_OP_ENCODER: algorithms = encoder_algorithms; break;
-    case OSSL_OP_STORE: algorithms = store_algorithms; break;
+    case OSSL_OP_DECODER: algorithms = decoder_algorithms; is_last = &p->decoder_is_last; break;
+    case OSSL_OP_ENCODER: return encoder_algorithms;
+    case OSSL_OP_STORE: return store_algorithms;
     }
-    *no_cache = 0;
-    if (is_last == NULL || *is_last)
-        return algorithms;
-    if (p->fault.reason == 0 && !hiding && go_last(p, operation)) {
-        *is_last = true;
-        return algorithms;
+    if (p->fault.reason != 0) /* a decoder or a store tells it */
+        return operation == OSSL_OP_DECODER ? algorithms : NULL;
+    if (is_last != NULL && !goes_last(p, operation, is_last)) {
+        *no_cache = 1; /* ask again */
+        return NULL;
     }
-    *no_cache = 1; /* ask again */
-    return NULL;
+    return algorithms;
 }
 
 static const OSSL_PARAM *gettable(void *provider)

@@ -10,7 +10,7 @@
 struct server;
 
 /*
- * Nothing but the last two changes between OSSL_provider_init and teardown; all threads may read it.
+ * Nothing but the last three changes between OSSL_provider_init and teardown; all threads may read it.
  * libcrypto keeps it until the last key, signature and decoder of it is freed.
  */
 struct provider {
@@ -25,7 +25,7 @@ struct provider {
     } fault; /* the reason why it can't be used */
 
     /* Whether libcrypto lists our algorithms of the operation after all others. */
-    atomic_bool keymgmt_is_last, signature_is_last;
+    atomic_bool keymgmt_is_last, signature_is_last, decoder_is_last;
 };
 
 /* Makes a function fit into a table of functions. */

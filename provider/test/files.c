@@ -1,4 +1,7 @@
-/* Files that hold handles, beside other things, whole and broken. */
+/*
+ * Files that hold handles, beside other things, whole and broken. LOOKUP in the environment has
+ * libcrypto sort its providers by name.
+ */
 #include "signing.h"
 
 #include "core.h"
@@ -377,6 +380,8 @@ static void test_der(void)
 
 int main(void)
 {
+    if (getenv("LOOKUP") != NULL)
+        CHECK(OSSL_PROVIDER_available(NULL, "default") == 1);
     test_places();
     test_order();
     test_others();

@@ -1,7 +1,7 @@
 /*
  * Who does what: all that is done with public keys, and the making of keys, is for OpenSSL's own
- * provider, however this one is configured. Arguments: "lookup" has libcrypto sort its providers by
- * name; "load PATH" loads both providers in the program, the one in that folder first.
+ * provider, however this one is configured. LOOKUP in the environment has libcrypto sort its
+ * providers by name; LOAD, a folder, has the program load both, the one in that folder first.
  */
 #include "signing.h"
 
@@ -137,27 +137,25 @@ static void test_tls(size_t i, int version)
     }
 }
 
-static void prepare(int argc, char **argv)
+static void prepare(void)
 {
-    if (argc == 2 && strcmp(argv[1], "lookup") == 0) {
+    if (getenv("LOOKUP") != NULL)
         CHECK(OSSL_PROVIDER_available(NULL, "default") == 1);
-    } else if (argc == 3 && strcmp(argv[1], "load") == 0) {
-        CHECK(OSSL_PROVIDER_set_default_search_path(NULL, argv[2]) == 1);
-        CHECK(OSSL_PROVIDER_load(NULL, "asynccrypto") != NULL);
-        CHECK(EVP_KEYMGMT_fetch(NULL, "EC", NULL) == NULL); /* while it is alone, it has nothing */
-        CHECK(EVP_SIGNATURE_fetch(NULL, "ECDSA", NULL) == NULL);
-        ERR_clear_error();
-        CHECK(OSSL_PROVIDER_load(NULL, "default") != NULL);
-    } else {
-        CHECK(argc == 1);
-    }
+    if (getenv("LOAD") == NULL)
+        return;
+    CHECK(OSSL_PROVIDER_set_default_search_path(NULL, getenv("LOAD")) == 1);
+    CHECK(OSSL_PROVIDER_load(NULL, "asynccrypto") != NULL);
+    CHECK(EVP_KEYMGMT_fetch(NULL, "EC", NULL) == NULL); /* while it is alone, it has nothing */
+    CHECK(EVP_SIGNATURE_fetch(NULL, "ECDSA", NULL) == NULL);
+    ERR_clear_error();
+    CHECK(OSSL_PROVIDER_load(NULL, "default") != NULL);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
     size_t i;
 
-    prepare(argc, argv);
+    prepare();
     for (i = 0; i < KINDS; i++) {
         test_fetches(i);
         test_making(i);
