@@ -52,16 +52,29 @@ const OSSL_ITEM core_reasons[] = {
 };
 _Static_assert(sizeof core_reasons / sizeof *core_reasons == REASON_END, "a reason has no text");
 
-void core_raise(const struct provider *p, const char *file, int line, const char *function, enum reason reason,
-                const char *format, ...)
+/* The core takes a list of arguments alone. */
+static void set_error(const struct provider *p, enum reason reason, const char *format, ...)
 {
     va_list arguments;
 
-    p->f.new_error(p->core);
-    p->f.set_error_debug(p->core, file, line, function);
     va_start(arguments, format);
     p->f.vset_error(p->core, reason, format, arguments);
     va_end(arguments);
+}
+
+void core_raise(const struct provider *p, const char *file, int line, const char *function, enum reason reason,
+                const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    DEBUG("error: %s: %s", (const char *)core_reasons[reason - 1].ptr, text);
+    p->f.new_error(p->core);
+    p->f.set_error_debug(p->core, file, line, function);
+    set_error(p, reason, "%s", text);
 }
 
 bool core_usable(const struct provider *p)

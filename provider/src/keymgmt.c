@@ -120,7 +120,9 @@ int object_export(const void *reference, size_t size, OSSL_CALLBACK *callback, v
 #define INT(name) OSSL_PARAM_int(name, NULL)
 #define TEXT(name) OSSL_PARAM_utf8_string(name, NULL, 0)
 #define OCTETS(name) OSSL_PARAM_octet_string(name, NULL, 0)
-#define SIZES INT(OSSL_PKEY_PARAM_BITS), INT(OSSL_PKEY_PARAM_SECURITY_BITS), INT(OSSL_PKEY_PARAM_MAX_SIZE)
+#define SECURITY_CATEGORY "security-category" /* of post-quantum cryptography, since OpenSSL 3.5 */
+#define SIZES \
+    INT(OSSL_PKEY_PARAM_BITS), INT(OSSL_PKEY_PARAM_SECURITY_BITS), INT(SECURITY_CATEGORY), INT(OSSL_PKEY_PARAM_MAX_SIZE)
 
 /* The strengths of NIST SP 800-57, part 1, table 2. */
 static int security_bits(const struct key *k)
@@ -134,6 +136,7 @@ static bool set_sizes(const struct key *k, OSSL_PARAM params[])
 {
     return k->kind != KEY_EMPTY && param_set_int(params, OSSL_PKEY_PARAM_BITS, k->bits)
            && param_set_int(params, OSSL_PKEY_PARAM_SECURITY_BITS, security_bits(k))
+           && param_set_int(params, SECURITY_CATEGORY, 0) /* none */
            && param_set_int(params, OSSL_PKEY_PARAM_MAX_SIZE, (int)k->max_signature);
 }
 

@@ -2,6 +2,7 @@
  * Keys of handles beside the same keys of OpenSSL's own provider: programs must see no difference
  * but that the private part is not there.
  */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "signing.h"
 
 #include <openssl/ssl.h>
@@ -30,6 +31,16 @@ static void same_text(EVP_PKEY *k, EVP_PKEY *o, const char *name)
 
     CHECK(EVP_PKEY_get_utf8_string_param(k, name, a, sizeof a, NULL) == EVP_PKEY_get_utf8_string_param(o, name, b, sizeof b, NULL));
     CHECK(strcmp(a, b) == 0);
+}
+
+/* Such a category is new in OpenSSL 3.5. */
+static void test_category(EVP_PKEY *k, EVP_PKEY *o)
+{
+    int a = -1, b = -1;
+
+    CHECK(EVP_PKEY_get_int_param(k, "security-category", &a) == 1 && a == 0);
+    CHECK(EVP_PKEY_get_int_param(o, "security-category", &b) == 0 || b == a);
+    ERR_clear_error();
 }
 
 static void same_number(EVP_PKEY *k, EVP_PKEY *o, const char *name)
@@ -103,6 +114,7 @@ static void test_private(EVP_PKEY *k)
     }
     OSSL_PARAM_free(params);
     CHECK(i2d_PrivateKey(k, &der) <= 0 && der == NULL);
+    CHECK(EVP_PKEY_get0_RSA(k) == NULL && EVP_PKEY_get0_EC_KEY(k) == NULL); /* the forms of OpenSSL 1.1 */
     CHECK(PEM_write_bio_PrivateKey(out, k, NULL, NULL, 0, NULL, NULL) != 1);
     CHECK(BIO_get_mem_data(out, &text) == 0);
     CHECK(EVP_PKEY_print_private(out, k, 0, NULL) == 1 && BIO_get_mem_data(out, &text) > 0);
@@ -189,6 +201,7 @@ int main(void)
     }
     for (i = 0; i < NAMES; i++) {
         test_parameters(keys[i], originals[i]);
+        test_category(keys[i], originals[i]);
         test_private(keys[i]);
         test_public(keys[i], originals[i]);
         test_equality(i);
