@@ -65,14 +65,12 @@ var inputs = sync.OnceFunc(func() {
 	}
 })
 
-// limit ends a program that hangs. No program takes nearly as long, on a busy machine either.
-const limit = 5 * time.Minute
-
-// command returns a command that is killed after the limit and at the end of the test, with env
-// added to its environment.
+// command returns a command that is killed at the end of the test, with env added to its environment.
 func command(t *testing.T, env []string, name string, args ...string) *exec.Cmd {
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	t.Cleanup(cancel)
+	return commandUntil(t.Context(), env, name, args...)
+}
+
+func commandUntil(ctx context.Context, env []string, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), env...)
 	if !inCI {
@@ -82,10 +80,15 @@ func command(t *testing.T, env []string, name string, args ...string) *exec.Cmd 
 	return cmd
 }
 
+// limit ends a program that hangs. No program takes nearly as long, on a busy machine either.
+const limit = 5 * time.Minute
+
 // run runs a program, which must succeed, and returns its output and its errors.
 func run(t *testing.T, env []string, name string, args ...string) string {
 	t.Helper()
-	out, err := command(t, env, name, args...).CombinedOutput()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	out, err := commandUntil(ctx, env, name, args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
 	}

@@ -191,7 +191,7 @@ func (k *keyServer) start() {
 	}
 	allow += strings.Join(append(k.rules, ""), "\n")
 	k.write("allow", []byte(allow))
-	args := []string{"keyserver", "-allow", k.path("allow"), "-audit", k.path("audit.log"), "-metrics", "127.0.0.1:0", "-unix-mode", "0666"}
+	args := []string{"keyserver", "-allow", k.path("allow"), "-audit", k.path("audit.log"), "-metrics", "127.0.0.1:0", "-unix-mode", "0666", "-nice", "0"}
 	for _, s := range k.sockets {
 		args = append(args, "-unix", s)
 	}
@@ -212,9 +212,11 @@ func (k *keyServer) restart() {
 	k.start()
 }
 
-// openSSLConfig is a configuration of OpenSSL that loads the provider beside its own.
+// openSSLConfig is a configuration of OpenSSL that loads the provider beside its own. Node has a name of
+// its own for the section.
 const openSSLConfig = `
 openssl_conf = init
+nodejs_conf = init
 [init]
 providers = providers
 [providers]
@@ -315,7 +317,7 @@ var testKeys = sync.OnceValue(func() map[string]*testKey {
 			if err != nil {
 				panic(err)
 			}
-			cert := authority().IssueFor(new(testing.T), signer, []string{"localhost", "127.0.0.1"})
+			cert := authority().IssueFor(new(testing.T), signer, []string{"localhost", "mutual.localhost", "127.0.0.1"})
 			mu.Lock()
 			defer mu.Unlock()
 			keys[name] = &testKey{name, signer, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}),
