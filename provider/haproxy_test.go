@@ -1,0 +1,110 @@
+//go:build linux
+
+package provider
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"asynccrypto/internal/testwait"
+)
+
+// haproxyConfig is for HAProxy as Debian runs it: with a master, in a chroot, as a user of its own. The
+// sockets are handed to the next process by the socket of the statistics.
+const haproxyConfig = `
+global
+    log stderr format raw daemon err
+    stats socket %[1]s/admin.sock mode 660 level admin expose-fd listeners
+    daemon
+    %[2]s
+    nbthread 2
+defaults
+    log global
+    mode http
+    timeout connect 5m
+    timeout client 5m
+    timeout server 5m
+frontend f
+    bind %[3]s ssl crt %[6]s
+    bind %[4]s ssl crt %[6]s ca-file %[7]s verify required
+    bind %[5]s ssl crt %[6]s allow-0rtt
+    http-request return status 200 content-type text/plain string "hello"
+`
+
+// haproxy starts HAProxy, with lines for the section global.
+func haproxy(s *site, global ...string) {
+	s.t.Helper()
+	need(s.t, "haproxy")
+	if user := s.user("haproxy"); user != "" {
+		global = append(global, "chroot "+s.chroot("chroot"), "user "+user, "group "+user)
+	}
+	config := s.write("haproxy.cfg", fmt.Sprintf(haproxyConfig, s.dir, strings.Join(global, "\n    "), s.addr, s.mutual, s.early, s.bothFile(), s.caFile()))
+	s.start("haproxy", "-Ws", "-f", config, "-p", s.path("haproxy.pid"), "-S", s.path("master.sock"))
+}
+
+// reloadHAProxy has the master replace the process that serves, and waits until the new one does. A
+// master that has just begun itself anew loses the signal.
+func reloadHAProxy(s *site) {
+	s.t.Helper()
+	begun, done := s.logCount("Reloading HAProxy"), s.logCount("Loading success")
+	tries := 0
+	testwait.Await(s.t, "HAProxy to begin to reload", func() bool {
+		if tries++; tries%100 == 1 {
+			s.signal(syscall.SIGUSR2)
+		}
+		return s.logCount("Reloading HAProxy") > begun
+	})
+	s.awaitLog("Loading success", done+1)
+}
+
+func TestHAProxy(t *testing.T) {
+	program{resumes: true, mutual: true, keys: true, early: true, jobs: true, reload: reloadHAProxy, start: func(s *site) {
+		s.useConfig()
+		haproxy(s, "ssl-mode-async")
+	}}.each(t)
+}
+
+// TestHAProxyProviderKeywords loads the provider by HAProxy's own keywords, without a configuration of
+// OpenSSL. The socket is in the environment.
+func TestHAProxyProviderKeywords(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "p256", false)
+	s.env = append(s.env, "ASYNCCRYPTO_KEYSERVER="+s.k.socket)
+	haproxy(s, "ssl-mode-async", "ssl-provider-path "+filepath.Dir(plain.provider(t)), "ssl-provider default", "ssl-provider asynccrypto")
+	s.handshakes(repetitions(20, 200))
+	s.resumes()
+	s.wantsCertificates()
+	s.forgets()
+}
+
+// TestHAProxyOnLibasync preloads libasync, whose count shows that each handshake was a job that paused.
+func TestHAProxyOnLibasync(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "rsa2048", false)
+	s.env = append(s.env, "LD_PRELOAD="+libasync(t), "ASYNC_STATS=1")
+	s.useConfig()
+	haproxy(s, "ssl-mode-async")
+	n := repetitions(50, 200)
+	s.handshakes(n)
+	s.survives(true)
+	s.reloads(2, func() { reloadHAProxy(s) })
+	s.forgets()
+	s.main.end(syscall.SIGUSR1)
+	starts, pauses := 0, 0
+	for _, line := range regexp.MustCompile(`libasync: process \d+: (\d+) starts, (\d+) pauses, (\d+) finishes\n`).FindAllStringSubmatch(s.output(), -1) {
+		if line[1] != line[3] {
+			t.Errorf("jobs have not finished: %s", line[0])
+		}
+		a, _ := strconv.Atoi(line[1])
+		b, _ := strconv.Atoi(line[2])
+		starts, pauses = starts+a, pauses+b
+	}
+	if signed := s.signed(); pauses < signed || signed < 2*n {
+		t.Errorf("%d starts and %d pauses for %d signatures", starts, pauses, signed)
+	}
+}
