@@ -9,22 +9,24 @@ import (
 	"time"
 
 	"asynccrypto/bench/internal/harness"
+	"asynccrypto/bench/internal/programs"
+	"asynccrypto/bench/internal/tlsclient"
 )
 
 // served is a server that runs.
 type served struct {
 	addr  string
 	child *harness.Child // nil for nginx
-	nginx *nginx
+	nginx *programs.Server
 }
 
 func (s *session) serve(side *side) (*served, error) {
 	if side.nginx {
-		n, err := startNginx(s.serverCPU, s.key(side))
+		n, err := programs.Nginx{Key: s.key(side), Workers: 1}.Start(s.serverCPU)
 		if err != nil {
 			return nil, err
 		}
-		return &served{addr: n.addr, nginx: n}, nil
+		return &served{addr: n.Addr, nginx: n}, nil
 	}
 	child, err := harness.StartChild(s.program, roleServer, s.serverCPU, side.procs, false)
 	if err != nil {
@@ -42,7 +44,7 @@ func (s *session) serve(side *side) (*served, error) {
 
 func (s *served) close() {
 	if s.nginx != nil {
-		s.nginx.close()
+		s.nginx.Close()
 		return
 	}
 	s.child.Close()
@@ -51,7 +53,7 @@ func (s *served) close() {
 // account returns the server's account; of nginx no more than the CPU time is known.
 func (s *served) account() (a serverAccount, err error) {
 	if s.nginx != nil {
-		a.CPU, a.Waited, err = s.nginx.cpu()
+		a.CPU, a.Waited, err = s.nginx.CPU()
 		return a, err
 	}
 	err = s.child.Do(serverOrder{Do: "account"}, &a)
@@ -60,17 +62,9 @@ func (s *served) account() (a serverAccount, err error) {
 
 // startClients starts clients for a server. First is for those that are to run before all
 // others on their CPU.
-func (s *session) startClients(side *side, server *served, do string, l clientLoad, first bool) (*harness.Child, error) {
+func (s *session) startClients(side *side, server *served, do string, l tlsclient.Load, first bool) (*harness.Child, error) {
 	l.Addr, l.Cert, l.X25519 = server.addr, s.key(side).Cert, side.section != sectionDefault
-	child, err := harness.StartChild(s.program, roleClient, s.clientCPU, 1, first)
-	if err != nil {
-		return nil, err
-	}
-	if err := child.Do(clientOrder{Do: do, Load: &l}, nil); err != nil {
-		child.Close()
-		return nil, err
-	}
-	return child, nil
+	return tlsclient.Start(s.program, s.clientCPU, first, do, l)
 }
 
 // span is the work of a server and its clients between two moments.
@@ -78,16 +72,16 @@ type span struct {
 	serverCPU, clientCPU int64
 	done                 float64
 	time                 time.Duration
-	clients              clientAccount // the second
-	server               serverAccount // likewise
+	clients              tlsclient.Account // the second
+	server               serverAccount     // likewise
 	waited               float64
 }
 
 // moment is everybody's account at one time.
 type moment struct {
 	server  serverAccount
-	clients clientAccount
-	others  []clientAccount
+	clients tlsclient.Account
+	others  []tlsclient.Account
 }
 
 // after takes the accounts when so much time has passed.
@@ -100,12 +94,12 @@ func after(ctx context.Context, d time.Duration, server *served, clients *harnes
 	if m.server, err = server.account(); err != nil {
 		return m, err
 	}
-	if err = clients.Do(clientOrder{Do: "account"}, &m.clients); err != nil {
+	if err = clients.Do(tlsclient.Order{Do: "account"}, &m.clients); err != nil {
 		return m, err
 	}
-	m.others = make([]clientAccount, len(others))
+	m.others = make([]tlsclient.Account, len(others))
 	for i, c := range others {
-		if err = c.Do(clientOrder{Do: "account"}, &m.others[i]); err != nil {
+		if err = c.Do(tlsclient.Order{Do: "account"}, &m.others[i]); err != nil {
 			return m, err
 		}
 	}
@@ -168,8 +162,8 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 func (s *side) finish(server *served, clients ...*harness.Child) error {
 	var all uint64
 	for _, c := range clients {
-		var a clientAccount
-		if err := c.Do(clientOrder{Do: "stop"}, &a); err != nil {
+		var a tlsclient.Account
+		if err := c.Do(tlsclient.Order{Do: "stop"}, &a); err != nil {
 			return err
 		}
 		all += a.Handshakes
@@ -177,7 +171,7 @@ func (s *side) finish(server *served, clients ...*harness.Child) error {
 	}
 	s.handshakes += all
 	if server.nginx != nil {
-		return server.nginx.complained()
+		return server.nginx.Complained()
 	}
 	var a serverAccount
 	for range 100 { // it may not have read the last client's last message yet
@@ -201,7 +195,7 @@ func (s *side) finish(server *served, clients ...*harness.Child) error {
 }
 
 // under measures the side under one load, and checks that the work was real.
-func (s *side) under(ctx context.Context, session *session, do string, load clientLoad) (sp span, err error) {
+func (s *side) under(ctx context.Context, session *session, do string, load tlsclient.Load) (sp span, err error) {
 	server, err := session.serve(s)
 	if err != nil {
 		return sp, err
@@ -220,7 +214,7 @@ func (s *side) under(ctx context.Context, session *session, do string, load clie
 
 // measureHandshakes measures one after the other, by a number of clients.
 func (s *side) measureHandshakes(ctx context.Context, session *session) (figures, error) {
-	sp, err := s.under(ctx, session, "handshake", clientLoad{Clients: session.clients})
+	sp, err := s.under(ctx, session, "handshake", tlsclient.Load{Clients: session.clients})
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +234,7 @@ func (s *side) measureLatency(ctx context.Context, session *session) (figures, e
 	}
 	defer server.close()
 	pause := time.Duration(session.conns) * time.Millisecond
-	echoes, err := session.startClients(s, server, "echo", clientLoad{Clients: session.conns, Pause: pause}, true)
+	echoes, err := session.startClients(s, server, "echo", tlsclient.Load{Clients: session.conns, Pause: pause}, true)
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +242,7 @@ func (s *side) measureLatency(ctx context.Context, session *session) (figures, e
 	s.report.Remark = "echoes " + echoes.Priority
 	all := []*harness.Child{echoes}
 	if !s.quiet {
-		storm, err := session.startClients(s, server, "handshake", clientLoad{Clients: session.storm}, false)
+		storm, err := session.startClients(s, server, "handshake", tlsclient.Load{Clients: session.storm}, false)
 		if err != nil {
 			return nil, err
 		}
@@ -277,7 +271,7 @@ func (s *side) measureMemory(ctx context.Context, session *session) (figures, er
 		return nil, err
 	}
 	defer server.close()
-	load := clientLoad{HTTP: s.spec.Kind == kindHTTP, Clients: 64}
+	load := tlsclient.Load{HTTP: s.spec.Kind == kindHTTP, Clients: 64}
 	before, err := session.startClients(s, server, "connect", load, false) // whatever is made once is made now
 	if err != nil {
 		return nil, err
@@ -305,7 +299,7 @@ func (s *side) measureMemory(ctx context.Context, session *session) (figures, er
 
 // measureEchoes measures small echoes, one after the other on each connection.
 func (s *side) measureEchoes(ctx context.Context, session *session) (figures, error) {
-	sp, err := s.under(ctx, session, "echo", clientLoad{Clients: session.conns, Pause: s.pause})
+	sp, err := s.under(ctx, session, "echo", tlsclient.Load{Clients: session.conns, Pause: s.pause})
 	if err != nil {
 		return nil, err
 	}

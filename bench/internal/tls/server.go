@@ -17,6 +17,7 @@ import (
 	"asynccrypto/asynctls/tlsserver"
 	"asynccrypto/bench/internal/harness"
 	"asynccrypto/bench/internal/proc"
+	"asynccrypto/bench/internal/programs"
 	"asynccrypto/engine"
 	"asynccrypto/engine/multibuffer"
 )
@@ -33,13 +34,13 @@ const (
 
 // spec is a server to start.
 type spec struct {
-	Kind      string `json:"kind"`
-	Key       key    `json:"key"`
-	Engine    bool   `json:"engine"`    // sign by the multi-buffer engine
-	Nice      int    `json:"nice"`      // of its workers
-	Workers   int    `json:"workers"`   // 0: its default
-	Semaphore int    `json:"semaphore"` // if not 0, how many may sign at a time
-	Bound     int    `json:"bound"`     // if not 0, how many handshakes a server of goroutines has under way
+	Kind      string       `json:"kind"`
+	Key       programs.Key `json:"key"`
+	Engine    bool         `json:"engine"`    // sign by the multi-buffer engine
+	Nice      int          `json:"nice"`      // of its workers
+	Workers   int          `json:"workers"`   // 0: its default
+	Semaphore int          `json:"semaphore"` // if not 0, how many may sign at a time
+	Bound     int          `json:"bound"`     // if not 0, how many handshakes a server of goroutines has under way
 }
 
 // serverOrder is one of: serve, which starts the server; account; memory, which is an account

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"asynccrypto/bench/internal/harness"
+	"asynccrypto/bench/internal/programs"
 )
 
 // options are the subject's flags, and how much is measured.
@@ -41,7 +42,7 @@ type session struct {
 
 // key returns the key of a side's server. Where the key makes no difference it is the one that
 // is quick.
-func (s *session) key(side *side) key {
+func (s *session) key(side *side) programs.Key {
 	if slices.Contains([]string{sectionRSA, sectionDefault, sectionLatency}, side.section) {
 		return s.keys.rsa2048
 	}

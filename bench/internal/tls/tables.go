@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"asynccrypto/bench/internal/harness"
+	"asynccrypto/bench/internal/tlsclient"
 	"asynccrypto/engine/multibuffer"
 )
 
@@ -24,7 +25,7 @@ func (s *session) note(section string) string {
 		return fmt.Sprintf("resident memory for each of %d connections that have exchanged something, after a garbage collection", s.idle)
 	case sectionEcho:
 		return fmt.Sprintf("%d bytes each on %d connections; CPU time for each echo. At once: the next is sent when the last has come back, "+
-			"so that server and clients meet at the same memory; 2 ms apart: 2 ms later", echoSize, s.conns)
+			"so that server and clients meet at the same memory; 2 ms apart: 2 ms later", tlsclient.EchoSize, s.conns)
 	}
 	return ""
 }

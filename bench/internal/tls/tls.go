@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"asynccrypto/bench/internal/harness"
+	"asynccrypto/bench/internal/programs"
+	"asynccrypto/bench/internal/tlsclient"
 )
 
 // Subject is this package's part of the benchmark.
@@ -40,7 +42,7 @@ that runs in real time, and so should be run by root.
 			}
 			return o.measure(ctx, run)
 		},
-		Roles: map[string]func(io.Reader, io.Writer) error{roleServer: beServer, roleClient: beClient},
+		Roles: map[string]func(io.Reader, io.Writer) error{roleServer: beServer, tlsclient.Role: tlsclient.Main},
 	}
 }
 
@@ -89,7 +91,7 @@ func (s *session) findNginx(ctx context.Context) error {
 	if !slices.ContainsFunc(s.sides, func(side *side) bool { return side.nginx }) {
 		return nil
 	}
-	version, err := nginxVersion(ctx)
+	version, err := programs.NginxVersion(ctx)
 	switch {
 	case harness.IsMissing(err):
 		s.Result.Missing = append(s.Result.Missing, "nginx, "+err.Error())

@@ -1,7 +1,6 @@
 package tls
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"runtime"
@@ -10,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"asynccrypto/bench/internal/harness"
 	"asynccrypto/bench/internal/harness/harnesstest"
 	"asynccrypto/engine/multibuffer"
 )
@@ -100,68 +98,16 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// Clients refuse a server that is not the one to be measured.
-func TestInspects(t *testing.T) {
+func TestOrders(t *testing.T) {
 	keys, err := newKeys()
 	if err != nil {
 		t.Fatal(err)
-	}
-	s, c := new(server), &client{stopped: make(chan struct{})}
-	if err := s.serve(&spec{Kind: kindGoroutine, Key: keys.p256}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.do(clientOrder{Do: "connect", Load: &clientLoad{Addr: s.addr, Cert: keys.rsa2048.Cert, Clients: 1}}); err == nil ||
-		!strings.Contains(err.Error(), "another certificate") {
-		t.Error(err)
 	}
 	if err := new(server).serve(&spec{Kind: "none", Key: keys.p256}); err == nil {
 		t.Error("there is a server of no kind")
 	}
-	if _, err := s.do(serverOrder{Do: "none"}); err == nil {
+	if _, err := new(server).do(serverOrder{Do: "none"}); err == nil {
 		t.Error("the server took an order that does not exist")
-	}
-	if _, err := c.do(clientOrder{Do: "none"}); err == nil {
-		t.Error("clients took an order that does not exist")
-	}
-}
-
-// nginx accepts the configuration.
-func TestNginxConfig(t *testing.T) {
-	version, err := nginxVersion(t.Context())
-	if m, ok := errors.AsType[*harness.Missing](err); ok {
-		t.Skip(m)
-	} else if err != nil || !strings.HasPrefix(version, "nginx/") || !strings.Contains(version, " with ") {
-		t.Fatal(version, err)
-	}
-	keys, err := newKeys()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	if _, err := writeNginx(dir, keys.rsa2048); err != nil {
-		t.Fatal(err)
-	}
-	cmd, err := nginxCommand(dir, "-t")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if said, err := cmd.CombinedOutput(); err != nil || strings.Contains(string(said), "[warn]") {
-		t.Errorf("%v: %s", err, said)
-	}
-}
-
-func TestPercentile(t *testing.T) {
-	var list []time.Duration
-	for i := range 200 {
-		list = append(list, time.Duration(i+1))
-	}
-	for p, want := range map[int]time.Duration{50: 100, 99: 198, 100: 200} {
-		if got := percentile(list, p); got != want {
-			t.Errorf("p%d is %d, not %d", p, got, want)
-		}
-	}
-	if percentile(list[:1], 50) != 1 || percentile(nil, 99) != 0 {
-		t.Error(percentile(list[:1], 50), percentile(nil, 99))
 	}
 }
 

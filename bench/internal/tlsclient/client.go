@@ -1,4 +1,7 @@
-package tls
+// Package tlsclient is TLS clients of crypto/tls, in a process of their own: handshakes without end,
+// idle connections, and small messages. Every handshake is full and TLS 1.3, and the server's
+// certificate is the expected one.
+package tlsclient
 
 import (
 	"bufio"
@@ -20,18 +23,18 @@ import (
 	"asynccrypto/bench/internal/proc"
 )
 
-// roleClient is the role of the clients' processes.
-const roleClient = "tls-client"
+// Role is the role of the process, and [Main] its main.
+const Role = "tls-client"
 
-// clientOrder is one of: handshake, which does so without end; connect, which establishes
+// Order is one of: handshake, which does so without end; connect, which establishes
 // connections; echo, which does that and exchanges messages without end; account; stop.
-type clientOrder struct {
-	Do   string      `json:"do"`
-	Load *clientLoad `json:"load,omitempty"` // for the first three
+type Order struct {
+	Do   string `json:"do"`
+	Load *Load  `json:"load,omitempty"` // for the first three
 }
 
-// clientLoad is the load that clients put on a server.
-type clientLoad struct {
+// Load is the load that clients put on a server.
+type Load struct {
 	Addr    string        `json:"addr"`
 	Cert    []byte        `json:"cert"`    // that the server must show, as PEM
 	Clients int           `json:"clients"` // at a time
@@ -40,8 +43,8 @@ type clientLoad struct {
 	HTTP    bool          `json:"http"`    // a request instead of an echo
 }
 
-// clientAccount is the clients' account.
-type clientAccount struct {
+// Account is the clients' account.
+type Account struct {
 	Done       uint64        `json:"done"`       // since the beginning
 	Handshakes uint64        `json:"handshakes"` // likewise
 	Time       time.Duration `json:"time_ns"`    // likewise
@@ -57,7 +60,7 @@ type clientAccount struct {
 
 // client is all clients in their process.
 type client struct {
-	load   clientLoad
+	load   Load
 	config *tls.Config
 	cert   []byte
 	begun  time.Time
@@ -73,13 +76,28 @@ type client struct {
 	held       []net.Conn
 }
 
-// beClient is the main of the process.
-func beClient(in io.Reader, out io.Writer) error {
-	c := &client{begun: time.Now(), stopped: make(chan struct{})}
-	return harness.Orders(in, out, c.do)
+// Start starts the process on a CPU, and gives it a first order: clients that load a server. First
+// is for clients that are to run before all others on their CPU. Call Close when done.
+func Start(program string, cpu int, first bool, do string, l Load) (*harness.Child, error) {
+	child, err := harness.StartChild(program, Role, cpu, 1, first)
+	if err != nil {
+		return nil, err
+	}
+	if err := child.Do(Order{Do: do, Load: &l}, nil); err != nil {
+		child.Close()
+		return nil, err
+	}
+	return child, nil
 }
 
-func (c *client) do(o clientOrder) (clientAccount, error) {
+// Main is the main of the process.
+func Main(in io.Reader, out io.Writer) error {
+	return harness.Orders(in, out, newClient().do)
+}
+
+func newClient() *client { return &client{begun: time.Now(), stopped: make(chan struct{})} }
+
+func (c *client) do(o Order) (Account, error) {
 	if o.Load != nil {
 		c.prepare(*o.Load)
 	}
@@ -90,26 +108,26 @@ func (c *client) do(o clientOrder) (clientAccount, error) {
 		}
 	case "echo":
 		if err := c.connect(); err != nil {
-			return clientAccount{}, err
+			return Account{}, err
 		}
 		for _, conn := range c.held {
 			c.running.Go(func() { c.echoes(conn.(*tls.Conn)) })
 		}
 	case "connect":
 		if err := c.connect(); err != nil {
-			return clientAccount{}, err
+			return Account{}, err
 		}
 	case "account":
 	case "stop":
 		close(c.stopped)
 		c.running.Wait()
 	default:
-		return clientAccount{}, fmt.Errorf("clients know no order %q", o.Do)
+		return Account{}, fmt.Errorf("clients know no order %q", o.Do)
 	}
 	return c.account()
 }
 
-func (c *client) prepare(l clientLoad) {
+func (c *client) prepare(l Load) {
 	c.load = l
 	// The certificate is compared, which is more than verifying it, and takes no time.
 	c.config = &tls.Config{InsecureSkipVerify: true, ServerName: "localhost", MinVersion: tls.VersionTLS12}
@@ -121,13 +139,13 @@ func (c *client) prepare(l clientLoad) {
 	}
 }
 
-func (c *client) account() (d clientAccount, err error) {
+func (c *client) account() (d Account, err error) {
 	c.mu.Lock()
 	took, late := c.took, c.late
 	c.took, c.late = nil, nil
 	err = c.err
 	c.mu.Unlock()
-	d = clientAccount{Done: c.done.Load(), Handshakes: c.handshakes.Load(), Time: time.Since(c.begun), CPU: proc.OwnCPU(), Waited: proc.Waited("self"), Samples: len(took)}
+	d = Account{Done: c.done.Load(), Handshakes: c.handshakes.Load(), Time: time.Since(c.begun), CPU: proc.OwnCPU(), Waited: proc.Waited("self"), Samples: len(took)}
 	if n := c.negotiated.Load(); n != nil {
 		d.Negotiated = *n
 	}
@@ -243,8 +261,8 @@ func (c *client) connect() error {
 	return c.err
 }
 
-// echoSize is a small message: a chat's, a game's, a price.
-const echoSize = 64
+// EchoSize is a small message: a chat's, a game's, a price.
+const EchoSize = 64
 
 func (c *client) exchange(conn net.Conn, n byte) error {
 	if c.load.HTTP {
@@ -261,7 +279,7 @@ func (c *client) exchange(conn net.Conn, n byte) error {
 		}
 		return err
 	}
-	var sent, got [echoSize]byte
+	var sent, got [EchoSize]byte
 	for i := range sent {
 		sent[i] = n + byte(i)
 	}
