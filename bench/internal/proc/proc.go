@@ -121,15 +121,25 @@ func OwnCPU() int64 {
 
 // Busy returns how long all CPUs together have computed since the system started, and how long they
 // have been there, in nanoseconds. Time that a hypervisor gave to others counts as computed.
-func Busy() (busy, total int64, err error) {
+func Busy() (busy, total int64, err error) { return busyOf("cpu") }
+
+// BusyCPU is Busy for one CPU.
+func BusyCPU(cpu int) (busy, total int64, err error) { return busyOf(fmt.Sprint("cpu", cpu)) }
+
+// busyOf reads the line of this name.
+func busyOf(name string) (busy, total int64, err error) {
 	text, err := os.ReadFile("/proc/stat")
 	if err != nil {
 		return 0, 0, err
 	}
-	first, _, _ := strings.Cut(string(text), "\n")
-	f := strings.Fields(first)
-	if len(f) < 9 || f[0] != "cpu" {
-		return 0, 0, fmt.Errorf("/proc/stat begins with %q", first)
+	var f []string
+	for line := range strings.Lines(string(text)) {
+		if f = strings.Fields(line); len(f) > 0 && f[0] == name {
+			break
+		}
+	}
+	if len(f) < 9 || f[0] != name {
+		return 0, 0, fmt.Errorf("/proc/stat has no line %s", name)
 	}
 	// user, nice, system, idle, iowait, irq, softirq, steal; user includes the guests that follow.
 	for i, ticks := range f[1:9] {

@@ -29,8 +29,15 @@ func TestProc(t *testing.T) {
 	if n, err := Threads(); err != nil || n < 2 || n > 1000 {
 		t.Error(n, err)
 	}
-	if busy, total, err := Busy(); err != nil || busy <= 0 || busy > total {
-		t.Error(busy, total, err)
+	one, thereOne, err := BusyCPU(0)
+	if err != nil || one <= 0 || one > thereOne {
+		t.Error(one, thereOne, err)
+	}
+	if busy, there, err := Busy(); err != nil || busy < one || there < thereOne {
+		t.Error(busy, there, err)
+	}
+	if _, _, err := BusyCPU(1 << 20); err == nil {
+		t.Error("there is a CPU with a high number")
 	}
 	// The kernel counts both in its own way.
 	if Computed(self) == 0 && Waited("self") > 0 {
