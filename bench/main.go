@@ -8,6 +8,7 @@
 //	go run ./bench tls          TLS servers, beside crypto/tls, net/http and nginx
 //	go run ./bench pkcs11       keys on a token and outages, beside crypto11 and miekg/pkcs11
 //	go run ./bench keys         keys in key servers and outages, beside the local engine and gRPC calls
+//	go run ./bench provider     HAProxy and nginx, plain and with their keys in a key server
 //	go run ./bench cabi         the same calls in C, through libasync
 //	go run ./bench timing       statistical tests of time: does it depend on a secret?
 //	go run ./bench tables       docs/benchmarks.md, from the results that -save has kept
@@ -22,6 +23,7 @@ import (
 	"asynccrypto/bench/internal/harness"
 	"asynccrypto/bench/internal/keys"
 	"asynccrypto/bench/internal/pkcs11"
+	"asynccrypto/bench/internal/provider"
 	"asynccrypto/bench/internal/reactor"
 	"asynccrypto/bench/internal/sign"
 	"asynccrypto/bench/internal/tables"
@@ -39,7 +41,7 @@ func program() harness.Program {
 their spread, and whether each goal was met. A comparison is of two measurements a moment apart,
 and says how many times as fast ours is: above 1 ours is better.`,
 		Subjects: []harness.Subject{
-			facility.Subject(), reactor.Subject(), sign.Subject(), verify.Subject(), tls.Subject(), pkcs11.Subject(), keys.Subject(), cabi.Subject(), timing.Subject(),
+			facility.Subject(), reactor.Subject(), sign.Subject(), verify.Subject(), tls.Subject(), pkcs11.Subject(), keys.Subject(), provider.Subject(), cabi.Subject(), timing.Subject(),
 		},
 		Commands: []harness.Command{tables.Command(sections)},
 	}
@@ -58,6 +60,8 @@ need cgo. The token is SoftHSM behind a module that makes it as slow as an HSM.`
 	{Subject: "keys", Title: "Keys in key servers", About: `Keys that key servers hold, beside the engine in the caller's own process and beside a call of gRPC
 for each signature; and the errors and the latency that callers see when one of two servers is killed,
 stopped or slow.`},
+	{Subject: "provider", Title: "The OpenSSL provider", About: `HAProxy and nginx, as they are installed, beside the same programs with the provider and their keys in
+a key server on the same core. A comparison counts the CPU time of both.`},
 	{Subject: "facility", Title: "Jobs and wait contexts", About: `Package async beside OpenSSL's ASYNC_JOB and ASYNC_WAIT_CTX, called from C.`},
 	{Subject: "reactor", Title: "Waking jobs", About: `Jobs that one event loop resumes, beside an event loop in C with an eventfd for each job.`},
 	{Subject: "cabi", Title: "The C library", About: `libasync beside OpenSSL's own facility: the same C program, linked with either.`},
