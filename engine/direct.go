@@ -6,6 +6,7 @@ import (
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/rsa"
 	"io"
 	"runtime"
 	"slices"
@@ -66,10 +67,12 @@ func onCurve(op Op) bool {
 	return false
 }
 
-// TrySign signs on the calling goroutine if s is a signer of an engine with [Config.Direct], and the
-// table there lets the operation run on its caller's goroutine if its context cannot end. Otherwise
-// done is false, and nothing has happened. So TrySign never waits for a worker, a token or another
-// operation. It also signs so if the engine has Nice: the caller asks for its own priority.
+// TrySign signs on the calling goroutine if s is a signer of an engine with [Config.Direct] and of an
+// RSA, ECDSA or Ed25519 key of the standard library, and the table there lets the operation run on its
+// caller's goroutine if its context cannot end. Otherwise done is false, and nothing has happened. So
+// TrySign takes as long as one signature, and never waits: not for a worker or another operation, and
+// not for a key that is elsewhere. It also signs so if the engine has Nice: the caller asks for its own
+// priority.
 //
 // TrySign is for a server that reads a request, and would give it to another goroutine if it cannot be
 // answered at once. It takes the arguments of [Signer], and returns its errors. It does not use the
@@ -80,7 +83,7 @@ func TrySign(s crypto.Signer, rand io.Reader, digest []byte, opts crypto.SignerO
 		return nil, false, nil
 	}
 	k := w.bound()
-	if !k.e.direct || k.state.closed.Load() {
+	if !k.e.direct || k.state.closed.Load() || !computes(k.signer) || rand != nil && !sysrand.Is(rand) {
 		return nil, false, nil
 	}
 	op := k.signOp(rand, digest, opts)
@@ -88,6 +91,15 @@ func TrySign(s crypto.Signer, rand io.Reader, digest []byte, opts crypto.SignerO
 		return nil, done, err
 	}
 	return op.Signature, true, nil
+}
+
+// computes reports whether a key only computes: any other may wait for something.
+func computes(key crypto.Signer) bool {
+	switch key.(type) {
+	case *rsa.PrivateKey, *ecdsa.PrivateKey, ed25519.PrivateKey:
+		return true
+	}
+	return false
 }
 
 // runDirect runs op on the calling goroutine if the engine's state allows it; done reports whether

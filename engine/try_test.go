@@ -1,9 +1,10 @@
 package engine_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rand"
-	"errors"
+	"crypto/rsa"
 	"io"
 	"runtime"
 	"testing"
@@ -12,62 +13,59 @@ import (
 	"asynccrypto/internal/gid"
 )
 
-// whereKey notes which goroutine signs.
-type whereKey struct {
-	crypto.Signer
-	g   *uintptr
-	err error
-}
-
-func (k whereKey) Sign(_ io.Reader, digest []byte, _ crypto.SignerOpts) ([]byte, error) {
-	*k.g = gid.Get()
-	return digest, k.err
-}
-
 // TestTrySign signs on the goroutine of the caller if the engine is idle, with nice workers too, and
 // does nothing otherwise.
 func TestTrySign(t *testing.T) {
-	try := func(s crypto.Signer) ([]byte, bool, error) {
-		return engine.TrySign(s, rand.Reader, []byte("digest"), crypto.SHA256)
+	try := func(s crypto.Signer, rand io.Reader) ([]byte, bool, error) {
+		return engine.TrySign(s, rand, make([]byte, 32), crypto.SHA256)
 	}
-	var g uintptr
 	nice := 0
 	if runtime.GOOS == "linux" {
 		nice = 1
 	}
-	e := newDirect(t, engine.Config{Workers: 1, Nice: nice})
-	s, err := e.Signer(whereKey{rsaKey(), &g, nil})
-	if err != nil {
-		t.Fatal(err)
+	var g uintptr
+	e := newDirect(t, engine.Config{Workers: 1, Nice: nice, Alone: func(op engine.Op) error {
+		g = gid.Get()
+		return op.Run()
+	}})
+	wrap := func(e *engine.Engine, key crypto.Signer) engine.Signer {
+		t.Helper()
+		s, err := e.Signer(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
 	}
-	if sig, done, err := try(s); string(sig) != "digest" || !done || err != nil || g != gid.Get() {
-		t.Errorf("an idle engine: %q, %v, %v, on the caller's goroutine: %v", sig, done, err, g == gid.Get())
+	s := wrap(e, rsaKey())
+	sig, done, err := try(s, rand.Reader)
+	if !done || err != nil || g != gid.Get() {
+		t.Errorf("an idle engine: %v, %v, on the caller's goroutine: %v", done, err, g == gid.Get())
 	}
-	if st := e.Stats(); st.Submitted != 1 || st.Completed != 1 {
+	if err := rsa.VerifyPKCS1v15(&rsaKey().PublicKey, crypto.SHA256, make([]byte, 32), sig); err != nil {
+		t.Error(err)
+	}
+	if sig, done, err := engine.TrySign(s, rand.Reader, []byte("short"), crypto.SHA256); sig != nil || !done || err == nil {
+		t.Errorf("a digest that is too short: %q, %v, %v", sig, done, err)
+	}
+	if st := e.Stats(); st.Submitted != 2 || st.Completed != 1 || st.Failed != 1 {
 		t.Errorf("%+v", st)
 	}
-	fails, err := e.Signer(whereKey{rsaKey(), &g, errors.ErrUnsupported})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if sig, done, err := try(fails); sig != nil || !done || !errors.Is(err, errors.ErrUnsupported) {
-		t.Errorf("a key that fails: %q, %v, %v", sig, done, err)
-	}
 
-	plain := newManual(t, 8) // not Direct
-	other, err := plain.Signer(rsaKey())
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed, err := e.Signer(rsaKey())
-	if err != nil {
-		t.Fatal(err)
-	}
+	closed := wrap(e, rsaKey())
 	_ = closed.Close()
-	for name, s := range map[string]crypto.Signer{"a plain key": rsaKey(), "an engine that is not Direct": other, "a closed signer": closed} {
-		if sig, done, err := try(s); sig != nil || done || err != nil {
+	for name, s := range map[string]crypto.Signer{
+		"a plain key":                  rsaKey(),
+		"a key that may wait":          wrap(e, struct{ crypto.Signer }{rsaKey()}),
+		"an engine that is not Direct": wrap(newManual(t, 8).Engine, rsaKey()),
+		"a closed signer":              closed,
+		"a key of two engines":         wrap(e, wrap(newManual(t, 8).Engine, rsaKey())),
+	} {
+		if sig, done, err := try(s, rand.Reader); sig != nil || done || err != nil {
 			t.Errorf("%s: %q, %v, %v", name, sig, done, err)
 		}
+	}
+	if sig, done, err := try(s, bytes.NewReader(nil)); sig != nil || done || err != nil {
+		t.Errorf("random bytes that may wait: %q, %v, %v", sig, done, err)
 	}
 }
 

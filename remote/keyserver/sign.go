@@ -20,6 +20,10 @@ import (
 	"asynccrypto/remote/internal/wire"
 )
 
+// maxAtOnce is the most bits of an RSA key that signs on the goroutine that reads. With more the
+// connection would be silent for 10 ms and longer.
+const maxAtOnce = 4096
+
 // outcome is the outcome of a request: a signature, or a refusal.
 type outcome struct {
 	status    wire.Status
@@ -156,14 +160,17 @@ func (s *Server) perform(ctx context.Context, peer allow.Peer, k *key, r *wire.R
 			return unrecorded(err)
 		}
 	}
-	if atOnce {
-		signature, done, err := engine.TrySign(k.signer, rand.Reader, input, opts)
-		if !done {
-			return outcome{waits: true}
-		}
-		return s.signed(k, signature, err)
+	if !atOnce {
+		return s.signBy(ctx, k, r.Timeout, input, opts)
 	}
-	return s.signBy(ctx, k, r.Timeout, input, opts)
+	if k.bits > maxAtOnce {
+		return outcome{waits: true}
+	}
+	signature, done, err := engine.TrySign(k.signer, rand.Reader, input, opts)
+	if !done {
+		return outcome{waits: true}
+	}
+	return s.signed(k, signature, err)
 }
 
 // input returns the bytes that the key signs: the digest, or the message if the key hashes it itself.

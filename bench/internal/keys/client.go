@@ -24,7 +24,10 @@ import (
 // roleClient is the role of the clients' processes.
 const roleClient = "keys-client"
 
-const clientProcs = 1
+const (
+	clientProcs = 1
+	bareProcs   = 2 // of both ends of the bare way, one of which waits in the system call
+)
 
 // way is a way to have signatures made.
 type way string
@@ -34,6 +37,8 @@ const (
 	network way = "remote, mutual TLS"
 	unix    way = "remote, Unix socket"
 	unary   way = "a gRPC call each"
+	// bare is one signature at a time, of a process that does nothing else.
+	bare way = "bare Unix socket"
 )
 
 // clientOrder is one of: open, which signs once; begin, which has callers sign without end; mark,
@@ -138,6 +143,8 @@ func (c *client) open(spec *clientSpec) (err error) {
 		err = c.openRemote()
 	case unary:
 		c.sign, err = dialUnary(spec)
+	case bare:
+		c.sign, err = dialBare(spec.Nodes[0])
 	default:
 		err = fmt.Errorf("there is no way %q", spec.Way)
 	}

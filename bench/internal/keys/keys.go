@@ -147,15 +147,18 @@ type node struct {
 }
 
 // startNode starts a node, with a socket of its own.
-func (s *session) startNode() (*node, error) {
-	child, err := harness.StartChild(s.program, roleNode, s.nodeCPU, nodeProcs, false)
+func (s *session) startNode() (*node, error) { return s.start("serve", nodeProcs) }
+
+// start starts a node by an order.
+func (s *session) start(do string, procs int) (*node, error) {
+	child, err := harness.StartChild(s.program, roleNode, s.nodeCPU, procs, false)
 	if err != nil {
 		return nil, err
 	}
 	n := &node{Child: child}
 	spec := &nodeSpec{Identity: s.node, Roots: s.roots, Key: s.key, Socket: filepath.Join(s.dir, fmt.Sprint("s", s.started))}
 	s.started++
-	if err := child.Do(nodeOrder{Do: "serve", Spec: spec}, &n.nodeAccount); err != nil {
+	if err := child.Do(nodeOrder{Do: do, Spec: spec}, &n.nodeAccount); err != nil {
 		child.Close()
 		return nil, err
 	}
@@ -176,14 +179,19 @@ func (s *session) startClient(w way, nodes ...*node) (*harness.Child, error) {
 	if spec.Public = s.public; w == local {
 		cpu, spec.Key = s.nodeCPU, s.key
 	}
+	procs := clientProcs
 	for _, n := range nodes {
-		if w == unix {
+		switch w {
+		case unix:
 			spec.Nodes = append(spec.Nodes, "unix:"+n.Socket)
-		} else {
+		case bare:
+			spec.Nodes = append(spec.Nodes, n.Socket)
+			procs = bareProcs
+		default:
 			spec.Nodes = append(spec.Nodes, n.Addr)
 		}
 	}
-	child, err := harness.StartChild(s.program, roleClient, cpu, clientProcs, false)
+	child, err := harness.StartChild(s.program, roleClient, cpu, procs, false)
 	if err != nil {
 		return nil, err
 	}

@@ -76,8 +76,8 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	want := []string{}
-	for range loads {
-		for _, w := range ways {
+	for _, l := range loads {
+		for _, w := range l.ways() {
 			want = append(want, string(w))
 		}
 	}

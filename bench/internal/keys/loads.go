@@ -21,11 +21,16 @@ type load struct {
 // flight about the p50 beyond the local engine's, in microseconds.
 var loads = []load{
 	{"64 in flight", "64 signatures in flight, one node", 64, map[way]harness.Goal{network: {AtMost: 1.5}, unix: {AtMost: 1.2}}},
-	{"one in flight", "one signature in flight, one node", 1, map[way]harness.Goal{network: {AtMost: 90}, unix: {AtMost: 40}}},
+	{"one in flight", "one signature in flight, one node; of the " + string(bare) + ", the least that two processes can do", 1, map[way]harness.Goal{network: {AtMost: 90}, unix: {AtMost: 40}}},
 }
 
 // ways are measured in turns, several times in a round.
-var ways = []way{local, network, unix, unary}
+func (l load) ways() []way {
+	if l.callers == 1 {
+		return []way{local, bare, network, unix, unary}
+	}
+	return []way{local, network, unix, unary}
+}
 
 // turns is how many parts the slices of a round have.
 const turns = 4
@@ -49,7 +54,7 @@ func (s *session) loads() {
 		table := s.Result.Table(l.title, "CPU is that of a signature; together: of node and client. The ways take turns of a "+
 			fmt.Sprint(s.Slice/turns)+", between processes that stay")
 		rows := map[way]*loadRow{}
-		for _, w := range ways {
+		for _, w := range l.ways() {
 			rows[w] = newLoadRow(table, w, l)
 		}
 		row := compare.Row(l.section + ": CPU")
@@ -152,17 +157,22 @@ func (s *session) turns(ctx context.Context, round int, l load) (found map[way]*
 		return nil, 0, err
 	}
 	defer n.Close()
-	clients := map[way]*harness.Child{}
+	ways, nodes, clients := l.ways(), map[way]*node{}, map[way]*harness.Child{}
+	found = map[way]*span{}
 	for _, w := range ways {
-		c, err := s.startClient(w, n)
+		nodes[w] = n
+		if w == bare {
+			if nodes[w], err = s.start("bare", bareProcs); err != nil {
+				return nil, 0, err
+			}
+			defer nodes[w].Close()
+		}
+		c, err := s.startClient(w, nodes[w])
 		if err != nil {
 			return nil, 0, err
 		}
 		defer c.Close()
 		clients[w] = c
-	}
-	found = map[way]*span{}
-	for _, w := range ways {
 		found[w] = new(span)
 	}
 	for turn := range turns {
@@ -171,7 +181,7 @@ func (s *session) turns(ctx context.Context, round int, l load) (found map[way]*
 				i = len(ways) - 1 - i
 			}
 			w := ways[i]
-			if err := s.turn(ctx, n, clients[w], l, found[w]); err != nil {
+			if err := s.turn(ctx, nodes[w], clients[w], l, found[w]); err != nil {
 				return nil, 0, fmt.Errorf("%s: %w", w, err)
 			}
 		}

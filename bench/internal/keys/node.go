@@ -29,11 +29,11 @@ const (
 	nodeProcs = 1
 )
 
-// nodeOrder is one of: serve, on a socket and by gRPC; slow, which has each signature take longer;
-// account.
+// nodeOrder is one of: serve, on a socket and by gRPC; bare, which serves one client of the bare way on
+// the socket; slow, which has each signature take longer; account.
 type nodeOrder struct {
 	Do   string        `json:"do"`
-	Spec *nodeSpec     `json:"spec,omitempty"` // for serve
+	Spec *nodeSpec     `json:"spec,omitempty"` // for serve and bare
 	Slow time.Duration `json:"slow,omitempty"` // for slow
 }
 
@@ -73,6 +73,10 @@ func (n *nodeServer) do(o nodeOrder) (nodeAccount, error) {
 		if err := n.serve(o.Spec); err != nil {
 			return nodeAccount{}, err
 		}
+	case "bare":
+		if err := n.bare(o.Spec); err != nil {
+			return nodeAccount{}, err
+		}
 	case "slow":
 		if err := n.server.SetKeys(n.keys(o.Slow)); err != nil {
 			return nodeAccount{}, err
@@ -89,6 +93,33 @@ func (n *nodeServer) do(o nodeOrder) (nodeAccount, error) {
 	return a, nil
 }
 
+// open opens the engine and the key.
+func (n *nodeServer) open(key crypto.Signer, nice int) (err error) {
+	if n.engine, err = multibuffer.New(multibuffer.Options{Workers: 1, Nice: nice}); err != nil {
+		return err
+	}
+	n.signer, err = n.engine.Signer(key)
+	return err
+}
+
+// bare starts a node of the bare way.
+func (n *nodeServer) bare(spec *nodeSpec) error {
+	key, err := privateKey(spec.Key)
+	if err != nil {
+		return err
+	}
+	if err := n.open(key, 0); err != nil {
+		return err
+	}
+	n.socket = spec.Socket
+	l, err := net.Listen("unix", n.socket)
+	if err != nil {
+		return err
+	}
+	go serveBare(l, n.signer)
+	return nil
+}
+
 // serve starts the node, which serves until its process ends.
 func (n *nodeServer) serve(spec *nodeSpec) error {
 	key, err := privateKey(spec.Key)
@@ -99,10 +130,7 @@ func (n *nodeServer) serve(spec *nodeSpec) error {
 	if err != nil {
 		return err
 	}
-	if n.engine, err = multibuffer.New(multibuffer.Options{Workers: 1, Nice: nodeNice}); err != nil {
-		return err
-	}
-	if n.signer, err = n.engine.Signer(key); err != nil {
+	if err := n.open(key, nodeNice); err != nil {
 		return err
 	}
 	n.server, err = keyserver.New(keyserver.Config{

@@ -1,11 +1,12 @@
 package monitor
 
 import (
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // A reload that fails is seen until one succeeds, and leaves the time of the last success.
@@ -13,11 +14,24 @@ func TestReloads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		r := NewReloads()
+		page := prometheus.NewRegistry()
+		page.MustRegister(r.Figures()...)
 		check := func(successful float64, after time.Duration) {
 			t.Helper()
-			at := began.Add(after)
-			if got := [2]float64{testutil.ToFloat64(r.successful), testutil.ToFloat64(r.at)}; got != [2]float64{successful, float64(at.Unix())} {
-				t.Errorf("%v, want %v and %v", got, successful, at.Unix())
+			families, err := page.Gather()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]float64{}
+			for _, f := range families {
+				got[f.GetName()] = f.GetMetric()[0].GetGauge().GetValue()
+			}
+			want := map[string]float64{
+				"asynccrypto_reload_successful":                successful,
+				"asynccrypto_reload_success_timestamp_seconds": float64(began.Add(after).Unix()),
+			}
+			if !maps.Equal(got, want) {
+				t.Errorf("%v, want %v", got, want)
 			}
 		}
 		check(1, 0)
