@@ -64,5 +64,5 @@ func reloadApache(s *site) {
 }
 
 func TestApache(t *testing.T) {
-	program{start: apache, resumes: true, mutual: true, keys: true, reload: reloadApache}.each(t)
+	program{start: apache, resumes: true, mutual: true, updates: true, reload: reloadApache, times: 20}.each(t)
 }

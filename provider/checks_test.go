@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"strings"
 
@@ -48,6 +47,7 @@ func (s *site) dial(addr string, config *tls.Config) (*tls.Conn, error) {
 		dialed.Close()
 		return nil, errors.New("the certificate is of another key")
 	}
+	s.made.Add(1)
 	return c, nil
 }
 
@@ -97,7 +97,7 @@ func (s *site) resumes() {
 			s.fatal("%v", err)
 		}
 		before := s.signed()
-		for range repetitions(5, 50) {
+		for range repetitions(5, 20) {
 			state, err := s.connect(s.addr, config)
 			if err != nil {
 				s.fatal("%v", err)
@@ -123,7 +123,7 @@ func (s *site) wantsCertificates() {
 			s.t.Errorf("%s: it serves a client without a certificate", tls.VersionName(version))
 		}
 		config.Certificates = []tls.Certificate{client}
-		for range repetitions(5, 50) {
+		for range repetitions(5, 20) {
 			if _, err := s.connect(s.mutual, config); err != nil {
 				s.fatal("%s: %v", tls.VersionName(version), err)
 			}
@@ -139,7 +139,7 @@ func (s *site) sClient(addr string, talk []said, args ...string) string {
 	s.t.Helper()
 	need(s.t, "openssl")
 	args = append([]string{"s_client", "-connect", addr, "-servername", "localhost", "-tls1_3", "-CAfile", s.caFile(), "-verify_return_error"}, args...)
-	cmd := command(s.t, nil, "openssl", args...)
+	cmd := lasting(nil, "openssl", args...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		s.t.Fatal(err)
@@ -183,8 +183,7 @@ func (s *site) takesEarlyData() {
 // found.
 func (s *site) forgets() {
 	s.t.Helper()
-	pieces := secrets(s.key.signer)
-	maps.Copy(pieces, filePieces(s.key.private))
+	pieces := secrets(s.key)
 	var found []string
 	for _, pid := range s.processes() {
 		found = append(found, inMemory(s.t, pid, pieces)...)

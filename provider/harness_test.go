@@ -70,6 +70,12 @@ func command(t *testing.T, env []string, name string, args ...string) *exec.Cmd 
 	return commandUntil(t.Context(), env, name, args...)
 }
 
+// lasting is command for a program that launch starts and ends with all that descends from it. With
+// command, the descendants would be left behind.
+func lasting(env []string, name string, args ...string) *exec.Cmd {
+	return commandUntil(context.Background(), env, name, args...)
+}
+
 func commandUntil(ctx context.Context, env []string, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), env...)

@@ -33,7 +33,7 @@ func TestHAProxyIdleConnections(t *testing.T) {
 		s.useConfig()
 		global := []string{"maxconn " + strconv.Itoa(n+100)}
 		if !plain {
-			global = append(global, "ssl-mode-async")
+			global = append(global, "ssl-mode-async", "insecure-fork-wanted")
 		}
 		haproxy(s, global...)
 		s.hold(16) // it allocates what it keeps

@@ -60,7 +60,7 @@ type process struct {
 	err   error // valid once ended is closed
 }
 
-// launch starts a program. At the end of the test it is killed.
+// launch starts a program. At the end of the test it is killed, with all that descends from it.
 func launch(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{t: t, cmd: cmd, out: new(syncBuffer), ended: make(chan struct{})}
@@ -73,7 +73,9 @@ func launch(t *testing.T, cmd *exec.Cmd) *process {
 		p.err = cmd.Wait()
 	}()
 	t.Cleanup(func() {
-		cmd.Process.Kill()
+		if !p.over() {
+			kill(cmd.Process.Pid)
+		}
 		<-p.ended
 	})
 	return p
@@ -199,7 +201,7 @@ func (k *keyServer) start() {
 	for _, name := range names {
 		args = append(args, keyFile(k.t, name+".pem"))
 	}
-	k.process = launch(k.t, command(k.t, nil, asynccrypto(k.t), args...))
+	k.process = launch(k.t, lasting(nil, asynccrypto(k.t), args...))
 	for _, s := range k.sockets {
 		k.logged(`listening on \S*` + regexp.QuoteMeta(s))
 	}

@@ -46,5 +46,5 @@ func lighttpd(s *site) {
 }
 
 func TestLighttpd(t *testing.T) {
-	program{start: lighttpd, resumes: true, mutual: true, keys: true}.each(t)
+	program{start: lighttpd, resumes: true, mutual: true, updates: true}.each(t)
 }

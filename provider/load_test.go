@@ -100,7 +100,7 @@ func (s *site) survives(jobs bool) {
 		defer open.Close()
 	}
 	l := s.load(math.MaxInt, versions...)
-	for range repetitions(1, 3) {
+	for range repetitions(1, 2) {
 		l.more(50)
 		s.k.signal(syscall.SIGSTOP)
 		l.stuck()

@@ -59,7 +59,7 @@ func reloadNginx(s *site) {
 }
 
 func TestNginx(t *testing.T) {
-	program{start: nginx, resumes: true, mutual: true, keys: true, early: true, reload: reloadNginx}.each(t)
+	program{start: nginx, resumes: true, mutual: true, updates: true, early: true, reload: reloadNginx, times: 100}.each(t)
 }
 
 // TestNginxUpgrade puts a new nginx into the place of the old one, under load.

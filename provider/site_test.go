@@ -36,6 +36,8 @@ type site struct {
 	early  string                // where it takes early data; may be empty
 	ask    func(*tls.Conn) error // a request; get by default
 
+	made atomic.Int64 // handshakes
+
 	main *process // that was started
 	pid  int      // of the main process, which may be another one
 }
@@ -147,7 +149,7 @@ func (s *site) useConfig() {
 func (s *site) start(name string, args ...string) {
 	s.t.Helper()
 	s.startKeyServer()
-	cmd := command(s.t, s.env, name, args...)
+	cmd := lasting(s.env, name, args...)
 	if s.stdin {
 		if _, err := cmd.StdinPipe(); err != nil {
 			s.t.Fatal(err)
@@ -155,7 +157,6 @@ func (s *site) start(name string, args ...string) {
 	}
 	s.main = launch(s.t, cmd)
 	s.pid = s.main.cmd.Process.Pid
-	s.t.Cleanup(func() { s.kill(s.pid) })
 	s.await()
 }
 
@@ -182,7 +183,7 @@ func (s *site) awaitDaemon(pidFile string) {
 		return s.pid != before
 	})
 	pid := s.pid
-	s.t.Cleanup(func() { s.kill(pid) })
+	s.t.Cleanup(func() { kill(pid) })
 }
 
 func (s *site) startKeyServer() {
@@ -274,7 +275,7 @@ func descendants(pid int) []int {
 }
 
 // kill kills a process and all that descend from it.
-func (s *site) kill(pid int) {
+func kill(pid int) {
 	for _, pid := range descendants(pid) {
 		syscall.Kill(pid, syscall.SIGKILL)
 	}

@@ -93,5 +93,5 @@ func trafficServer(s *site) {
 }
 
 func TestTrafficServer(t *testing.T) {
-	program{start: trafficServer, resumes: true, mutual: true, keys: true, early: true}.each(t)
+	program{start: trafficServer, resumes: true, mutual: true, updates: true, early: true, jobs: true}.each(t)
 }
