@@ -6,10 +6,10 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -29,10 +29,10 @@ import (
 const secretPiece = 16
 
 // secrets returns pieces of all numbers that only the holder of a private key knows, by their names: as
-// a file has them, with the most significant byte first, and as processors have them.
-func secrets(key crypto.Signer) map[string][]byte {
+// the key's file has them, in text and decoded, and as processors have them.
+func secrets(key *testKey) map[string][]byte {
 	numbers := map[string]*big.Int{}
-	switch key := key.(type) {
+	switch key := key.signer.(type) {
 	case *rsa.PrivateKey:
 		key.Precompute()
 		numbers["p"], numbers["q"], numbers["d"] = key.Primes[0], key.Primes[1], key.D
@@ -46,26 +46,28 @@ func secrets(key crypto.Signer) map[string][]byte {
 	case ed25519.PrivateKey:
 		numbers["seed"] = new(big.Int).SetBytes(key.Seed())
 	}
+	file, _ := pem.Decode(key.private)
 	pieces := map[string][]byte{}
 	for name, n := range numbers {
-		file := n.Bytes()
-		processor := bytes.Clone(file)
-		slices.Reverse(processor)
-		for order, b := range map[string][]byte{"": file, ", least byte first": processor} {
-			pieces["begin of "+name+order] = b[:secretPiece]
-			pieces["middle of "+name+order] = b[len(b)/2-secretPiece/2:][:secretPiece]
-			pieces["end of "+name+order] = b[len(b)-secretPiece:]
+		b := n.Bytes()
+		for at, offset := range map[string]int{"begin": 0, "middle": (len(b) - secretPiece) / 2, "end": len(b) - secretPiece} {
+			piece := b[offset:][:secretPiece]
+			pieces[at+" of "+name] = piece
+			pieces[at+" of "+name+" in text"] = inText(file.Bytes, piece)
+			piece = bytes.Clone(piece)
+			slices.Reverse(piece)
+			pieces[at+" of "+name+", least byte first"] = piece
 		}
 	}
 	return pieces
 }
 
-// filePieces are parts of the private key's file, which is in PEM form.
-func filePieces(private []byte) map[string][]byte {
-	block, _ := pem.Decode(private)
-	lines := bytes.Split(private, []byte("\n"))
-	middle := len(block.Bytes) / 2
-	return map[string][]byte{"the key's file": lines[len(lines)/2], "the decoded file": block.Bytes[middle:][:secretPiece]}
+// inText returns those digits of the base64 text of a file that stand for nothing but a piece of it.
+func inText(file, piece []byte) []byte {
+	begin := bytes.Index(file, piece)
+	end := (begin + len(piece)) / 3 * 3
+	begin = (begin + 2) / 3 * 3
+	return []byte(base64.StdEncoding.EncodeToString(file[begin:end]))
 }
 
 // inMemory searches all that a process can read of its memory, and returns the names of the pieces that
