@@ -2,15 +2,9 @@
 
 package provider
 
-import (
-	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
-	"testing"
-)
+import "testing"
 
-// script starts an interpreter with a server in testdata.
+// script starts an interpreter with a server of folder test.
 func script(s *site, interpreter, file string) {
 	s.t.Helper()
 	s.useConfig()
@@ -19,48 +13,29 @@ func script(s *site, interpreter, file string) {
 }
 
 func TestPython(t *testing.T) {
-	program{start: func(s *site) {
-		need(s.t, "python3")
-		script(s, "python3", "testdata/python/server.py")
-	}, resumes: true, mutual: true, keys: true}.each(t)
+	need(t, "python3")
+	program{start: func(s *site) { script(s, "python3", "test/python/server.py") }, resumes: true, mutual: true, updates: true}.each(t)
 }
 
 func TestPythonClient(t *testing.T) {
 	t.Parallel()
-	clients(t, "python3", "testdata/python/client.py")
+	clients(t, "python3", "test/python/client.py")
 }
 
-// nodes returns the versions of Node to test: the one that is installed, and those of testdata, which
-// have OpenSSL 3.5. In CI npm must be there, and get the packages, from the network or its cache.
-func nodes(t *testing.T) map[string]string {
-	t.Helper()
-	need(t, "node")
-	all := map[string]string{"installed": "node"}
-	if runtime.GOARCH != "amd64" {
-		return all // the packages are for it
-	}
-	need(t, "npm")
-	dir := filepath.Join(tmp, "node")
-	if err := os.CopyFS(dir, os.DirFS("testdata/node")); err != nil {
-		t.Fatal(err)
-	}
-	install := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
-	install.Dir = dir
-	if out, err := install.CombinedOutput(); err != nil {
-		without(t, string(out))
-	}
-	for _, name := range []string{"node24", "node26"} {
-		all[name] = filepath.Join(dir, "node_modules", name, "bin/node")
-	}
-	return all
-}
-
+// TestNode runs in CI, beside Node 20, versions that have OpenSSL 3.5.
 func TestNode(t *testing.T) {
 	t.Parallel()
-	for name, node := range nodes(t) {
-		t.Run(name, func(t *testing.T) {
-			program{start: func(s *site) { script(s, node, "testdata/node/server.js") }, resumes: true, mutual: true, keys: true}.each(t)
-			t.Run("client", func(t *testing.T) { clients(t, node, "testdata/node/client.js") })
-		})
+	if !inCI {
+		need(t, "node")
+		testNode(t, "node")
+		return
 	}
+	for _, name := range []string{"node20", "node24", "node26"} {
+		t.Run(name, func(t *testing.T) { testNode(t, node(t, name)) })
+	}
+}
+
+func testNode(t *testing.T, node string) {
+	t.Run("client", func(t *testing.T) { clients(t, node, "test/node/client.js") })
+	program{start: func(s *site) { script(s, node, "test/node/server.js") }, resumes: true, mutual: true, updates: true}.subtests(t)
 }
