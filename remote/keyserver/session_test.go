@@ -453,9 +453,11 @@ func TestAlone(t *testing.T) {
 	})
 	p := newFramer(t, socketPair(t, s))
 	p.greet()
-	p.want(wire.OK, digestRequest())
-	if st := eng.Stats(); st.Completed != 1 || len(work) != 0 {
-		t.Errorf("alone: %+v", st)
+	for n := range uint64(2) {
+		p.want(wire.OK, digestRequest())
+		if st := eng.Stats(); st.Completed != n+1 || len(work) != 0 {
+			t.Errorf("alone: %+v", st)
+		}
 	}
 	r := digestRequest()
 	r.Name, r.Padding = "hangs", wire.NoPadding
@@ -470,4 +472,24 @@ func TestAlone(t *testing.T) {
 	if a := p.receive(); a.ID != first || a.Status != wire.OK {
 		t.Errorf("the first: %+v", a)
 	}
+}
+
+// A session works alone unless another one has just asked for a signature.
+func TestWorksFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t, Config{Keys: map[string]crypto.Signer{"rsa": rsaKey}, Allow: []byte("allow uid:1 sign rsa")})
+		a, b := new(session), new(session)
+		for i, step := range []struct {
+			after time.Duration
+			by    *session
+			alone bool
+		}{
+			{0, a, true}, {0, a, true}, {0, b, false}, {0, b, true}, {crowd - 1, a, false}, {crowd, b, true},
+		} {
+			time.Sleep(step.after)
+			if alone := s.worksFor(step.by); alone != step.alone {
+				t.Errorf("step %d: alone: %v", i, alone)
+			}
+		}
+	})
 }

@@ -98,6 +98,9 @@ func (s *Server) done(ss *session) {
 	defer s.mu.Unlock()
 	s.working--
 	delete(s.sessions, ss)
+	if ss != nil && s.latest.session == ss {
+		s.latest.session = nil
+	}
 	s.checkIdleLocked()
 }
 

@@ -64,6 +64,28 @@ func (s *Server) sign(ctx context.Context, c *client, r *wire.Request, bad error
 	go s.operate(ctx, c, r, bad, false, finish)
 }
 
+// latest is the session that asked for a signature last, and when.
+type latest struct {
+	session *session
+	at      time.Time
+}
+
+// crowd is how long a session that has asked for a signature is taken to ask for more. Several such
+// sessions on the machine's busy processors, each with one request at a time, look like one: while the
+// server signs for one, the others do not run. Workers of low priority let them ask first, and then sign
+// for all of them at once.
+const crowd = 10 * time.Millisecond
+
+// worksFor notes that a session asks for a signature, and reports whether no other one has just done so.
+func (s *Server) worksFor(ss *session) bool {
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	alone := s.latest.session == ss || now.Sub(s.latest.at) >= crowd
+	s.latest = latest{ss, now}
+	return alone
+}
+
 // operate makes a signature, or refuses to, and has it recorded. done is called once, by the
 // goroutine of the audit log if there is one. With atOnce, operate returns false, and has done nothing,
 // if the signature would have to wait.

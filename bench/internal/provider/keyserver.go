@@ -21,7 +21,7 @@ const roleKeyServer = "provider-keyserver"
 // A key server is as the command asynccrypto keyserver makes one on one core.
 const (
 	keyServerNice  = 10
-	keyServerProcs = 2
+	keyServerProcs = 1
 )
 
 const keyName = "key"
