@@ -37,16 +37,16 @@ generator: ## check and test the generator of the assembly; "make test" compares
 # speed is judged that is time lost.
 race purego lint golangci cross wine: export GOFLAGS += -pgo=off
 
-race: ## run the tests with the race detector; it sees neither the C library nor the assembly, whose tests are short here
-	$(GO) test -race $$($(GO) list work | grep -v -e '/cabi$$' -e /internal/ifma -e /multibuffer)
+race: ## run the tests with the race detector; it sees neither C nor the assembly, whose tests are short here
+	$(GO) test -race $$($(GO) list work | grep -v -e '/cabi$$' -e '/provider$$' -e /internal/ifma -e /multibuffer)
 	$(GO) test -race -short ./internal/ifma/... ./engine/multibuffer
 
 # Go's runtime does not know the CPU feature and says so on each program's stderr, which the tests of
 # the command's output would see.
 purego: ## run the tests without the assembly, switched off, and as on a CPU without AVX-512 IFMA; some under FIPS 140 and with BoringCrypto
-	$(GO) test -tags purego $$($(GO) list work | grep -v '/cabi$$')
-	ASYNCCRYPTO_IFMA=off $(GO) test $$($(GO) list work | grep -v '/cabi$$')
-	$(GO) test -exec 'env GODEBUG=cpu.avx512ifma=off' $$($(GO) list work | grep -v -e '/cabi$$' -e '/cmd/asynccrypto$$' -e '/internal/cgotest$$')
+	$(GO) test -tags purego $$($(GO) list work | grep -v -e '/cabi$$' -e '/provider$$')
+	ASYNCCRYPTO_IFMA=off $(GO) test $$($(GO) list work | grep -v -e '/cabi$$' -e '/provider$$')
+	$(GO) test -exec 'env GODEBUG=cpu.avx512ifma=off' $$($(GO) list work | grep -v -e '/cabi$$' -e '/provider$$' -e '/cmd/asynccrypto$$' -e '/internal/cgotest$$')
 	env -u CI $(GO) test -short -exec 'env GODEBUG=fips140=on' ./engine ./engine/internal/... ./engine/multibuffer ./engine/workers $$($(GO) list work | grep -e /interop/ -e '/internal/jws')
 	GOEXPERIMENT=boringcrypto $(GO) test -short -run 'BoringCrypto|Supported|Operations|Vectors|VerifyBatch|MixedBatches|DropIns' ./engine/multibuffer
 

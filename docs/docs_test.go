@@ -47,12 +47,12 @@ func write(t *testing.T, name, text string) {
 // pkg is a package that users import, in whichever module.
 type pkg struct{ path, dir string }
 
-// publicPackages lists the libraries of all modules. Commands, benchmarks, examples, tests and
-// the C library are not imported by anybody.
+// publicPackages lists the libraries of all modules. Commands, benchmarks, examples, tests, the
+// C library and the provider are not imported by anybody.
 func publicPackages(t *testing.T) (all []pkg) {
 	t.Helper()
 	list := output(t, "..", "go", "list", "-f", "{{if ne .Name \"main\"}}{{if .GoFiles}}{{.ImportPath}} {{.Dir}}{{end}}{{end}}", "work")
-	private := regexp.MustCompile(`/(internal|bench|cabi|cmd|docs|examples)(/|$)`)
+	private := regexp.MustCompile(`/(internal|bench|cabi|cmd|docs|examples|provider)(/|$)`)
 	for line := range strings.Lines(list) {
 		if path, dir, ok := strings.Cut(strings.TrimSpace(line), " "); ok && !private.MatchString(strings.TrimPrefix(path, module(t))) {
 			all = append(all, pkg{path, dir})
