@@ -68,14 +68,15 @@ cross: ## build every module and its tests for the other systems
 	done
 
 # Left out are the tests that need a program which wine does not have: the go command (docs, two
-# packages of bench), a C compiler and make (cabi). Those that compare with the openssl command skip.
+# packages of bench), a C compiler and make (cabi, provider). Those that compare with the openssl command skip.
 # serve -proxy does not exist on Windows.
 wine: ## run the tests under wine as on Windows, but those that need the go command or a C compiler
 	scripts/wine -short $$(GOOS=windows CGO_ENABLED=0 $(GO) list work | \
-	  grep -v -e '/cabi$$' -e '/docs$$' -e '/bench/internal/facility$$' -e '/bench/internal/reactor$$')
+	  grep -v -e '/cabi$$' -e '/provider$$' -e '/docs$$' -e '/bench/internal/facility$$' -e '/bench/internal/reactor$$')
 
 fuzz: ## fuzz each target for FUZZTIME (default 5s)
 	scripts/fuzz $(FUZZTIME)
+	$(MAKE) -C provider fuzz FUZZTIME=$(FUZZTIME:s=)
 
 bench: ## measure this project beside OpenSSL; see docs/benchmarks.md
 	$(GO) run ./bench
