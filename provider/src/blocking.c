@@ -1,5 +1,6 @@
 #include "blocking.h"
 
+#include "clock.h"
 #include "core.h"
 #include "link.h"
 #include "list.h"
@@ -138,18 +139,15 @@ static bool fail_by_text(struct question *q, enum ask status, struct bytes text)
     return false;
 }
 
-/* Waits, until the deadline at most, for a socket or, if fd is -1, for some time. */
-static bool wait_for(struct question *q, int fd, short events, int64_t most)
+/* Waits for a socket or, if fd is -1, for some milliseconds. Returns false if the deadline has passed. */
+static bool wait_for(struct question *q, int fd, short events, uint32_t most)
 {
     struct pollfd p = { .fd = fd, .events = events };
-    int64_t left = q->deadline - link_now();
+    int left = clock_left(q->deadline);
 
-    if (left <= 0)
-        return false;
-    if (left > most)
-        left = most;
-    poll(&p, 1, (int)left);
-    return true;
+    if (left > 0)
+        poll(&p, 1, (uint32_t)left < most ? left : (int)most);
+    return left > 0;
 }
 
 /* Each of the following returns false if the conversation fails, and the answer's status then says why. */
@@ -221,13 +219,13 @@ static bool keep_data(struct question *q, struct bytes data)
 /* Sends the request and takes the answer. */
 static bool converse(struct question *q, struct line *line)
 {
-    int64_t left = q->deadline - link_now();
+    int left = clock_left(q->deadline);
     struct answer_frame a;
     struct bytes body;
 
     frame_set_id(q->frame, ++line->last_id);
     frame_set_timeout(q->frame, left > 0 ? (uint32_t)left : 1);
-    if (!send_all(q, line->fd) || !greet(q, line) || !receive(q, line, &body))
+    if (!greet(q, line) || !send_all(q, line->fd) || !receive(q, line, &body))
         return false;
     if (!frame_answer(body, &a) || (a.id != 0 && a.id != line->last_id))
         return fail(q, ASK_MALFORMED, "it breaks the protocol");
@@ -266,13 +264,14 @@ static void insist(struct pool *p, struct question *q)
             continue;
         lost = link_next_pause(lost, LINK_RETRY_MAX);
         wait_for(q, -1, 0, lost);
-    } while (link_now() < q->deadline);
+    } while (clock_left(q->deadline) > 0);
 }
 
 void blocking_ask(struct pool *p, const struct request *r, uint32_t timeout_ms, struct answer *a)
 {
-    struct question q = { .path = p->path, .size = frame_request_size(r), .deadline = link_now() + timeout_ms, .answer = a };
+    struct question q = { .path = p->path, .size = frame_request_size(r), .answer = a };
 
+    q.deadline = clock_add(clock_now(), timeout_ms);
     a->status = ASK_MEMORY;
     if ((q.frame = malloc(q.size)) == NULL)
         return;

@@ -19,7 +19,8 @@
  *
  * In a child after a fork, requests that were under way are the parent's. The child's copies of
  * their jobs send them again when they are resumed: their wait fds are readable at once, and their
- * callbacks are called when the child asks the same server for something else.
+ * callbacks are called when the child asks the same server for something else. A callback may fork
+ * if the child calls exec or _exit.
  */
 #ifndef AP_CLIENT_H
 #define AP_CLIENT_H

@@ -16,6 +16,7 @@
  */
 #include "hub.h"
 
+#include "clock.h"
 #include "core.h"
 #include "link.h"
 #include "list.h"
@@ -23,7 +24,6 @@
 #include "wait.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -33,8 +33,6 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define NEVER INT64_MAX
 
 enum {
     STACK_SIZE = 256 << 10, /* of the thread: callbacks run on it */
@@ -82,6 +80,7 @@ struct connection {
     uint32_t used_slots; /* all after them are free */
     struct slot *slots;
     int64_t heard;      /* when the server last sent something; at first: when we connected */
+    int64_t answered;   /* when it last sent an answer; 0: never */
     bool writing;       /* a thread sends from the outbox, without the mutex */
     bool full;          /* the socket takes no more: the hub's thread goes on */
     size_t start, end;  /* of what is in the outbox */
@@ -91,8 +90,8 @@ struct connection {
 
 struct hub {
     const char *path;
-    /* Held while jobs are woken, so that a fork finds none half woken. Locked before mutex. */
-    pthread_mutex_t waking;
+    /* Held while the thread connects: so a forked child knows of the socket. Locked before mutex. */
+    pthread_mutex_t connecting;
     pthread_mutex_t mutex; /* guards all that follows; nobody waits for the system with it */
     bool has_thread;
     int kick;                      /* an eventfd that wakes the thread */
@@ -106,18 +105,6 @@ struct hub {
     char text[FRAME_MAX_TEXT + 1];
 };
 
-/* pthread_mutex_unlock in a child fails for a recursive mutex: the thread has another number. */
-static void make_mutexes(struct hub *h)
-{
-    pthread_mutexattr_t recursive;
-
-    pthread_mutexattr_init(&recursive);
-    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(&h->waking, &recursive); /* a callback may fork */
-    pthread_mutexattr_destroy(&recursive);
-    pthread_mutex_init(&h->mutex, NULL);
-}
-
 struct hub *hub_new(const char *path)
 {
     struct hub *h = calloc(1, sizeof(*h));
@@ -126,12 +113,16 @@ struct hub *hub_new(const char *path)
         return NULL;
     h->path = path;
     h->kick = -1;
-    h->sleeps_until = NEVER;
+    h->sleeps_until = CLOCK_NEVER;
+    h->trouble = ASK_NO_SERVER;
     list_init(&h->calls);
     list_init(&h->waiting);
-    make_mutexes(h);
+    pthread_mutex_init(&h->connecting, NULL);
+    pthread_mutex_init(&h->mutex, NULL);
     return h;
 }
+
+static int new_kick(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 /* Calls. */
 
@@ -143,8 +134,8 @@ static struct call *call_new(struct hub *h, const struct request *r, uint32_t ti
     if (c == NULL)
         return NULL;
     *c = (struct call){ .references = 1, .hub = h, .size = size };
-    c->began = link_now();
-    c->deadline = c->began + timeout_ms;
+    c->began = clock_now();
+    c->deadline = clock_add(c->began, timeout_ms);
     frame_put_request(c->frame, r, timeout_ms);
     return c;
 }
@@ -184,7 +175,8 @@ static struct connection *connection_new(int fd)
     n->references = 1;
     n->limit = n->sent = n->free_slot = n->used_slots = 0;
     n->slots = NULL;
-    n->heard = link_now();
+    n->heard = clock_now();
+    n->answered = 0;
     n->writing = n->full = false;
     n->start = n->end = 0;
     n->inbox.start = n->inbox.end = 0;
@@ -246,11 +238,11 @@ static bool make_room(struct connection *n, size_t size)
 /* Puts a request into the outbox. Reports whether the server allows it and there is room. */
 static bool transmit(struct connection *n, struct call *c)
 {
-    int64_t left;
+    int left;
 
     if (n == NULL || n->sent >= n->limit || !make_room(n, c->size))
         return false;
-    left = c->deadline - link_now();
+    left = clock_left(c->deadline);
     c->slot = take_slot(n, c);
     c->state = SENT;
     frame_set_id(c->frame, slot_id(n, c->slot));
@@ -312,11 +304,11 @@ static void await_room(struct hub *h, struct call *c)
 }
 
 /*
- * The thread. The functions that follow, up to run, are its own. They are called with both mutexes
+ * The thread. The functions that follow, up to run, are its own. They are called with the mutex
  * unless they say otherwise.
  */
 
-/* Notes news for a job, which it is told without the mutex: see tell. */
+/* Notes news for a job, to which tell tells it. */
 static void note(struct call *c, enum news news, struct list *told)
 {
     if (c->news == 0)
@@ -331,7 +323,7 @@ static void finish(struct hub *h, struct call *c, struct list *told)
     note(c, NEWS_DONE, told);
 }
 
-/* Called without mutex. */
+/* Called without the mutex. A fork may come at any moment: see hub_in_child. */
 static void tell(struct list *told)
 {
     while (!list_is_empty(told)) {
@@ -339,8 +331,8 @@ static void tell(struct list *told)
         unsigned news = c->news;
 
         list_remove(&c->told);
-        c->news = 0;
         wake_send(&c->wake, news & ~(unsigned)NEWS_LOST); /* the job has that since the fork */
+        c->news = 0;
         if ((news & (NEWS_DONE | NEWS_LOST)) != 0)
             call_release(c);
     }
@@ -355,18 +347,18 @@ static void set_trouble(struct hub *h, enum ask status, const char *text)
 
 static void connect_later(struct hub *h)
 {
-    h->connects_at = link_now() + h->pause;
+    h->connects_at = clock_add(clock_now(), h->pause);
     h->pause = link_next_pause(h->pause, LINK_RETRY_MAX);
 }
 
-/* Called without the mutexes. No fork comes in between: a child would keep the socket. */
+/* Called without the mutex. */
 static void connect_now(struct hub *h)
 {
     struct connection *n = NULL;
     char reason[128];
     int fd, err;
 
-    pthread_mutex_lock(&h->waking);
+    pthread_mutex_lock(&h->connecting);
     fd = link_open(h->path);
     err = errno;
     if (fd >= 0 && (n = connection_new(fd)) == NULL) {
@@ -379,7 +371,7 @@ static void connect_now(struct hub *h)
         connect_later(h);
     }
     pthread_mutex_unlock(&h->mutex);
-    pthread_mutex_unlock(&h->waking);
+    pthread_mutex_unlock(&h->connecting);
 }
 
 /* Ends the connection. Its requests wait for the next one. */
@@ -439,7 +431,7 @@ static void rest(struct hub *h, struct call *c, const struct answer_frame *a, st
     if (c->pause == 0)
         note(c, NEWS_FULL, told);
     c->pause = link_next_pause(c->pause, LINK_BUSY_MAX);
-    again = link_now() + c->pause;
+    again = clock_add(clock_now(), c->pause);
     c->state = RESTING;
     keep(c, a->status, a->text);
     timers_change(&h->timers, &c->timer, again < c->deadline ? again : c->deadline);
@@ -461,6 +453,7 @@ static bool take_answer(struct hub *h, struct bytes body, struct list *told)
         return malformed(h);
     c = n->slots[i].call;
     release_slot(n, i);
+    n->answered = n->heard;
     h->pause = 0;
     if (c == NULL) /* its deadline has passed */
         return true;
@@ -497,18 +490,18 @@ static bool give_up(struct hub *h, struct call *c, struct list *told)
     else if (c->state == SENT)
         n->slots[c->slot].call = NULL;
     if (c->pause == 0) {
-        bool slow = n != NULL && n->limit > 0 && n->heard >= c->began;
+        bool slow = n != NULL && n->answered > c->began;
 
         keep(c, slow ? ASK_EXPIRED : h->trouble, text_bytes(slow ? "it has answered others since" : h->text));
     }
     finish(h, c, told);
-    return n != NULL && n->heard < c->began;
+    return n != NULL && n->heard <= c->began;
 }
 
 /* Handles all timers that are due. */
 static void expire(struct hub *h, struct list *told)
 {
-    int64_t now = link_now();
+    int64_t now = clock_now();
     bool silent = false;
     struct timer *t;
 
@@ -530,7 +523,7 @@ static void expire(struct hub *h, struct list *told)
         disconnect(h);
 }
 
-/* Does all that there is to do, with what poll said about the connection. Called without the mutexes. */
+/* Does all that there is to do, with what poll said about the connection. Called without the mutex. */
 static void work(struct hub *h, short events)
 {
     struct connection *n = h->connection;
@@ -542,10 +535,9 @@ static void work(struct hub *h, short events)
     list_init(&told);
     if (reads && !(goes_on = inbox_receive(&n->inbox, n->fd)))
         err = errno;
-    pthread_mutex_lock(&h->waking);
     pthread_mutex_lock(&h->mutex);
     if (reads && goes_on) {
-        n->heard = link_now();
+        n->heard = clock_now();
         goes_on = take_frames(h, &told);
     } else if (!goes_on) {
         set_trouble(h, ASK_NO_SERVER, err == 0 ? "it has closed the connection" : strerror_r(err, reason, sizeof(reason)));
@@ -559,7 +551,6 @@ static void work(struct hub *h, short events)
     flush(h, h->connection);
     pthread_mutex_unlock(&h->mutex);
     tell(&told);
-    pthread_mutex_unlock(&h->waking);
 }
 
 /*
@@ -573,7 +564,7 @@ static void set_sleep(struct hub *h, int64_t now)
 
     if (first == NULL) {
         if (h->connection == NULL || h->sleeps_until <= now)
-            h->sleeps_until = NEVER;
+            h->sleeps_until = CLOCK_NEVER;
     } else {
         h->sleeps_until = first->due;
         if (h->connection == NULL && h->connects_at < first->due)
@@ -581,19 +572,31 @@ static void set_sleep(struct hub *h, int64_t now)
     }
 }
 
+/* The kick is readable, or the program has closed it with all its fds. Called without the mutex. */
+static void take_kick(struct hub *h, short events)
+{
+    pthread_mutex_lock(&h->mutex);
+    if ((events & POLLNVAL) != 0)
+        h->kick = new_kick();
+    else
+        eventfd_read(h->kick, &(eventfd_t){ 0 });
+    pthread_mutex_unlock(&h->mutex);
+}
+
 static void *run(void *hub)
 {
     struct hub *h = hub;
 
     for (;;) {
-        struct pollfd p[2] = { { .fd = h->kick, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
-        int64_t now = link_now(), wait;
+        struct pollfd p[2] = { { .events = POLLIN }, { .fd = -1, .events = POLLIN } };
+        int64_t now = clock_now(), until;
         bool connects;
 
         pthread_mutex_lock(&h->mutex);
         connects = h->connection == NULL && timers_first(&h->timers) != NULL && h->connects_at <= now;
         set_sleep(h, now);
-        wait = h->sleeps_until == NEVER ? -1 : h->sleeps_until <= now ? 0 : h->sleeps_until - now;
+        until = h->sleeps_until;
+        p[0].fd = h->kick;
         if (h->connection != NULL) {
             p[1].fd = h->connection->fd;
             p[1].events |= h->connection->full ? POLLOUT : 0;
@@ -603,10 +606,10 @@ static void *run(void *hub)
             connect_now(h);
             continue;
         }
-        if (poll(p, 2, wait > INT_MAX ? INT_MAX : (int)wait) < 0)
+        if (poll(p, 2, until == CLOCK_NEVER ? -1 : clock_left(until)) < 0)
             continue;
         if (p[0].revents != 0)
-            eventfd_read(h->kick, &(eventfd_t){ 0 });
+            take_kick(h, p[0].revents);
         work(h, p[1].revents);
     }
     return NULL;
@@ -614,22 +617,29 @@ static void *run(void *hub)
 
 /* The jobs' side. */
 
-/* Begins the thread with the first request. Called with mutex. */
+/*
+ * Begins the thread with the first request. Called with mutex. Signals go to the program's threads,
+ * but for those of a fault in a callback.
+ */
 static bool start(struct hub *h)
 {
-    sigset_t all, before;
+    static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
+    sigset_t mask, before;
     pthread_attr_t small;
     pthread_t thread;
+    size_t i;
 
     if (h->has_thread)
         return true;
-    if (h->kick < 0 && (h->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+    if (h->kick < 0 && (h->kick = new_kick()) < 0)
         return false;
+    sigfillset(&mask);
+    for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+        sigdelset(&mask, faults[i]);
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, STACK_SIZE);
     pthread_attr_setdetachstate(&small, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_sigmask(SIG_SETMASK, &mask, &before);
     h->has_thread = pthread_create(&thread, &small, run, h) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&small);
@@ -660,27 +670,25 @@ static bool add(struct hub *h, struct call *c)
 static int submit(struct hub *h, struct call *c)
 {
     int status = ASYNC_STATUS_OK;
-    bool kick = false;
+    bool kick;
 
     pthread_mutex_lock(&h->mutex);
     if (!start(h) || !add(h, c)) {
-        status = ASYNC_STATUS_ERR;
-    } else {
-        if (list_is_empty(&h->waiting) && transmit(h->connection, c)) {
-            kick = flush(h, h->connection);
-        } else {
-            await_room(h, c);
-            if (h->connection != NULL && h->connection->limit > 0)
-                status = ASYNC_STATUS_EAGAIN;
-        }
-        if (h->sleeps_until > c->deadline) {
-            h->sleeps_until = c->deadline;
-            kick = true;
-        }
+        pthread_mutex_unlock(&h->mutex);
+        return ASYNC_STATUS_ERR;
     }
-    pthread_mutex_unlock(&h->mutex);
+    if ((kick = h->sleeps_until > c->deadline))
+        h->sleeps_until = c->deadline;
+    if (list_is_empty(&h->waiting) && transmit(h->connection, c)) {
+        kick |= flush(h, h->connection);
+    } else {
+        await_room(h, c);
+        if (h->connection != NULL && h->connection->limit > 0)
+            status = ASYNC_STATUS_EAGAIN;
+    }
     if (kick)
         eventfd_write(h->kick, 1);
+    pthread_mutex_unlock(&h->mutex);
     return status;
 }
 
@@ -741,26 +749,35 @@ void hub_ask(struct hub *h, const struct libcrypto *l, ASYNC_WAIT_CTX *ctx, cons
 
 void hub_before_fork(struct hub *h)
 {
-    pthread_mutex_lock(&h->waking);
+    pthread_mutex_lock(&h->connecting);
     pthread_mutex_lock(&h->mutex);
 }
 
 void hub_in_parent(struct hub *h)
 {
     pthread_mutex_unlock(&h->mutex);
-    pthread_mutex_unlock(&h->waking);
+    pthread_mutex_unlock(&h->connecting);
+}
+
+/* The thread of a child is to call the callback of a call, of which the hub has a reference. */
+static void call_back_later(struct hub *h, struct call *c)
+{
+    c->state = LOST;
+    c->timer.due = 0;
+    if (!timers_add(&h->timers, &c->timer))
+        call_release(c);
 }
 
 /*
  * The thread, the connection and the requests under way are the parent's. A job that is resumed
- * sends its request again, and a new thread calls the callbacks of those that have one.
+ * sends its request again; those that have a callback must be told so first. The thread may have
+ * been about to tell a job its news, or have done so: then the job's memory knows, or does not.
  */
 void hub_in_child(struct hub *h)
 {
     size_t i, under_way = h->timers.size;
     struct list *l;
 
-    make_mutexes(h);
     if (h->connection != NULL) {
         h->connection->references = 1; /* a thread that wrote is the parent's, too */
         connection_release(h->connection);
@@ -770,22 +787,31 @@ void hub_in_child(struct hub *h)
     h->has_thread = false;
     h->kick = -1;
     h->connection = NULL;
-    h->sleeps_until = NEVER;
+    h->sleeps_until = CLOCK_NEVER;
     h->connects_at = h->pause = 0;
+    h->trouble = ASK_NO_SERVER;
+    h->text[0] = '\0';
     list_init(&h->waiting);
-    for (l = h->calls.next; l != &h->calls; l = l->next)
-        wake_in_child(&LIST_OWNER(l, struct call, of_hub)->wake);
     h->timers.size = 0;
     for (i = 0; i < under_way; i++) {
         struct call *c = LIST_OWNER(h->timers.heap[i], struct call, timer);
 
-        if (c->is_listed && c->wake.callback != NULL) {
-            c->state = LOST;
-            c->timer.due = 0;
-            timers_add(&h->timers, &c->timer); /* there is room: it had a place before */
-        } else {
-            c->state = NEW;
+        c->news = c->is_listed ? NEWS_LOST : 0;
+        c->state = NEW;
+        if (!c->is_listed)
             call_release(c);
-        }
     }
+    for (l = h->calls.next; l != &h->calls; l = l->next) {
+        struct call *c = LIST_OWNER(l, struct call, of_hub);
+        bool is_hubs = (c->news & (NEWS_DONE | NEWS_LOST)) != 0;
+
+        c->news = 0;
+        wake_in_child(&c->wake);
+        if (is_hubs && c->wake.callback != NULL)
+            call_back_later(h, c);
+        else if (is_hubs)
+            call_release(c);
+    }
+    pthread_mutex_unlock(&h->mutex);
+    pthread_mutex_unlock(&h->connecting);
 }

@@ -4,16 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
-
-int64_t link_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 bool link_path_fits(const char *path)
 {
@@ -30,9 +21,12 @@ int link_open(const char *path)
     frame_put_hello(hello);
     if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) < 0)
         return -1;
-    /* Neither waits. A new socket has room for the hello. */
+    /*
+     * Neither waits. A new socket has room for the hello. If the server has closed the connection
+     * already, it may have said why.
+     */
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0
-        && send(fd, hello, sizeof(hello), MSG_NOSIGNAL) == (ssize_t)sizeof(hello))
+        && (send(fd, hello, sizeof(hello), MSG_NOSIGNAL) == (ssize_t)sizeof(hello) || errno == EPIPE))
         return fd;
     err = errno;
     close(fd);

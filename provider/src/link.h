@@ -18,9 +18,6 @@ static inline uint32_t link_next_pause(uint32_t last, uint32_t most)
     return last == 0 ? 1 : last > most / 2 ? most : 2 * last;
 }
 
-/* CLOCK_MONOTONIC in milliseconds. */
-int64_t link_now(void);
-
 /* Reports whether a socket can have that path. */
 bool link_path_fits(const char *path);
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct timer {
-    int64_t due;  /* in milliseconds of CLOCK_MONOTONIC */
+    int64_t due;  /* see clock.h */
     size_t place; /* in the heap */
 };
 

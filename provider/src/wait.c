@@ -5,13 +5,14 @@
  */
 #include "wait.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 struct waiter {
@@ -23,7 +24,7 @@ struct waiter {
     pthread_mutex_t mutex;
     atomic_uint references; /* the context's, and one of each wake */
     int fd;                 /* -1 when the context was freed */
-    unsigned forks;         /* the process in which fd was made */
+    unsigned forks;         /* the process that it belongs to */
     struct wake *wake;      /* between wake_begin and wake_end; only the context's thread uses it */
 };
 
@@ -52,21 +53,14 @@ static int silent_fd(void)
 
 static bool has_own_fd(const struct waiter *w) { return w->fd >= 0 && w->fd != atomic_load(&silent); }
 
-/*
- * Puts another file in the place of an fd that was inherited, whose file the parent still waits
- * for.
- */
-static bool replace_file(struct waiter *w, unsigned value)
+static void make_mutex(struct waiter *w)
 {
-    int fd = new_eventfd(value);
+    pthread_mutexattr_t recursive;
 
-    if (fd < 0)
-        return false;
-    while (dup3(fd, w->fd, O_CLOEXEC) < 0 && (errno == EINTR || errno == EBUSY))
-        continue;
-    close(fd);
-    w->forks = forks;
-    return true;
+    pthread_mutexattr_init(&recursive);
+    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&w->mutex, &recursive);
+    pthread_mutexattr_destroy(&recursive);
 }
 
 static void waiter_release(struct waiter *w)
@@ -95,24 +89,42 @@ static void clean_up(ASYNC_WAIT_CTX *ctx, const void *our_key, OSSL_ASYNC_FD fd,
     struct wake *k = w->wake;
 
     (void)ctx, (void)our_key, (void)fd;
+    if (w->forks != forks)
+        make_mutex(w);
     w->wake = NULL;
     retire(w);
     if (k != NULL)
         k->gone(k);
 }
 
+/*
+ * Makes what was inherited in a fork the process's own. The parent's thread may have had the mutex,
+ * and the parent still waits for the file of the fd: the fd gets another file, with that value.
+ */
+static bool adopt(struct waiter *w, unsigned value)
+{
+    int fd;
+
+    make_mutex(w);
+    if (has_own_fd(w)) {
+        if ((fd = new_eventfd(value)) < 0)
+            return false;
+        while (dup3(fd, w->fd, O_CLOEXEC) < 0 && (errno == EINTR || errno == EBUSY))
+            continue;
+        close(fd);
+    }
+    w->forks = forks;
+    return true;
+}
+
 static struct waiter *waiter_new(int fd)
 {
     struct waiter *w = malloc(sizeof(*w));
-    pthread_mutexattr_t recursive;
 
     if (w == NULL)
         return NULL;
     *w = (struct waiter){ .references = 1, .fd = fd, .forks = forks };
-    pthread_mutexattr_init(&recursive);
-    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(&w->mutex, &recursive);
-    pthread_mutexattr_destroy(&recursive);
+    make_mutex(w);
     return w;
 }
 
@@ -145,9 +157,11 @@ bool wake_begin(struct wake *k, const struct libcrypto *l, ASYNC_WAIT_CTX *ctx, 
         k->callback = NULL;
     if (!l->ASYNC_WAIT_CTX_get_fd(ctx, &key, &fd, (void **)&w))
         w = NULL;
+    if (w != NULL && w->forks != forks && !adopt(w, 0))
+        return false;
     if (w == NULL || (k->callback == NULL && !has_own_fd(w)))
         w = attach(l, ctx, k->callback != NULL, w);
-    if (w == NULL || (has_own_fd(w) && w->forks != forks && !replace_file(w, 0)))
+    if (w == NULL)
         return false;
     atomic_fetch_add(&w->references, 1);
     k->waiter = w;
@@ -204,14 +218,6 @@ static unsigned take_news(struct wake *k)
     return news;
 }
 
-static int64_t microseconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 /*
  * Nothing says whether ASYNC_block_pause is in force: then a pause returns at once. So do those of
  * a program that resumes the job all the time. If MANY took no longer than that, wait a moment here.
@@ -232,9 +238,9 @@ unsigned wake_wait(struct wake *k, const struct libcrypto *l)
 
     for (pauses = 0;; pauses++) {
         if (pauses % MANY == 0) {
-            if (pauses > 0 && microseconds() - began < MANY_TAKE)
+            if (pauses > 0 && clock_now() - began < MANY_TAKE)
                 wait_a_moment(k);
-            began = microseconds();
+            began = clock_now();
         }
         l->ASYNC_pause_job();
         if ((news = take_news(k)) != 0)
@@ -248,6 +254,6 @@ void wake_in_child(struct wake *k)
 {
     if ((atomic_load(&k->news) & NEWS_DONE) == 0)
         atomic_fetch_or(&k->news, NEWS_LOST);
-    if (k->callback == NULL && replace_file(k->waiter, 1))
+    if (adopt(k->waiter, 1))
         k->sent = k->seen + 1;
 }

@@ -51,8 +51,8 @@ void wake_send(struct wake *k, unsigned news);
 
 /*
  * In a child after a fork. wait_in_child comes first. wake_in_child is for each wake between
- * wake_begin and wake_end, of which none is in wake_send. The job gets a wait fd of its own, which
- * is readable, and NEWS_LOST if it has no NEWS_DONE.
+ * wake_begin and wake_end, also if another thread was in wake_send. The job gets a wait fd of its
+ * own, which is readable, and NEWS_LOST if it has no NEWS_DONE.
  */
 void wait_in_child(void);
 void wake_in_child(struct wake *k);
