@@ -1,0 +1,26 @@
+//go:build linux
+
+package provider
+
+import "testing"
+
+// clientSources are the files that ask the key server, without OpenSSL around them.
+var clientSources = []string{"src/client.c", "src/hub.c", "src/wait.c", "src/blocking.c", "src/timers.c", "src/link.c", "src/frame.c",
+	"src/der.c", "src/core.c", "-lcrypto"}
+
+// TestJobs asks a key server that works, in jobs of programs that treat them well and badly.
+func TestJobs(t *testing.T) {
+	cTest{name: "jobs", link: clientSources, keyless: true}.each(t, plain, clang, asan, tsan, valgrind, preloaded)
+}
+
+// TestFaults asks a key server that is full, slow, silent, mad or gone.
+func TestFaults(t *testing.T) {
+	cTest{name: "faults", link: clientSources, keyless: true}.each(t, plain, asan, tsan, valgrind, preloaded)
+}
+
+// TestForks forks between requests and answers.
+func TestForks(t *testing.T) {
+	threads := tsan
+	threads.env = []string{"TSAN_OPTIONS=halt_on_error=1 die_after_fork=0"}
+	cTest{name: "forks", link: clientSources, keyless: true}.each(t, plain, asan, threads, valgrind, preloaded)
+}
