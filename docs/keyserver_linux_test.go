@@ -34,7 +34,7 @@ func TestKeyServerPage(t *testing.T) {
 			t.Skip(err)
 		}
 	}
-	s := newShell(t)
+	s := newShell(t, keyServerPage)
 	// The page's ports may be taken.
 	for _, port := range []string{"7071", "7072", "7073", "8443", "9071", "9443"} {
 		s.replace = append(s.replace, "localhost:"+port, freeAddress(t))
@@ -111,7 +111,7 @@ func TestKeyServerPage(t *testing.T) {
 		})
 	}
 	up(3)
-	second := page(t, "restart") // of the second node, which is the second job
+	second := s.commands(t, "restart") // of the second node, which is the second job
 	for n := 1; n <= 3; n++ {
 		commands := strings.NewReplacer("%2", "%"+strconv.Itoa(n), "7072", "707"+strconv.Itoa(n), "audit2", "audit"+strconv.Itoa(n)).Replace(second)
 		s.lines(t, commands)
@@ -138,17 +138,6 @@ func TestKeyServerPage(t *testing.T) {
 	}
 }
 
-// page returns the commands after the comment of this name on the page.
-func page(t *testing.T, name string) string {
-	t.Helper()
-	_, text, ok := strings.Cut(read(t, filepath.Join("..", keyServerPage)), "\n<!-- commands of TestKeyServerPage, "+name+" -->\n\n")
-	if !ok {
-		t.Fatalf("the page has no commands of the name %s", name)
-	}
-	block := regexp.MustCompile(`\A(?:(?:    .*)?\n)+`).FindString(text)
-	return strings.ReplaceAll(strings.ReplaceAll("\n"+block, "\n    ", "\n"), "\\\n", "")
-}
-
 // freeAddress returns an address of this machine at which nothing listens.
 func freeAddress(t *testing.T) string {
 	t.Helper()
@@ -160,8 +149,9 @@ func freeAddress(t *testing.T) string {
 	return fmt.Sprintf("localhost:%d", l.Addr().(*net.TCPAddr).Port)
 }
 
-// shell is a bash in a folder of its own, in which commands are run one after another.
+// shell is a bash in a folder of its own, in which the commands of a page are run one after another.
 type shell struct {
+	page    string // its path from the root of the checkout
 	dir     string
 	replace []string // texts of the page, each before the text that takes its place
 	in      io.Writer
@@ -170,9 +160,9 @@ type shell struct {
 }
 
 // newShell starts a shell. With the test it ends, and the programs that it has started.
-func newShell(t *testing.T) *shell {
+func newShell(t *testing.T, page string) *shell {
 	t.Helper()
-	s := &shell{dir: t.TempDir()}
+	s := &shell{page: page, dir: t.TempDir()}
 	cmd := exec.Command("bash")
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "PATH="+s.dir+":"+os.Getenv("PATH"))
@@ -209,19 +199,29 @@ func (s *shell) address(onPage string) string {
 	return strings.NewReplacer(s.replace...).Replace(onPage)
 }
 
+// commands returns the commands after the comment of the test and this name on the page.
+func (s *shell) commands(t *testing.T, name string) string {
+	t.Helper()
+	_, text, ok := strings.Cut(read(t, filepath.Join("..", s.page)), "\n<!-- commands of "+t.Name()+", "+name+" -->\n\n")
+	if !ok {
+		t.Fatalf("the page has no commands of the name %s", name)
+	}
+	block := regexp.MustCompile(`\A(?:(?:    .*)?\n)+`).FindString(text)
+	return strings.ReplaceAll(strings.ReplaceAll("\n"+block, "\n    ", "\n"), "\\\n", "")
+}
+
 // runAll runs the commands of a name on the page, and returns what they print.
 func (s *shell) runAll(t *testing.T, name string) string {
 	t.Helper()
-	return s.lines(t, page(t, name))
+	return s.lines(t, s.commands(t, name))
 }
 
+// lines runs commands of a line each, or of several up to END, whose text is the input.
 func (s *shell) lines(t *testing.T, commands string) string {
 	t.Helper()
 	var out strings.Builder
-	for line := range strings.Lines(s.address(commands)) {
-		if line = strings.TrimSpace(line); line != "" {
-			out.WriteString(s.run(t, line))
-		}
+	for _, command := range regexp.MustCompile(`(?m)^.*<<'?END'?\n(?:.*\n)*?END$|^.+$`).FindAllString(s.address(commands), -1) {
+		out.WriteString(s.run(t, command))
 	}
 	return out.String()
 }
