@@ -86,6 +86,9 @@ func TestInstall(t *testing.T) {
 		"PKG_CONFIG_PATH=" + dir + "/usr/lib/pkgconfig"}
 	run(t, env, "openssl", "dgst", "-sign", keyFile(t, "p256.handle.pem"), "-out", data+".sig", data)
 	run(t, env, "openssl", "dgst", "-verify", publicKey(t, "p256"), "-signature", data+".sig", data)
+	if _, err := os.Stat(dir + "/usr/share/man/man7/asynccrypto-provider.7"); err != nil {
+		t.Error(err)
+	}
 	need(t, "pkg-config")
 	if got := strings.TrimSpace(run(t, env, "pkg-config", "--variable=modulesdir", "asynccrypto-provider")); got != dir+"/modules" {
 		t.Errorf("the pkg-config file says that the module is in %q", got)
