@@ -3,13 +3,9 @@
 package provider
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,28 +23,27 @@ func TestMessages(t *testing.T) {
 	cTest{name: "message", link: []string{"src/message.c", "src/digest.c", "src/core.c", "-lcrypto", "-Wl,--wrap=malloc"}, keyless: true}.each(t, plain, clang, asan)
 }
 
+// otherKey makes a P-256 key and its handle beside the files of keyFile, and returns the key's path.
+func otherKey(t *testing.T, name string) string {
+	t.Helper()
+	key, handle := keyFile(t, name+".pem"), keyFile(t, name+".handle.pem")
+	build(t, name+" key", exec.Command("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key))
+	build(t, name+" handle", exec.Command("sh", "-c", `"$1" keyserver handle "$2" > "$3"`, "sh", asynccrypto(t), key, handle))
+	return key
+}
+
 // signingServer is a key server with what the C programs sign and refuse expect: rsa2048 may sign
 // without a digest, the key held is for TLS 1.3 only, and the key foreign is not there.
 func signingServer(t *testing.T) *keyServer {
 	t.Helper()
+	need(t, "openssl")
+	otherKey(t, "foreign")
 	k := newKeyServer(t)
-	for _, name := range []string{"held", "foreign"} {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		der, err := x509.MarshalPKCS8PrivateKey(key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		k.write(name+".pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-		k.write(name+".handle.pem", []byte(run(t, nil, asynccrypto(t), "keyserver", "handle", k.path(name+".pem"))))
-	}
+	k.options = []string{otherKey(t, "held")}
 	k.rules = []string{
 		fmt.Sprintf("allow uid:%d sign:nohash rsa2048", os.Getuid()),
 		fmt.Sprintf("allow uid:%d sign:tls13-server held", os.Getuid()),
 	}
-	k.options = []string{k.path("held.pem")}
 	k.start()
 	return k
 }
@@ -120,7 +115,7 @@ func TestOpenSSLSigns(t *testing.T) {
 		t.Run(c.key+" "+c.options, func(t *testing.T) {
 			t.Parallel()
 			o := newOpenSSL(t, k)
-			handle := k.path(c.key + ".handle.pem")
+			handle := keyFile(t, c.key+".handle.pem")
 			message := strings.Repeat("message ", 1000) // is hashed here
 			if err := os.WriteFile(o.path("message"), []byte(message), 0o666); err != nil {
 				t.Fatal(err)
@@ -133,11 +128,11 @@ func TestOpenSSLSigns(t *testing.T) {
 			o.verify("verify -auth_level 0 -partial_chain -trusted @ca.pem @leaf.pem")
 			if c.key == "ed25519" {
 				o.sign("pkeyutl -sign -rawin -inkey %s -in @message -out @signature", handle)
-				o.verify("pkeyutl -verify -rawin -inkey %s -in @message -sigfile @signature", k.path(c.key+".pem"))
+				o.verify("pkeyutl -verify -rawin -inkey %s -in @message -sigfile @signature", keyFile(t, c.key+".pem"))
 				return // OpenSSL 3.0 makes no CMS of such keys
 			}
 			o.sign("dgst %s -sign %s -out @signature @message", c.options, handle)
-			o.verify("dgst %s -prverify %s -signature @signature @message", c.options, k.path(c.key+".pem"))
+			o.verify("dgst %s -prverify %s -signature @signature @message", c.options, keyFile(t, c.key+".pem"))
 			md, options, _ := strings.Cut(c.options, " ")
 			o.sign("cms -sign -md %s -in @message -signer @ca.pem -inkey %s %s -out @message.cms", strings.TrimPrefix(md, "-"), handle,
 				strings.ReplaceAll(options, "-sigopt", "-keyopt"))
