@@ -62,7 +62,8 @@ func TestStaticLibcrypto(t *testing.T) {
 	for name, flag := range map[string]string{"shows": "-rdynamic", "hides": "-Wl,--exclude-libs,ALL"} {
 		t.Run(name, func(t *testing.T) {
 			program := filepath.Join(dir, name)
-			run(t, nil, "gcc", "-std=c11", "-D_GNU_SOURCE", "-o", program, "test/static.c", flag, "-l:libcrypto.a", "-ldl", "-pthread")
+			run(t, nil, "gcc", "-std=c11", "-D_GNU_SOURCE", "-o", program, "test/static.c", flag, "-l:libcrypto.a", "-ldl",
+				"-pthread")
 			run(t, env, program, name)
 		})
 	}
@@ -76,7 +77,8 @@ func TestInstall(t *testing.T) {
 	k.start()
 	dir := newDir(t)
 	plain.provider(t)
-	args := []string{"-s", "CC=gcc", "B=" + filepath.Join(tmp, plain.folder()), "PREFIX=" + dir + "/usr", "MODULESDIR=" + dir + "/modules"}
+	args := []string{"-s", "CC=gcc", "B=" + filepath.Join(tmp, plain.folder()), "PREFIX=" + dir + "/usr",
+		"MODULESDIR=" + dir + "/modules"}
 	run(t, nil, "make", append(args, "install")...)
 	data := filepath.Join(dir, "data")
 	if err := os.WriteFile(data, []byte("text"), 0o644); err != nil {
@@ -100,8 +102,9 @@ func TestInstall(t *testing.T) {
 		}
 		return nil
 	})
-	if out, err := exec.Command("make", "install", "MODULESDIR=modules", "DESTDIR="+dir).CombinedOutput(); err == nil || !strings.Contains(string(out), "no absolute path") {
-		t.Errorf("a relative folder: %v\n%s", err, out)
+	relative, err := exec.Command("make", append(args, "install", "MODULESDIR=modules", "DESTDIR="+dir)...).CombinedOutput()
+	if err == nil || !strings.Contains(string(relative), "no absolute path") {
+		t.Errorf("a relative folder: %v\n%s", err, relative)
 	}
 }
 

@@ -23,14 +23,16 @@ func TestFuzzHandles(t *testing.T) {
 	if err != nil || corpus == nil {
 		t.Fatal("no corpus", err)
 	}
-	link := []string{"src/decode.c", "src/keymgmt.c", "src/object.c", "src/key.c", "src/der.c", "src/params.c", "src/core.c", "src/libcrypto.c", "-lcrypto"}
+	link := []string{"src/decode.c", "src/keymgmt.c", "src/object.c", "src/key.c", "src/der.c", "src/params.c", "src/core.c",
+		"src/libcrypto.c", "-lcrypto"}
 	cTest{name: "fuzz_handle", link: link, args: corpus, keyless: true}.each(t, plain, asan)
 }
 
 // TestKeys compares the keys of handles with the same keys of OpenSSL's provider.
 func TestKeys(t *testing.T) {
 	t.Parallel()
-	cTest{name: "keys", link: []string{"-lcrypto", "-lssl"}, server: newKeyServer(t)}.each(t, plain, clang, asan, valgrind, node20, node24, node26)
+	c := cTest{name: "keys", link: []string{"-lcrypto", "-lssl"}, server: newKeyServer(t)}
+	c.each(t, plain, clang, asan, valgrind, node20, node24, node26)
 }
 
 // TestFiles reads handles beside other things in a file, and broken ones.
@@ -38,7 +40,8 @@ func TestFiles(t *testing.T) {
 	t.Parallel()
 	sorted := plain
 	sorted.name, sorted.env = "sorted", []string{"LOOKUP=1"}
-	cTest{name: "files", link: []string{"-lcrypto", "-lssl"}, server: newKeyServer(t)}.each(t, plain, clang, sorted, asan, node20, node24, node26)
+	c := cTest{name: "files", link: []string{"-lcrypto", "-lssl"}, server: newKeyServer(t)}
+	c.each(t, plain, clang, sorted, asan, node20, node24, node26)
 }
 
 // TestContexts uses many library contexts, threads and processes.

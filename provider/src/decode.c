@@ -38,7 +38,8 @@ static int decoder_selects(void *provider, int selection)
     return selection == 0 || wants_private(selection);
 }
 
-static int decoder_export(void *provider, const void *reference, size_t size, OSSL_CALLBACK *callback, void *argument)
+static int decoder_export(void *provider, const void *reference, size_t size, OSSL_CALLBACK *callback,
+                          void *argument)
 {
     (void)provider;
     return object_export(reference, size, callback, argument);
@@ -46,21 +47,29 @@ static int decoder_export(void *provider, const void *reference, size_t size, OS
 
 /* DER */
 
-static int decode_der(const struct provider *p, const char *type, OSSL_CORE_BIO *in, OSSL_CALLBACK *callback, void *argument)
+/* Reads as much as there is, or as fits. Returns the number of bytes. */
+static size_t read_all(const struct provider *p, OSSL_CORE_BIO *in, uint8_t *data, size_t room)
 {
-    struct bytes der;
+    size_t n, size = 0;
+
+    while (size < room && p->f.bio_read(in, data + size, room - size, &n) == 1 && n > 0)
+        size += n;
+    return size;
+}
+
+static int decode_der(const struct provider *p, const char *type, OSSL_CORE_BIO *in, OSSL_CALLBACK *callback,
+                      void *argument)
+{
     uint8_t *data = malloc(KEY_HANDLE_MAX + 1);
+    struct bytes der = { data, 0 };
     struct key *k;
-    size_t n;
     int ok = 1;
 
     if (data == NULL) {
         RAISE(p, REASON_MEMORY, "no memory to read a key handle");
         return 0;
     }
-    der = (struct bytes){ data, 0 };
-    while (der.size <= KEY_HANDLE_MAX && p->f.bio_read(in, data + der.size, KEY_HANDLE_MAX + 1 - der.size, &n) == 1 && n > 0)
-        der.size += n;
+    der.size = read_all(p, in, data, KEY_HANDLE_MAX + 1); /* one more than a whole handle has */
     if (key_is_handle(der)) {
         if (!core_usable(p) || (k = key_from_handle(p, der)) == NULL)
             ok = 0;
@@ -74,8 +83,8 @@ static int decode_der(const struct provider *p, const char *type, OSSL_CORE_BIO 
 }
 
 #define DECODER(kind, type) \
-    static int kind##_decode(void *provider, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *callback, void *argument, \
-                             OSSL_PASSPHRASE_CALLBACK *passphrase, void *passphrase_argument) \
+    static int kind##_decode(void *provider, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *callback, \
+                             void *argument, OSSL_PASSPHRASE_CALLBACK *passphrase, void *passphrase_argument) \
     { \
         (void)selection, (void)passphrase, (void)passphrase_argument; \
         return decode_der(provider, type, in, callback, argument); \
@@ -220,7 +229,7 @@ static int pem_decode(void *provider, OSSL_CORE_BIO *in, int selection, OSSL_CAL
     if ((b = calloc(1, sizeof *b)) == NULL)
         RAISE(p, REASON_MEMORY, "no memory to read a key handle");
     else if (!read_body(p, in, b))
-        RAISE(p, REASON_HANDLE, "its PEM is incomplete or no base64; make it anew with \"asynccrypto keyserver handle\"");
+        RAISE(p, REASON_HANDLE, "it is incomplete or no base64; make it anew with \"asynccrypto keyserver handle\"");
     else
         ok = give_der(p, (struct bytes){ b->der, b->size }, callback, argument);
     free(b);

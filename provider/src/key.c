@@ -141,7 +141,8 @@ struct key *key_from_spki(const struct provider *p, struct bytes spki)
     case GOOD:
         if (!set_id(k))
             break;
-        DEBUG("%s key of %d bits; its id begins with %02x%02x%02x%02x", key_type(k), k->bits, k->id[0], k->id[1], k->id[2], k->id[3]);
+        DEBUG("%s key of %d bits; its id begins with %02x%02x%02x%02x", key_type(k), k->bits, k->id[0], k->id[1],
+              k->id[2], k->id[3]);
         return k;
     case MALFORMED:
         RAISE(p, REASON_HANDLE, "its public key can't be read; make the handle anew");

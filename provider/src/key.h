@@ -56,7 +56,7 @@ struct key *key_from_handle(const struct provider *p, struct bytes handle);
 /* Reports whether the bytes begin as a handle of any version does: no other file does. */
 bool key_is_handle(struct bytes der);
 
-/* What libcrypto asks for before an import. It raises an error and returns NULL if there is no memory. */
+/* What libcrypto asks for before an import. NULL if there is no memory: it raises an error. */
 struct key *key_new_empty(const struct provider *p);
 
 struct key *key_hold(struct key *k); /* one more reference */

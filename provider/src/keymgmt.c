@@ -49,7 +49,7 @@ static int keymgmt_has(const void *key, int selection)
 {
     const struct key *k = key;
 
-    return k->kind != KEY_EMPTY || (selection & (OSSL_KEYMGMT_SELECT_KEYPAIR | OSSL_KEYMGMT_SELECT_ALL_PARAMETERS)) == 0;
+    return k->kind != KEY_EMPTY || (selection & OSSL_KEYMGMT_SELECT_ALL) == 0;
 }
 
 static int keymgmt_match(const void *key, const void *other, int selection)
@@ -69,21 +69,20 @@ static bool is_private(int selection)
 
 static int export_rsa(const struct key *k, OSSL_CALLBACK *callback, void *argument)
 {
-    size_t n = k->modulus.size, e = k->exponent.size;
-    uint8_t *native = malloc(n + e);
     OSSL_PARAM params[] = {
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, native, n), OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, native + n, e), OSSL_PARAM_END,
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, malloc(k->modulus.size), k->modulus.size),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, malloc(k->exponent.size), k->exponent.size),
+        OSSL_PARAM_END,
     };
-    int ok;
+    int ok = 0;
 
-    if (native == NULL) {
+    if (params[0].data == NULL || params[1].data == NULL)
         RAISE(k->provider, REASON_MEMORY, "no memory to export a key");
-        return 0;
-    }
-    param_set_number(params, OSSL_PKEY_PARAM_RSA_N, k->modulus.data, n);
-    param_set_number(params, OSSL_PKEY_PARAM_RSA_E, k->exponent.data, e);
-    ok = callback(params, argument);
-    free(native);
+    else if (param_set_number(params, OSSL_PKEY_PARAM_RSA_N, k->modulus.data, k->modulus.size)
+             && param_set_number(params, OSSL_PKEY_PARAM_RSA_E, k->exponent.data, k->exponent.size))
+        ok = callback(params, argument);
+    free(params[0].data);
+    free(params[1].data);
     return ok;
 }
 
@@ -101,7 +100,7 @@ static int keymgmt_export(void *key, int selection, OSSL_CALLBACK *callback, voi
     if ((group = key_group(k)) != NULL)
         *p++ = (OSSL_PARAM)OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)group, strlen(group));
     if ((selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) != 0)
-        *p++ = (OSSL_PARAM)OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)k->point.data, k->point.size);
+        *p++ = (OSSL_PARAM)OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (uint8_t *)k->point.data, k->point.size);
     *p = end;
     return callback(params, argument);
 }
@@ -122,7 +121,8 @@ int object_export(const void *reference, size_t size, OSSL_CALLBACK *callback, v
 #define OCTETS(name) OSSL_PARAM_octet_string(name, NULL, 0)
 #define SECURITY_CATEGORY "security-category" /* of post-quantum cryptography, since OpenSSL 3.5 */
 #define SIZES \
-    INT(OSSL_PKEY_PARAM_BITS), INT(OSSL_PKEY_PARAM_SECURITY_BITS), INT(SECURITY_CATEGORY), INT(OSSL_PKEY_PARAM_MAX_SIZE)
+    INT(OSSL_PKEY_PARAM_BITS), INT(OSSL_PKEY_PARAM_SECURITY_BITS), INT(SECURITY_CATEGORY), \
+    INT(OSSL_PKEY_PARAM_MAX_SIZE)
 
 /* The strengths of NIST SP 800-57, part 1, table 2. */
 static int security_bits(const struct key *k)
@@ -142,7 +142,9 @@ static bool set_sizes(const struct key *k, OSSL_PARAM params[])
 
 /* RSA */
 
-static const OSSL_PARAM rsa_exported[] = { NUMBER(OSSL_PKEY_PARAM_RSA_N), NUMBER(OSSL_PKEY_PARAM_RSA_E), OSSL_PARAM_END };
+#define RSA_PUBLIC NUMBER(OSSL_PKEY_PARAM_RSA_N), NUMBER(OSSL_PKEY_PARAM_RSA_E)
+
+static const OSSL_PARAM rsa_exported[] = { RSA_PUBLIC, OSSL_PARAM_END };
 
 static const OSSL_PARAM *rsa_export_types(int selection)
 {
@@ -151,10 +153,7 @@ static const OSSL_PARAM *rsa_export_types(int selection)
 
 static const OSSL_PARAM *rsa_gettable(void *provider)
 {
-    static const OSSL_PARAM params[] = {
-        SIZES, TEXT(OSSL_PKEY_PARAM_DEFAULT_DIGEST), NUMBER(OSSL_PKEY_PARAM_RSA_N), NUMBER(OSSL_PKEY_PARAM_RSA_E),
-        OSSL_PARAM_END,
-    };
+    static const OSSL_PARAM params[] = { SIZES, TEXT(OSSL_PKEY_PARAM_DEFAULT_DIGEST), RSA_PUBLIC, OSSL_PARAM_END };
 
     (void)provider;
     return params;
@@ -177,7 +176,9 @@ static const char *rsa_operation(int operation)
 
 /* EC */
 
-static const OSSL_PARAM ec_exported[] = { TEXT(OSSL_PKEY_PARAM_GROUP_NAME), OCTETS(OSSL_PKEY_PARAM_PUB_KEY), OSSL_PARAM_END };
+#define EC_PUBLIC TEXT(OSSL_PKEY_PARAM_GROUP_NAME), OCTETS(OSSL_PKEY_PARAM_PUB_KEY)
+
+static const OSSL_PARAM ec_exported[] = { EC_PUBLIC, OSSL_PARAM_END };
 
 static const OSSL_PARAM *ec_export_types(int selection)
 {
@@ -187,10 +188,17 @@ static const OSSL_PARAM *ec_export_types(int selection)
 static const OSSL_PARAM *ec_gettable(void *provider)
 {
     static const OSSL_PARAM params[] = {
-        SIZES, TEXT(OSSL_PKEY_PARAM_DEFAULT_DIGEST), TEXT(OSSL_PKEY_PARAM_GROUP_NAME), TEXT(OSSL_PKEY_PARAM_EC_ENCODING),
-        TEXT(OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT), TEXT(OSSL_PKEY_PARAM_EC_FIELD_TYPE),
-        INT(OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS), OCTETS(OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY),
-        OCTETS(OSSL_PKEY_PARAM_PUB_KEY), NUMBER(OSSL_PKEY_PARAM_EC_PUB_X), NUMBER(OSSL_PKEY_PARAM_EC_PUB_Y), OSSL_PARAM_END,
+        SIZES,
+        TEXT(OSSL_PKEY_PARAM_DEFAULT_DIGEST),
+        EC_PUBLIC,
+        OCTETS(OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY),
+        NUMBER(OSSL_PKEY_PARAM_EC_PUB_X),
+        NUMBER(OSSL_PKEY_PARAM_EC_PUB_Y),
+        TEXT(OSSL_PKEY_PARAM_EC_ENCODING),
+        TEXT(OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT),
+        TEXT(OSSL_PKEY_PARAM_EC_FIELD_TYPE),
+        INT(OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS),
+        OSSL_PARAM_END,
     };
 
     (void)provider;
@@ -205,7 +213,8 @@ static int ec_get(void *key, OSSL_PARAM params[])
     return set_sizes(k, params) && param_set_text(params, OSSL_PKEY_PARAM_DEFAULT_DIGEST, "SHA256")
            && param_set_text(params, OSSL_PKEY_PARAM_GROUP_NAME, key_group(k))
            && param_set_text(params, OSSL_PKEY_PARAM_EC_ENCODING, OSSL_PKEY_EC_ENCODING_GROUP)
-           && param_set_text(params, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_UNCOMPRESSED)
+           && param_set_text(params, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+                             OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_UNCOMPRESSED)
            && param_set_text(params, OSSL_PKEY_PARAM_EC_FIELD_TYPE, "prime-field")
            && param_set_int(params, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, 0)
            && param_set_octets(params, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, k->point.data, k->point.size)

@@ -1,5 +1,6 @@
 #include "params.h"
 
+#include <limits.h>
 #include <string.h>
 
 static const bool big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
@@ -21,23 +22,19 @@ static uint8_t *byte(void *number, size_t size, size_t i)
 
 bool param_get_int(const OSSL_PARAM *p, int *value)
 {
-    bool negative;
-    uint32_t bits = 0;
-    size_t i;
+    bool is_signed = p->data_type == OSSL_PARAM_INTEGER;
+    int64_t n = 0;
+    size_t i, size = p->data_size;
 
-    if ((p->data_type != OSSL_PARAM_INTEGER && p->data_type != OSSL_PARAM_UNSIGNED_INTEGER) || p->data == NULL
-        || p->data_size == 0)
+    if ((!is_signed && p->data_type != OSSL_PARAM_UNSIGNED_INTEGER) || p->data == NULL || size == 0 || size > sizeof n)
         return false;
-    negative = p->data_type == OSSL_PARAM_INTEGER && (*byte(p->data, p->data_size, p->data_size - 1) & 0x80) != 0;
-    for (i = 0; i < sizeof bits; i++)
-        bits |= (uint32_t)(i < p->data_size ? *byte(p->data, p->data_size, i) : negative ? 0xff : 0) << 8 * i;
-    for (; i < p->data_size; i++) {
-        if (*byte(p->data, p->data_size, i) != (negative ? 0xff : 0))
-            return false;
-    }
-    if ((bits >> 31 != 0) != negative)
+    for (i = 0; i < size; i++)
+        n |= (int64_t)((uint64_t)*byte(p->data, size, i) << 8 * i);
+    if (is_signed && size < sizeof n && n >> (8 * size - 1) != 0)
+        n -= (int64_t)1 << 8 * size;
+    if (n < INT_MIN || n > INT_MAX || (!is_signed && n < 0))
         return false;
-    memcpy(value, &bits, sizeof bits);
+    *value = (int)n;
     return true;
 }
 
@@ -52,7 +49,7 @@ bool param_get_text(const OSSL_PARAM *p, char *text, size_t size)
         data = *(const char **)p->data;
     else
         return false;
-    /* A pointer's size need not be set; a string's leaves the NUL out, and may be NUL-terminated before. */
+    /* A pointer's size need not be set. A string's is without the NUL, which may come earlier. */
     if (data == NULL
         || (n = p->data_type == OSSL_PARAM_UTF8_PTR ? strlen(data) : strnlen(data, p->data_size)) >= size)
         return false;
@@ -83,17 +80,15 @@ static bool asked(OSSL_PARAM params[], const char *name, unsigned type, size_t s
 bool param_set_int(OSSL_PARAM params[], const char *name, int value)
 {
     OSSL_PARAM *p = param_find(params, name);
+    bool is_unsigned = p != NULL && p->data_type == OSSL_PARAM_UNSIGNED_INTEGER && value >= 0;
     size_t i;
 
-    if (p == NULL)
-        return true;
-    if (!asked(p, name, p->data_type == OSSL_PARAM_UNSIGNED_INTEGER && value >= 0 ? OSSL_PARAM_UNSIGNED_INTEGER : OSSL_PARAM_INTEGER,
-               sizeof value, &p))
+    if (!asked(params, name, is_unsigned ? OSSL_PARAM_UNSIGNED_INTEGER : OSSL_PARAM_INTEGER, sizeof value, &p))
         return false;
     if (p == NULL)
         return true;
     for (i = 0; i < p->data_size; i++)
-        *byte(p->data, p->data_size, i) = i < sizeof value ? (uint32_t)value >> 8 * i & 0xff : value < 0 ? 0xff : 0;
+        *byte(p->data, p->data_size, i) = (uint8_t)((int64_t)value >> (i < sizeof value ? 8 * i : 63));
     p->return_size = p->data_size;
     return true;
 }

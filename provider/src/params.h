@@ -15,7 +15,7 @@ OSSL_PARAM *param_find(const OSSL_PARAM params[], const char *name);
 
 /*
  * Read one parameter. They report whether it has a value of the type, within the limits; otherwise
- * they set nothing. An integer may be signed or unsigned, of any size. A text is copied with a
+ * they set nothing. An integer may be signed or unsigned, of up to 8 bytes. A text is copied with a
  * NUL, and must fit in size bytes with it.
  */
 bool param_get_int(const OSSL_PARAM *p, int *value);

@@ -106,7 +106,8 @@ static int get(void *provider, OSSL_PARAM params[])
 
     return param_set_text(params, OSSL_PROV_PARAM_NAME, "asynccrypto: keys on a key server")
            && param_set_text(params, OSSL_PROV_PARAM_VERSION, PROVIDER_VERSION)
-           && param_set_text(params, OSSL_PROV_PARAM_BUILDINFO, PROVIDER_VERSION) && param_set_int(params, OSSL_PROV_PARAM_STATUS, p->fault.reason == 0);
+           && param_set_text(params, OSSL_PROV_PARAM_BUILDINFO, PROVIDER_VERSION)
+           && param_set_int(params, OSSL_PROV_PARAM_STATUS, p->fault.reason == 0);
 }
 
 static const OSSL_ITEM *reasons(void *provider)
@@ -196,8 +197,8 @@ int OSSL_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *core_t
     /* libcrypto's functions take what its core calls a context, as both are of one library. */
     p->libctx = (OSSL_LIB_CTX *)p->f.get_libctx(core);
     if ((missing = libcrypto_find(&p->libcrypto, core_table->function, &file)) != NULL) {
-        set_fault(p, REASON_LIBCRYPTO, "%s is not found in %s, which must be OpenSSL 3.0 or later and export its functions",
-                  missing, file);
+        set_fault(p, REASON_LIBCRYPTO,
+                  "%s is not found in %s, which must be OpenSSL 3.0 or later and export its functions", missing, file);
     } else {
         DEBUG("functions of OpenSSL in %s", file);
         configure(p);

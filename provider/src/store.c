@@ -90,7 +90,8 @@ static struct key *look_up(const struct store *s)
         if (frame_take_key(&data, &listed))
             k = key_from_spki(p, listed.spki);
         else
-            RAISE(p, REASON_UNKNOWN_KEY, "key server at %s has no key named %s that this user may use", server_path(p->server), s->name);
+            RAISE(p, REASON_UNKNOWN_KEY, "key server at %s has no key named %s that this user may use",
+                  server_path(p->server), s->name);
         free(a->data);
     }
     free(a);

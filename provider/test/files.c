@@ -50,9 +50,10 @@ static EVP_PKEY *read_text(void)
 static bool is_by(EVP_PKEY *k, const char *provider, const char *name)
 {
     EVP_PKEY *o = original(name);
-    const OSSL_PROVIDER *p = k == NULL ? NULL : EVP_PKEY_get0_provider(k);
     /* OpenSSL's key may be one of its older form, which no provider has. */
-    bool ok = k != NULL && strcmp(p == NULL ? "default" : OSSL_PROVIDER_get0_name(p), provider) == 0 && EVP_PKEY_eq(k, o) == 1;
+    const OSSL_PROVIDER *p = k == NULL ? NULL : EVP_PKEY_get0_provider(k);
+    const char *by = p == NULL ? "default" : OSSL_PROVIDER_get0_name(p);
+    bool ok = k != NULL && strcmp(by, provider) == 0 && EVP_PKEY_eq(k, o) == 1;
 
     EVP_PKEY_free(k);
     EVP_PKEY_free(o);
@@ -237,7 +238,9 @@ static bool fails(enum reason reason)
 
 static void test_broken_pem(void)
 {
-    static const char *const bodies[] = { "", "MA==", "M", "MAA", "MA=A", "MA===", "====", "MAA@", "Proc-Type: 4,ENCRYPTED\n\nMAA=" };
+    static const char *const bodies[] = {
+        "", "MA==", "M", "MAA", "MA=A", "MA===", "====", "MAA@", "Proc-Type: 4,ENCRYPTED\n\nMAA=",
+    };
     char whole[sizeof text], *at;
     size_t i;
 

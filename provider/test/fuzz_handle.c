@@ -15,11 +15,12 @@
 
 static struct provider provider;
 
-static void (*find(const OSSL_DISPATCH *table, int id))(void)
+/* The row of a table that has the function, for OSSL_FUNC_..._fn. */
+static const OSSL_DISPATCH *find(const OSSL_DISPATCH *table, int id)
 {
     for (; table->function_id != id; table++)
         CHECK(table->function_id != 0);
-    return table->function;
+    return table;
 }
 
 static const OSSL_DISPATCH *find_algorithm(const OSSL_ALGORITHM *a, const char *name)
@@ -34,11 +35,13 @@ static const OSSL_DISPATCH *find_algorithm(const OSSL_ALGORITHM *a, const char *
 /* Compares a key with what libcrypto reads. It refuses points that are not on their curve. */
 static void compare(const struct key *k, const OSSL_DISPATCH *keymgmt)
 {
-    OSSL_FUNC_keymgmt_get_params_fn *get = OSSL_FUNC_keymgmt_get_params(&(OSSL_DISPATCH){ 0, find(keymgmt, OSSL_FUNC_KEYMGMT_GET_PARAMS) });
+    OSSL_FUNC_keymgmt_get_params_fn *get = OSSL_FUNC_keymgmt_get_params(find(keymgmt, OSSL_FUNC_KEYMGMT_GET_PARAMS));
     const unsigned char *at = k->spki.data;
     EVP_PKEY *theirs = d2i_PUBKEY(NULL, &at, (long)k->spki.size);
     int bits = 0, size = 0;
-    OSSL_PARAM params[] = { OSSL_PARAM_int(OSSL_PKEY_PARAM_BITS, &bits), OSSL_PARAM_int(OSSL_PKEY_PARAM_MAX_SIZE, &size), OSSL_PARAM_END };
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_BITS, &bits), OSSL_PARAM_int(OSSL_PKEY_PARAM_MAX_SIZE, &size), OSSL_PARAM_END,
+    };
     unsigned char *written = NULL;
 
     CHECK(get((void *)k, params) == 1);
@@ -71,26 +74,27 @@ static int take_key(const OSSL_PARAM params[], void *argument)
     struct key *k;
 
     CHECK(strcmp(type->data, f->type) == 0);
-    k = OSSL_FUNC_keymgmt_load(&(OSSL_DISPATCH){ 0, find(keymgmt, OSSL_FUNC_KEYMGMT_LOAD) })(reference->data, reference->data_size);
+    k = OSSL_FUNC_keymgmt_load(find(keymgmt, OSSL_FUNC_KEYMGMT_LOAD))(reference->data, reference->data_size);
     CHECK(k != NULL && strcmp(key_type(k), f->type) == 0);
     SHA256(k->spki.data, k->spki.size, id);
     CHECK(memcmp(k->id, id, sizeof id) == 0);
     compare(k, keymgmt);
-    OSSL_FUNC_keymgmt_free(&(OSSL_DISPATCH){ 0, find(keymgmt, OSSL_FUNC_KEYMGMT_FREE) })(k);
+    OSSL_FUNC_keymgmt_free(find(keymgmt, OSSL_FUNC_KEYMGMT_FREE))(k);
     f->keys++;
     return 1;
 }
 
-static int decode(const OSSL_DISPATCH *decoder, const uint8_t *data, size_t size, int selection, OSSL_CALLBACK *callback, void *argument)
+static int decode(const OSSL_DISPATCH *decoder, const uint8_t *data, size_t size, int selection,
+                  OSSL_CALLBACK *callback, void *argument)
 {
     struct input in = { data, size, 0 };
-    void *ctx = OSSL_FUNC_decoder_newctx(&(OSSL_DISPATCH){ 0, find(decoder, OSSL_FUNC_DECODER_NEWCTX) })(&provider);
+    void *ctx = OSSL_FUNC_decoder_newctx(find(decoder, OSSL_FUNC_DECODER_NEWCTX))(&provider);
     int ok, errors = last_error.count;
 
-    ok = OSSL_FUNC_decoder_decode(&(OSSL_DISPATCH){ 0, find(decoder, OSSL_FUNC_DECODER_DECODE) })(
-        ctx, (OSSL_CORE_BIO *)&in, selection, callback, argument, NULL, NULL);
+    ok = OSSL_FUNC_decoder_decode(find(decoder, OSSL_FUNC_DECODER_DECODE))(ctx, (OSSL_CORE_BIO *)&in, selection, callback,
+                                                                         argument, NULL, NULL);
     CHECK(last_error.count - errors == (ok ? 0 : 1)); /* one clear error */
-    OSSL_FUNC_decoder_freectx(&(OSSL_DISPATCH){ 0, find(decoder, OSSL_FUNC_DECODER_FREECTX) })(ctx);
+    OSSL_FUNC_decoder_freectx(find(decoder, OSSL_FUNC_DECODER_FREECTX))(ctx);
     return ok;
 }
 

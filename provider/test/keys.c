@@ -29,7 +29,8 @@ static void same_text(EVP_PKEY *k, EVP_PKEY *o, const char *name)
 {
     char a[100] = "", b[100] = "";
 
-    CHECK(EVP_PKEY_get_utf8_string_param(k, name, a, sizeof a, NULL) == EVP_PKEY_get_utf8_string_param(o, name, b, sizeof b, NULL));
+    CHECK(EVP_PKEY_get_utf8_string_param(k, name, a, sizeof a, NULL)
+          == EVP_PKEY_get_utf8_string_param(o, name, b, sizeof b, NULL));
     CHECK(strcmp(a, b) == 0);
 }
 
@@ -58,7 +59,8 @@ static void same_octets(EVP_PKEY *k, EVP_PKEY *o, const char *name)
     uint8_t a[200], b[200];
     size_t m = 0, n = 0;
 
-    CHECK(EVP_PKEY_get_octet_string_param(k, name, a, sizeof a, &m) == EVP_PKEY_get_octet_string_param(o, name, b, sizeof b, &n));
+    CHECK(EVP_PKEY_get_octet_string_param(k, name, a, sizeof a, &m)
+          == EVP_PKEY_get_octet_string_param(o, name, b, sizeof b, &n));
     CHECK(m == n && memcmp(a, b, m) == 0);
 }
 

@@ -55,7 +55,8 @@ static void test_fetches(size_t i)
 /* Makes a key, and makes it again of its public part. */
 static void test_making(size_t i)
 {
-    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_name(NULL, kinds[i].key, NULL), *from = EVP_PKEY_CTX_new_from_name(NULL, kinds[i].key, NULL);
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_name(NULL, kinds[i].key, NULL);
+    EVP_PKEY_CTX *from = EVP_PKEY_CTX_new_from_name(NULL, kinds[i].key, NULL);
     EVP_PKEY *k = NULL, *copy = NULL;
     OSSL_PARAM *params;
 
@@ -114,7 +115,8 @@ static void test_tls(size_t i, int version)
         SSL_CTX_set_verify(contexts[j], SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
         CHECK(SSL_CTX_load_verify_file(contexts[j], ca) == 1);
         CHECK(SSL_CTX_set_purpose(contexts[j], X509_PURPOSE_ANY) == 1);
-        CHECK(SSL_CTX_set1_groups_list(contexts[j], "P-256:P-384:P-521") == 1 && SSL_CTX_set_max_proto_version(contexts[j], version) == 1);
+        CHECK(SSL_CTX_set1_groups_list(contexts[j], "P-256:P-384:P-521") == 1);
+        CHECK(SSL_CTX_set_max_proto_version(contexts[j], version) == 1);
         CHECK(SSL_CTX_use_certificate_file(contexts[j], cert, SSL_FILETYPE_PEM) == 1);
         CHECK(SSL_CTX_use_PrivateKey_file(contexts[j], key, SSL_FILETYPE_PEM) == 1);
         CHECK((ends[j] = SSL_new(contexts[j])) != NULL);
