@@ -419,7 +419,9 @@ static bool take_hello(struct hub *h, struct bytes body)
     if ((n->slots = calloc(limit, sizeof(*n->slots))) == NULL)
         return false;
     n->limit = limit;
-    set_trouble(h, ASK_NO_SERVER, "");
+    h->trouble = ASK_NO_SERVER;
+    h->text[0] = '\0';
+    DEBUG("key server at %s: connected, takes %u requests at once", h->path, (unsigned)limit);
     return true;
 }
 
@@ -728,6 +730,7 @@ void hub_ask(struct hub *h, const struct libcrypto *l, ASYNC_WAIT_CTX *ctx, cons
     if (c == NULL)
         return;
     if (!wake_begin(&c->wake, l, ctx, job_is_gone)) {
+        l->ASYNC_WAIT_CTX_set_status(ctx, ASYNC_STATUS_ERR);
         call_release(c);
         return;
     }
