@@ -207,13 +207,6 @@ func (k *keyServer) start() {
 	}
 }
 
-// restart kills the server and starts it again.
-func (k *keyServer) restart() {
-	k.t.Helper()
-	k.signal(syscall.SIGKILL)
-	k.start()
-}
-
 // openSSLConfig is a configuration of OpenSSL that loads the provider beside its own. Node has a name of
 // its own for the section.
 const openSSLConfig = `

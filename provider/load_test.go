@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"asynccrypto/engine/multibuffer"
 	"asynccrypto/internal/testwait"
 )
 
@@ -111,6 +112,9 @@ func (s *site) survives(jobs bool) {
 		}
 		s.k.signal(syscall.SIGCONT)
 		l.more(50)
+		if jobs {
+			s.signsTogether()
+		}
 		s.k.signal(syscall.SIGKILL)
 		l.stuck()
 		s.k.start()
@@ -120,6 +124,15 @@ func (s *site) survives(jobs bool) {
 	}
 	l.more(50)
 	l.finish()
+}
+
+// signsTogether checks that the key server, where it computes several signatures at once, has done so.
+func (s *site) signsTogether() {
+	s.t.Helper()
+	signatures, batches := s.k.metric("asynccrypto_engine_batch_size_sum"), s.k.metric("asynccrypto_engine_batch_size_count")
+	if ok, _ := multibuffer.Supported(); ok && batches >= signatures {
+		s.t.Errorf("%.0f signatures in %.0f batches", signatures, batches)
+	}
 }
 
 // reloads has the server read its configuration again n times under load. No handshake fails.
