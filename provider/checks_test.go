@@ -70,7 +70,7 @@ func (s *site) handshakes(n int) {
 	s.t.Helper()
 	for _, version := range versions {
 		before := s.signed()
-		l := s.load(n, version)
+		l := s.load(n, 0, version)
 		l.workers.Wait()
 		l.check()
 		if now := s.signed(); !s.plain && now-before < n {

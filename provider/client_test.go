@@ -26,7 +26,7 @@ func clients(t *testing.T, name string, args ...string) {
 	for _, version := range versions {
 		url, requests := wantsCertificate(t, version)
 		for _, key := range []string{"rsa2048", "p256", "ed25519"} {
-			n, asked, signed := repetitions(5, 50), requests.Load(), k.signatures()
+			n, asked, signed := repetitions(2, 10), requests.Load(), k.signatures()
 			run(t, env, name, append(args, url, keyFile(t, key+".cert.pem"), keyFile(t, key+".handle.pem"), keyFile(t, "ca.pem"), strconv.Itoa(n))...)
 			asked, signed = requests.Load()-asked, k.signatures()-signed
 			if int(asked) != n || signed != n {

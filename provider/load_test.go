@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"asynccrypto/engine/multibuffer"
 	"asynccrypto/internal/testwait"
@@ -23,8 +24,9 @@ type load struct {
 	workers      sync.WaitGroup
 }
 
-// load begins to make n handshakes of the versions, eight at a time.
-func (s *site) load(n int, versions ...uint16) *load {
+// load begins to make n handshakes of the versions, eight at a time. Each of the eight begins its next one
+// after the pause, which leaves the processors to the program.
+func (s *site) load(n int, pause time.Duration, versions ...uint16) *load {
 	l := &load{s: s}
 	l.left.Store(int64(n))
 	for i := range 8 {
@@ -38,6 +40,7 @@ func (s *site) load(n int, versions ...uint16) *load {
 					l.left.Store(0)
 				}
 				l.ended.Add(1)
+				time.Sleep(pause)
 			}
 		})
 	}
@@ -62,7 +65,7 @@ func (l *load) stuck() {
 		if since++; ended != last || l.begun.Load() == ended {
 			last, since = ended, 0
 		}
-		return since > 30
+		return since > 50
 	})
 }
 
@@ -100,7 +103,7 @@ func (s *site) survives(jobs bool) {
 		}
 		defer open.Close()
 	}
-	l := s.load(math.MaxInt, versions...)
+	l := s.load(math.MaxInt, 20*time.Millisecond, versions...)
 	for range repetitions(1, 2) {
 		l.more(50)
 		s.k.signal(syscall.SIGSTOP)
@@ -138,7 +141,7 @@ func (s *site) signsTogether() {
 // reloads has the server read its configuration again n times under load. No handshake fails.
 func (s *site) reloads(n int, reload func()) {
 	s.t.Helper()
-	l := s.load(math.MaxInt, versions...)
+	l := s.load(math.MaxInt, 20*time.Millisecond, versions...)
 	for range n {
 		reload()
 		l.more(3)
