@@ -51,9 +51,7 @@ func TestOpenSSLPage(t *testing.T) {
 	if got := s.runAll(t, "plain"); got != "hello" {
 		t.Errorf("HAProxy answers %q", got)
 	}
-	if !s.inMemoryOfHAProxy(t) {
-		t.Error("the search does not find the key in the memory of a HAProxy that has it")
-	}
+	s.searchHAProxy(t, true)
 
 	client := s.newClient(t)
 	stop := make(chan struct{})
@@ -85,9 +83,7 @@ func TestOpenSSLPage(t *testing.T) {
 		t.Errorf("HAProxy and the audit log say %q", got)
 	}
 	more()
-	if s.inMemoryOfHAProxy(t) {
-		t.Error("the key is in the memory of HAProxy")
-	}
+	s.searchHAProxy(t, false)
 	before := s.signatures(t)
 	if got := s.runAll(t, "death"); got != "hello" {
 		t.Errorf("HAProxy answers %q", got)
@@ -129,9 +125,9 @@ func (s *shell) signatures(t *testing.T) int {
 	return strings.Count(read(t, filepath.Join(s.dir, "audit.log")), `"result":"ok"`)
 }
 
-// inMemoryOfHAProxy reports whether a prime of the key is in the memory of the HAProxy that serves, in
-// either order of bytes. Module provider searches for all numbers of keys of all kinds.
-func (s *shell) inMemoryOfHAProxy(t *testing.T) bool {
+// searchHAProxy checks whether a prime of the key is in the memory of the HAProxy that serves, in either
+// order of bytes. Module provider searches for all numbers of keys of all kinds.
+func (s *shell) searchHAProxy(t *testing.T, want bool) {
 	t.Helper()
 	pair, err := tls.LoadX509KeyPair(filepath.Join(s.dir, "web.crt"), filepath.Join(s.dir, "web.key"))
 	if err != nil {
@@ -143,7 +139,8 @@ func (s *shell) inMemoryOfHAProxy(t *testing.T) bool {
 	process := "/proc/" + strings.TrimSpace(read(t, filepath.Join(s.dir, "haproxy.pid")))
 	memory, err := os.Open(process + "/mem")
 	if errors.Is(err, fs.ErrPermission) {
-		t.Skip("this system does not let a user read the memory of programs: ", err)
+		t.Log("not searched: ", err) // the system lets only root read it
+		return
 	} else if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +160,9 @@ func (s *shell) inMemoryOfHAProxy(t *testing.T) bool {
 	if size < 1<<20 {
 		t.Fatalf("only %d bytes of HAProxy can be read", size)
 	}
-	return found
+	if found != want {
+		t.Errorf("the key is in the memory of HAProxy: %t", found)
+	}
 }
 
 // TestConfigurations holds the lines of configurations on the page to those that the provider's tests
