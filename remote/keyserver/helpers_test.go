@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"asynccrypto/internal/testwait"
+	"asynccrypto/internal/testunix"
 	"asynccrypto/remote/internal/testkeys"
 	"asynccrypto/remote/internal/wire"
 )
@@ -79,10 +80,7 @@ func newFramer(t testing.TB, conn net.Conn) *framer {
 // socketPair returns a connection to s by a Unix socket.
 func socketPair(t testing.TB, s *Server) net.Conn {
 	t.Helper()
-	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := testunix.Listen(t, filepath.Join(t.TempDir(), "s"))
 	defer l.Close()
 	client, err := net.Dial("unix", l.Addr().String())
 	if err != nil {
