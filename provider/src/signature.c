@@ -172,11 +172,11 @@ int signature_digest_sign_init(void *ctx, const char *digest, void *key, const O
     return 1;
 }
 
-/* OpenSSL may call a function of a context whose init has failed. */
+/* OpenSSL may call a function of a context whose init has failed, or whose message was signed. */
 static bool check_state(const struct signature *s, enum signature_state needed)
 {
     if (s->state != needed)
-        RAISE(s->provider, REASON_ORDER, "the context was not initialised for this, or that failed");
+        RAISE(s->provider, REASON_ORDER, "the context was not initialised for this, or that failed, or it has signed its message");
     return s->state == needed;
 }
 
@@ -287,6 +287,7 @@ int signature_digest_sign(void *ctx, unsigned char *out, size_t *size, size_t ro
         return 0;
     if (!wants_signature(s, out, size, room, &result))
         return result;
+    s->state = SIGNATURE_NOT_READY; /* nothing can be appended to a hash that is finished */
     return message_end(&s->message, s->provider, s->digest, data, n, digest, &r)
            && ask_signature(s, &r, out, size);
 }

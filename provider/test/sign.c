@@ -224,6 +224,13 @@ static void check_again(void)
     size = sizeof sig;
     CHECK(EVP_DigestSign(c, sig, &size, text, 100) == 1);
     check_verifies(verifier, &hows[0], text, 100, sig, size);
+    for (size_t n = 100; n <= 5000; n += 4900) { /* each init is for one message */
+        CHECK(EVP_DigestSignInit_ex(c, NULL, "SHA256", NULL, NULL, key, NULL) == 1);
+        CHECK(EVP_DigestSign(c, sig, &size, text, n) == 1);
+        check_verifies(verifier, &hows[0], text, n, sig, size);
+        CHECK(EVP_DigestSign(c, sig, &size, text, n) != 1);
+        ERR_clear_error();
+    }
     EVP_MD_CTX_free(c);
     EVP_PKEY_free(key);
     EVP_PKEY_free(verifier);
