@@ -60,6 +60,12 @@ func TestRefusals(t *testing.T) {
 	cTest{name: "refuse", link: []string{"-lcrypto"}, server: signingServer(t)}.each(t, plain, clang, asan, tsan, valgrind, preloaded, node20, node24, node26)
 }
 
+// TestWholeModule signs while each allocation of the module fails once.
+func TestWholeModule(t *testing.T) {
+	t.Parallel()
+	cTest{name: "module", link: []string{"-lcrypto", "-ldl"}}.each(t, plain, clang, preloaded)
+}
+
 // openssl is the command, with the provider and without.
 type openssl struct {
 	t        *testing.T
