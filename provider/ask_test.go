@@ -24,3 +24,11 @@ func TestForks(t *testing.T) {
 	threads.env = []string{"TSAN_OPTIONS=halt_on_error=1 die_after_fork=0"}
 	cTest{name: "forks", link: clientSources, keyless: true}.each(t, plain, asan, threads, valgrind, preloaded)
 }
+
+// TestEarly begins the thread of jobs early, and forbids new threads.
+func TestEarly(t *testing.T) {
+	threads := tsan
+	threads.env = []string{"TSAN_OPTIONS=halt_on_error=1 die_after_fork=0"}
+	link := append([]string{"-Wl,--wrap=pthread_create"}, clientSources...)
+	cTest{name: "early", link: link, keyless: true}.each(t, plain, asan, threads, valgrind, preloaded)
+}

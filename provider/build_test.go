@@ -136,6 +136,9 @@ func TestSettings(t *testing.T) {
 		{"timeout = 5s", "timeout = 5s is no"},
 		{"timeout = -1", "timeout = -1 is no"},
 		{"timeout = ", "timeout =  is no"},
+		{"thread = early", ""},
+		{"thread = late", ""},
+		{"thread = soon", "thread = soon is neither early nor late"},
 		{"socket = " + strings.Repeat("x", 108), "can't be the path of a socket"},
 	} {
 		env := []string{"OPENSSL_CONF=" + k.config(plain, c.line)}

@@ -1,6 +1,7 @@
 #include "client.h"
 
 #include "blocking.h"
+#include "core.h"
 #include "hub.h"
 #include "link.h"
 #include "provider.h"
@@ -126,6 +127,8 @@ const char *server_path(const struct server *s) { return s->endpoint->path; }
 
 uint32_t server_timeout(const struct server *s) { return s->timeout_ms; }
 
+void server_begin(struct server *s) { hub_begin(s->endpoint->hub); }
+
 /* Makes a sentence of the text of our own statuses. */
 static void explain(const struct server *s, struct answer *a)
 {
@@ -157,9 +160,12 @@ void ask(const struct provider *p, const struct request *request, struct answer 
                  request->size);
         return;
     }
-    if (ctx != NULL)
-        hub_ask(s->endpoint->hub, l, ctx, request, s->timeout_ms, answer);
-    else
+    if (ctx == NULL) {
         blocking_ask(s->endpoint->pool, request, s->timeout_ms, answer);
+    } else if (!hub_ask(s->endpoint->hub, l, ctx, request, s->timeout_ms, answer)) {
+        DEBUG("no memory, file descriptor or thread to pause a job: it blocks");
+        blocking_ask(s->endpoint->pool, request, s->timeout_ms, answer);
+        l->ASYNC_WAIT_CTX_set_status(ctx, answer->status < ASK_NO_SERVER ? ASYNC_STATUS_OK : ASYNC_STATUS_ERR);
+    }
     explain(s, answer);
 }

@@ -2,9 +2,10 @@
  * Questions to key servers.
  *
  * Outside a job, ask blocks the thread: a connection of its own carries the request. In a job it
- * pauses the job: a thread for each path, which begins with the first such request, carries the
- * requests of all jobs over one connection. Both connect again and send again until the deadline if
- * the server goes away or is busy.
+ * pauses the job: a thread for each path, which begins with the first such request or by
+ * server_begin, carries the requests of all jobs over one connection. Without memory, file
+ * descriptor or thread for that, a job blocks its thread, too. Both connect again and send again
+ * until the deadline if the server goes away or is busy.
  *
  * In a job:
  * - The application waits for a wait fd, one for each ASYNC_WAIT_CTX, which is closed with that. If
@@ -41,6 +42,12 @@ struct server;
 struct server *server_get(const char *path, uint32_t timeout_ms);
 const char *server_path(const struct server *s);
 uint32_t server_timeout(const struct server *s);
+
+/*
+ * Begins now the thread that serves the jobs of the server's path, and in each child that is forked
+ * later. For programs that forbid themselves new threads.
+ */
+void server_begin(struct server *s);
 
 enum ask {
     ASK_OK = 0, ASK_NO_KEY, ASK_DENIED, ASK_BAD, ASK_FAILED, ASK_EXPIRED, ASK_BUSY, ASK_UNAVAILABLE, /* the protocol's */

@@ -93,7 +93,9 @@ struct hub {
     /* Held while the thread connects: so a forked child knows of the socket. Locked before mutex. */
     pthread_mutex_t connecting;
     pthread_mutex_t mutex; /* guards all that follows; nobody waits for the system with it */
-    bool has_thread;
+    bool has_thread, begins_early;
+    bool is_used; /* a job has asked: before, the thread sleeps and has no fd */
+    pthread_cond_t used;
     int kick;                      /* an eventfd that wakes the thread */
     struct connection *connection; /* NULL: none. Only the thread changes it */
     struct timers timers;          /* of all calls that are not done */
@@ -119,6 +121,7 @@ struct hub *hub_new(const char *path)
     list_init(&h->waiting);
     pthread_mutex_init(&h->connecting, NULL);
     pthread_mutex_init(&h->mutex, NULL);
+    pthread_cond_init(&h->used, NULL);
     return h;
 }
 
@@ -585,10 +588,20 @@ static void take_kick(struct hub *h, short events)
     pthread_mutex_unlock(&h->mutex);
 }
 
+/* Waits for the first request. Called without the mutex. */
+static void await_use(struct hub *h)
+{
+    pthread_mutex_lock(&h->mutex);
+    while (!h->is_used)
+        pthread_cond_wait(&h->used, &h->mutex);
+    pthread_mutex_unlock(&h->mutex);
+}
+
 static void *run(void *hub)
 {
     struct hub *h = hub;
 
+    await_use(h);
     for (;;) {
         struct pollfd p[2] = { { .events = POLLIN }, { .fd = -1, .events = POLLIN } };
         int64_t now = clock_now(), until;
@@ -620,10 +633,10 @@ static void *run(void *hub)
 /* The jobs' side. */
 
 /*
- * Begins the thread with the first request. Called with mutex. Signals go to the program's threads,
- * but for those of a fault in a callback.
+ * Begins the thread, if there is none. Called with mutex. Signals go to the program's threads, but
+ * for those of a fault in a callback.
  */
-static bool start(struct hub *h)
+static bool begin_thread(struct hub *h)
 {
     static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
     sigset_t mask, before;
@@ -633,8 +646,6 @@ static bool start(struct hub *h)
 
     if (h->has_thread)
         return true;
-    if (h->kick < 0 && (h->kick = new_kick()) < 0)
-        return false;
     sigfillset(&mask);
     for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
         sigdelset(&mask, faults[i]);
@@ -646,6 +657,37 @@ static bool start(struct hub *h)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&small);
     return h->has_thread;
+}
+
+/* Has the thread work. Called with mutex. */
+static bool start(struct hub *h)
+{
+    if ((h->kick < 0 && (h->kick = new_kick()) < 0) || !begin_thread(h))
+        return false;
+    if (!h->is_used) {
+        h->is_used = true;
+        pthread_cond_signal(&h->used);
+    }
+    return true;
+}
+
+void hub_begin(struct hub *h)
+{
+    pthread_mutex_lock(&h->mutex);
+    h->begins_early = true;
+    if (!begin_thread(h))
+        DEBUG("key server at %s: no thread can begin now", h->path);
+    pthread_mutex_unlock(&h->mutex);
+}
+
+static bool can_start(struct hub *h)
+{
+    bool can;
+
+    pthread_mutex_lock(&h->mutex);
+    can = start(h);
+    pthread_mutex_unlock(&h->mutex);
+    return can;
 }
 
 /* Adds a call to those under way. Called with mutex. */
@@ -719,20 +761,18 @@ static void collect(struct call *c, struct answer *a)
     c->answer.data = NULL;
 }
 
-void hub_ask(struct hub *h, const struct libcrypto *l, ASYNC_WAIT_CTX *ctx, const struct request *r, uint32_t timeout_ms,
+bool hub_ask(struct hub *h, const struct libcrypto *l, ASYNC_WAIT_CTX *ctx, const struct request *r, uint32_t timeout_ms,
              struct answer *a)
 {
-    struct call *c = call_new(h, r, timeout_ms);
+    struct call *c = can_start(h) ? call_new(h, r, timeout_ms) : NULL;
     unsigned news = NEWS_LOST;
     int status;
 
-    a->status = ASK_MEMORY;
     if (c == NULL)
-        return;
+        return false;
     if (!wake_begin(&c->wake, l, ctx, job_is_gone)) {
-        l->ASYNC_WAIT_CTX_set_status(ctx, ASYNC_STATUS_ERR);
         call_release(c);
-        return;
+        return false;
     }
     for (; (news & NEWS_DONE) == 0; news = wake_wait(&c->wake, l)) {
         status = (news & NEWS_LOST) != 0 ? submit(h, c) : ASYNC_STATUS_EAGAIN;
@@ -746,6 +786,7 @@ void hub_ask(struct hub *h, const struct libcrypto *l, ASYNC_WAIT_CTX *ctx, cons
     }
     wake_end(&c->wake);
     leave(c);
+    return (news & NEWS_DONE) != 0;
 }
 
 /* Forks. */
@@ -787,7 +828,8 @@ void hub_in_child(struct hub *h)
     }
     if (h->kick >= 0)
         close(h->kick);
-    h->has_thread = false;
+    h->has_thread = h->is_used = false;
+    pthread_cond_init(&h->used, NULL); /* the parent's thread may have waited */
     h->kick = -1;
     h->connection = NULL;
     h->sleeps_until = CLOCK_NEVER;
@@ -815,6 +857,8 @@ void hub_in_child(struct hub *h)
         else if (is_hubs)
             call_release(c);
     }
+    if (h->begins_early)
+        begin_thread(h);
     pthread_mutex_unlock(&h->mutex);
     pthread_mutex_unlock(&h->connecting);
 }

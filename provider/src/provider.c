@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #ifndef PROVIDER_VERSION
 # error "the Makefile says which version this is"
@@ -159,10 +160,11 @@ static void set_fault(struct provider *p, enum reason reason, const char *format
 /* Finds the key server that the settings name. */
 static void configure(struct provider *p)
 {
-    const char *path = NULL, *timeout = NULL;
+    const char *path = NULL, *timeout = NULL, *thread = "late";
     uint32_t timeout_ms = DEFAULT_TIMEOUT;
     OSSL_PARAM params[] = {
-        OSSL_PARAM_utf8_ptr("socket", &path, 0), OSSL_PARAM_utf8_ptr("timeout", &timeout, 0), OSSL_PARAM_END,
+        OSSL_PARAM_utf8_ptr("socket", &path, 0), OSSL_PARAM_utf8_ptr("timeout", &timeout, 0),
+        OSSL_PARAM_utf8_ptr("thread", &thread, 0), OSSL_PARAM_END,
     };
 
     p->f.get_params(p->core, params);
@@ -172,12 +174,18 @@ static void configure(struct provider *p)
         set_fault(p, REASON_SETTING, "timeout = %s is no number of milliseconds from 1 to %d", timeout, MAX_TIMEOUT);
         return;
     }
+    if (strcmp(thread, "early") != 0 && strcmp(thread, "late") != 0) {
+        set_fault(p, REASON_SETTING, "thread = %s is neither early nor late", thread);
+        return;
+    }
     if ((p->server = server_get(path, timeout_ms)) != NULL)
         DEBUG("key server at %s, timeout %u ms", path, (unsigned)timeout_ms);
     else if (errno == EINVAL)
         set_fault(p, REASON_SETTING, "socket = %s can't be the path of a socket: it is empty or too long", path);
     else
         set_fault(p, REASON_MEMORY, "no memory for the key server at %s", path);
+    if (p->server != NULL && strcmp(thread, "early") == 0)
+        server_begin(p->server);
 }
 
 __attribute__((visibility("default")))
