@@ -60,7 +60,8 @@ func TestRefusals(t *testing.T) {
 	cTest{name: "refuse", link: []string{"-lcrypto"}, server: signingServer(t)}.each(t, plain, clang, asan, tsan, valgrind, preloaded, node20, node24, node26)
 }
 
-// TestWholeModule signs while each allocation of the module fails once.
+// TestWholeModule signs while each allocation of the module fails once, and with a key server that
+// refuses in odd words.
 func TestWholeModule(t *testing.T) {
 	t.Parallel()
 	cTest{name: "module", link: []string{"-lcrypto", "-ldl"}}.each(t, plain, clang, preloaded)

@@ -60,7 +60,8 @@ struct answer {
     enum ask status;
     uint8_t *data; /* of ASK_OK, from malloc: the caller frees it; NULL if size is 0 */
     size_t size;
-    char text[FRAME_MAX_TEXT + 1]; /* of any other status: says why, in printable ASCII */
+    /* Of any other status: says why, in printable ASCII. That of ASK_EXPIRED and of ours names the server. */
+    char text[FRAME_MAX_TEXT + 1];
 };
 
 /*

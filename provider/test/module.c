@@ -1,4 +1,4 @@
-/* The whole module, each of whose allocations fails once. */
+/* The whole module on a key server of the test's: without memory, and with texts of the server's. */
 #include "fake.h"
 #include "signing.h"
 
@@ -218,6 +218,31 @@ static void without_memory(void (*run_task)(struct task *), bool by_name, size_t
     CHECK(i > 5);
 }
 
+static int refused_with;
+
+static void refuse(struct fake *k, const struct fake_request *r)
+{
+    fake_refuse(k, r, (uint8_t)refused_with, "the \033[31mserver's \xff\n text");
+}
+
+/* An error has the server's text, without what does harm to a terminal, and the path of its socket once. */
+static void texts(void)
+{
+    struct task t = { .size = 100 };
+    const char *data, *path;
+
+    for (refused_with = 1; refused_with < 6; refused_with++) {
+        FAKE_SET(&f, on_request, refuse);
+        run(&t);
+        CHECK(!t.done);
+        ERR_get_error_all(NULL, NULL, NULL, &data, NULL);
+        CHECK(strstr(data, "the ?[31mserver's ?? text") != NULL);
+        CHECK((path = strstr(data, f.path)) != NULL && strstr(path + 1, f.path) == NULL);
+        ERR_clear_error();
+    }
+    FAKE_SET(&f, on_request, answer);
+}
+
 int main(void)
 {
     EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
@@ -233,6 +258,7 @@ int main(void)
         without_memory(run, way & 1, way & 2 ? 5000 : 100);
         without_memory(run_in_job, way & 1, way & 2 ? 5000 : 100);
     }
+    texts();
     OPENSSL_free(spki);
     fake_end(&f);
     return 0;
