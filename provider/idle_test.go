@@ -41,7 +41,7 @@ func TestHAProxyIdleConnections(t *testing.T) {
 		s.hold(n)
 		return float64(s.files()-filesBefore) / float64(n), float64(s.memory()-bytesBefore) / float64(n)
 	}
-	plainFiles, plainBytes := cost(n/4, true)
+	plainFiles, plainBytes := cost(n/8, true)
 	files, bytes := cost(n, false)
 	t.Logf("%d connections, each: %.3f files and %.0f bytes, with the private key %.3f and %.0f", n, files, bytes, plainFiles, plainBytes)
 	if files > plainFiles+1.01 {

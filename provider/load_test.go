@@ -103,7 +103,7 @@ func (s *site) survives(jobs bool) {
 		}
 		defer open.Close()
 	}
-	l := s.load(math.MaxInt, 20*time.Millisecond, versions...)
+	l := s.load(math.MaxInt, 50*time.Millisecond, versions...)
 	for range repetitions(1, 2) {
 		l.more(50)
 		s.k.signal(syscall.SIGSTOP)
@@ -141,7 +141,7 @@ func (s *site) signsTogether() {
 // reloads has the server read its configuration again n times under load. No handshake fails.
 func (s *site) reloads(n int, reload func()) {
 	s.t.Helper()
-	l := s.load(math.MaxInt, 20*time.Millisecond, versions...)
+	l := s.load(math.MaxInt, 50*time.Millisecond, versions...)
 	for range n {
 		reload()
 		l.more(3)
