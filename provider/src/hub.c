@@ -597,10 +597,14 @@ static void await_use(struct hub *h)
     pthread_mutex_unlock(&h->mutex);
 }
 
+/* Whether this thread is one of a hub, which must not block for one. */
+static _Thread_local bool is_of_hub;
+
 static void *run(void *hub)
 {
     struct hub *h = hub;
 
+    is_of_hub = true;
     await_use(h);
     for (;;) {
         struct pollfd p[2] = { { .events = POLLIN }, { .fd = -1, .events = POLLIN } };
@@ -770,7 +774,7 @@ bool hub_ask(struct hub *h, const struct libcrypto *l, ASYNC_WAIT_CTX *ctx, cons
 
     if (c == NULL)
         return false;
-    if (!wake_begin(&c->wake, l, ctx, job_is_gone)) {
+    if (!wake_begin(&c->wake, l, ctx, job_is_gone) && is_of_hub) {
         call_release(c);
         return false;
     }

@@ -15,7 +15,7 @@ void hub_begin(struct hub *h);
 
 /*
  * In a job: sends a request that fits, and pauses the job until it has the answer. Returns false if
- * there is no memory, file descriptor or thread for that.
+ * there is no memory or thread for that. Without a file descriptor it blocks the thread meanwhile.
  */
 bool hub_ask(struct hub *h, const struct libcrypto *l, ASYNC_WAIT_CTX *ctx, const struct request *r, uint32_t timeout_ms,
              struct answer *a);

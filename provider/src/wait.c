@@ -147,29 +147,40 @@ static struct waiter *attach(const struct libcrypto *l, ASYNC_WAIT_CTX *ctx, boo
     return NULL;
 }
 
-bool wake_begin(struct wake *k, const struct libcrypto *l, ASYNC_WAIT_CTX *ctx, void (*gone)(struct wake *))
+/* Returns the context's waiter, which can wake a job of this process, or NULL. */
+static struct waiter *find_waiter(const struct libcrypto *l, ASYNC_WAIT_CTX *ctx, bool has_callback)
 {
     struct waiter *w = NULL;
     OSSL_ASYNC_FD fd;
 
-    *k = (struct wake){ .gone = gone };
-    if (!l->ASYNC_WAIT_CTX_get_callback(ctx, &k->callback, &k->arg))
-        k->callback = NULL;
     if (!l->ASYNC_WAIT_CTX_get_fd(ctx, &key, &fd, (void **)&w))
         w = NULL;
     if (w != NULL && w->forks != forks && !adopt(w, 0))
+        return NULL;
+    if (w == NULL || (!has_callback && !has_own_fd(w)))
+        w = attach(l, ctx, has_callback, w);
+    return w;
+}
+
+bool wake_begin(struct wake *k, const struct libcrypto *l, ASYNC_WAIT_CTX *ctx, void (*gone)(struct wake *))
+{
+    *k = (struct wake){ .gone = gone };
+    if (!l->ASYNC_WAIT_CTX_get_callback(ctx, &k->callback, &k->arg))
+        k->callback = NULL;
+    if ((k->waiter = find_waiter(l, ctx, k->callback != NULL)) == NULL) {
+        sem_init(&k->sent_to_thread, 0, 0);
         return false;
-    if (w == NULL || (k->callback == NULL && !has_own_fd(w)))
-        w = attach(l, ctx, k->callback != NULL, w);
-    if (w == NULL)
-        return false;
-    atomic_fetch_add(&w->references, 1);
-    k->waiter = w;
-    w->wake = k;
+    }
+    atomic_fetch_add(&k->waiter->references, 1);
+    k->waiter->wake = k;
     return true;
 }
 
-void wake_end(struct wake *k) { k->waiter->wake = NULL; }
+void wake_end(struct wake *k)
+{
+    if (k->waiter != NULL)
+        k->waiter->wake = NULL;
+}
 
 void wake_free(struct wake *k)
 {
@@ -181,6 +192,11 @@ void wake_send(struct wake *k, unsigned news)
 {
     struct waiter *w = k->waiter;
 
+    if (w == NULL) {
+        atomic_fetch_or(&k->news, news);
+        sem_post(&k->sent_to_thread);
+        return;
+    }
     pthread_mutex_lock(&w->mutex);
     if (w->fd >= 0 && k->callback != NULL) {
         atomic_fetch_or(&k->news, news);
@@ -231,11 +247,23 @@ static void wait_a_moment(const struct wake *k)
     poll(&p, 1, MOMENT);
 }
 
+/* Returns news for a job that blocks. */
+static unsigned block(struct wake *k)
+{
+    unsigned news;
+
+    while ((news = atomic_exchange(&k->news, 0)) == 0)
+        sem_wait(&k->sent_to_thread);
+    return news;
+}
+
 unsigned wake_wait(struct wake *k, const struct libcrypto *l)
 {
     int64_t began = 0;
     unsigned pauses, news;
 
+    if (k->waiter == NULL)
+        return block(k);
     for (pauses = 0;; pauses++) {
         if (pauses % MANY == 0) {
             if (pauses > 0 && clock_now() - began < MANY_TAKE)
@@ -252,6 +280,8 @@ void wait_in_child(void) { forks++; }
 
 void wake_in_child(struct wake *k)
 {
+    if (k->waiter == NULL) /* of another thread, which is the parent's */
+        return;
     if ((atomic_load(&k->news) & NEWS_DONE) == 0)
         atomic_fetch_or(&k->news, NEWS_LOST);
     if (adopt(k->waiter, 1))

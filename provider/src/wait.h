@@ -4,6 +4,7 @@
 
 #include "libcrypto.h"
 
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,7 +21,8 @@ struct waiter;
 
 /* The wakes of one request. */
 struct wake {
-    struct waiter *waiter;
+    struct waiter *waiter;      /* NULL: the job blocks its thread */
+    sem_t sent_to_thread;       /* of a job that blocks */
     ASYNC_callback_fn callback; /* NULL: the fd */
     void *arg;
     void (*gone)(struct wake *);
@@ -31,8 +33,9 @@ struct wake {
 
 /*
  * On the job's thread: begins and ends to use the running job's ASYNC_WAIT_CTX. wake_begin returns
- * false if there is no memory or file descriptor. If the ASYNC_WAIT_CTX is freed before wake_end,
- * the job never runs again, and gone is called in place of wake_end.
+ * false if there is no memory or file descriptor for that: then wake_wait blocks the thread. If the
+ * ASYNC_WAIT_CTX is freed before wake_end, the job never runs again, and gone is called in place of
+ * wake_end.
  */
 bool wake_begin(struct wake *k, const struct libcrypto *l, ASYNC_WAIT_CTX *ctx, void (*gone)(struct wake *));
 void wake_end(struct wake *k);

@@ -1,7 +1,11 @@
-/* Programs that forbid themselves new threads: a job waits in place, unless the thread has begun before. */
+/*
+ * Programs that have no thread or file descriptor more, or forbid themselves new threads: a job waits
+ * in place, unless the thread has begun before.
+ */
 #include "jobs.h"
 
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 enum { LONG = 60000 /* a timeout that never passes */ };
@@ -37,6 +41,12 @@ static void sign_in_place(const struct provider *p, unsigned number)
     job_free(&j);
 }
 
+static void full_once(struct fake *k, const struct fake_request *r)
+{
+    k->on_request = NULL;
+    fake_refuse(k, r, ASK_BUSY, "full");
+}
+
 /* Without a thread a job blocks. When one can begin again, it does. */
 static void late(void)
 {
@@ -64,6 +74,37 @@ static void late_without_server(void)
     CHECK(j.answer.status == ASK_NO_SERVER && status_of(&j) == ASYNC_STATUS_ERR);
     job_free(&j);
     forbidden = false;
+}
+
+/* Without a file descriptor a job blocks, too, on the connection that there is. */
+static void no_descriptors(void)
+{
+    enum { MOST = 200 };
+    static struct fake g;
+    struct provider p;
+    struct rlimit before, few;
+    unsigned connections;
+    int fds[MOST], n = 0;
+
+    fake_start(&g);
+    p = provider_for(g.path, LONG);
+    sign_in_job(&p, 10);
+    connections = g.connections;
+    CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    few = before;
+    few.rlim_cur = MOST;
+    CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    while (n < MOST && (fds[n] = eventfd(0, EFD_CLOEXEC)) >= 0)
+        n++;
+    sign_in_place(&p, 11);
+    FAKE_SET(&g, on_request, full_once);
+    sign_in_place(&p, 12);
+    CHECK(g.connections == connections);
+    while (n > 0)
+        close(fds[--n]);
+    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    sign_in_job(&p, 13);
+    fake_end(&g);
 }
 
 static void await(pid_t child)
@@ -124,6 +165,7 @@ int main(void)
     fake_start(&f);
     late();
     late_without_server();
+    no_descriptors();
     early();
     fake_end(&f);
     return 0;
