@@ -41,16 +41,6 @@ static struct bytes split(struct bytes *in, size_t size)
     return front;
 }
 
-bool der_take_whole(struct bytes *in, enum der_tag tag, struct bytes *value)
-{
-    size_t header, length;
-
-    if (!measure(*in, tag, &header, &length))
-        return false;
-    *value = split(in, header + length);
-    return true;
-}
-
 bool der_take(struct bytes *in, enum der_tag tag, struct bytes *contents)
 {
     size_t header, length;

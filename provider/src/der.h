@@ -30,9 +30,6 @@ bool bytes_equal(struct bytes a, struct bytes b);
  */
 bool der_take(struct bytes *in, enum der_tag tag, struct bytes *contents);
 
-/* The same, with the header: *value is the whole value. */
-bool der_take_whole(struct bytes *in, enum der_tag tag, struct bytes *value);
-
 /* Takes a positive INTEGER. *number is its big endian bytes, the first of which is not 0. */
 bool der_take_positive(struct bytes *in, struct bytes *number);
 

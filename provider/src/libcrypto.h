@@ -23,9 +23,6 @@
     F(EVP_MD_CTX_new) \
     F(EVP_MD_fetch) \
     F(EVP_MD_free) \
-    F(EVP_MD_get_size) \
-    F(EVP_MD_is_a) \
-    F(EVP_MD_up_ref) \
     F(EVP_SIGNATURE_fetch) \
     F(EVP_SIGNATURE_free) \
     F(OSSL_DECODER_fetch) \
@@ -41,11 +38,9 @@
     F(ASYNC_WAIT_CTX_get_fd) \
     F(ASYNC_WAIT_CTX_set_status) \
     F(ASYNC_WAIT_CTX_set_wait_fd) \
-    F(ASYNC_block_pause) \
     F(ASYNC_get_current_job) \
     F(ASYNC_get_wait_ctx) \
-    F(ASYNC_pause_job) \
-    F(ASYNC_unblock_pause)
+    F(ASYNC_pause_job)
 
 struct libcrypto {
 #define MEMBER(name) __typeof__(&name) name;
