@@ -35,7 +35,9 @@ KEY.pem is a file with the private key, the public key, or a certificate of the 
 		}
 	},
 	Long: `
-A program that knows handles asks its key server for the signatures of the key that the handle names.
+A program with OpenSSL that has this project's provider takes a handle where it wants the file of a
+private key. It asks the key server for the signatures of the key that the handle names. A Go program
+gets the public key from it by keyserver.ParseHandle.
 `,
 	Example: `
 $ asynccrypto keyserver handle web.pem > web.handle.pem

@@ -70,8 +70,10 @@ of gRPC says the same. The log goes to stderr.
 
 Clients are Go programs with package asynccrypto/remote, and the commands sign, serve and speed with
 -key 'keyserver:///NAME?unix=PATH' or -key 'keyserver://HOST:PORT/NAME?cert=FILE&key=FILE&ca=FILE'.
-"asynccrypto keyserver list URI" shows what such a client may do. "asynccrypto keyserver handle KEY.pem"
-makes a file without a secret that names a key.
+"asynccrypto keyserver list URI" shows the keys that such a client may use.
+Programs with OpenSSL, such as HAProxy and nginx, are clients by this project's provider for OpenSSL. In
+the place of their key's file they have the one that "asynccrypto keyserver handle KEY.pem" prints. It has
+no secret.
 `,
 	Example: `
 $ cat allow
