@@ -31,7 +31,7 @@ static void put_header(struct algorithm *a, int tag, size_t end)
     put(a, header, sizeof header);
 }
 
-/* What all functions begin and end with. */
+/* The beginning and the end of all functions. */
 static void begin(struct algorithm *a) { a->start = sizeof a->buffer; }
 static void end(struct algorithm *a) { put_header(a, SEQUENCE, sizeof a->buffer); }
 

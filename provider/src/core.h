@@ -29,7 +29,7 @@ struct core_functions {
 /* Takes the functions from the core's table. Reports whether all were there. */
 bool core_take(struct core_functions *f, const OSSL_DISPATCH *table);
 
-/* Reasons of errors. reasons.c has the text of each; ERR_GET_REASON gives the number. */
+/* Reasons of errors. core.c has the text of each; ERR_GET_REASON gives the number. */
 enum reason {
     REASON_MEMORY = 1,    /* no memory */
     REASON_SETTING,       /* a setting in the configuration is wrong */
@@ -65,7 +65,7 @@ void core_raise(const struct provider *p, const char *file, int line, const char
 /*
  * Reports whether the provider can be used, and otherwise raises an error. A provider that refuses
  * to load is passed over in silence where it is the configuration that loads it. So it is loaded,
- * and whoever finds a key for it calls this first.
+ * and each function that finds a key for it calls this first.
  */
 bool core_usable(const struct provider *p);
 

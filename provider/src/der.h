@@ -24,7 +24,7 @@ enum der_tag {
 bool bytes_equal(struct bytes a, struct bytes b);
 
 /*
- * Takes the next value from the front of *in, and sets *contents to what is in it. Reports whether
+ * Takes the next value from the front of *in, and sets *contents to the bytes inside. Reports whether
  * there is a whole value with that tag; otherwise nothing is changed. Lengths must be in their
  * shortest form.
  */

@@ -47,7 +47,7 @@ bool request_fits(const struct request *r);
 /* The size of a request's frame, and the frame. The request fits; the timeout is not 0. */
 size_t frame_request_size(const struct request *r);
 void frame_put_request(uint8_t *frame, const struct request *r, uint32_t timeout_ms);
-/* Changes the number and the timeout of a request's frame, so that it can be sent, or again. */
+/* Changes the number and the timeout of a request's frame, so that it can be sent, or sent again. */
 void frame_set_id(uint8_t *frame, uint64_t id);
 void frame_set_timeout(uint8_t *frame, uint32_t timeout_ms);
 

@@ -56,7 +56,7 @@ struct key *key_from_handle(const struct provider *p, struct bytes handle);
 /* Reports whether the bytes begin as a handle of any version does: no other file does. */
 bool key_is_handle(struct bytes der);
 
-/* What libcrypto asks for before an import. NULL if there is no memory: it raises an error. */
+/* Makes the key that libcrypto asks for before an import. No memory: raises an error, and NULL. */
 struct key *key_new_empty(const struct provider *p);
 
 struct key *key_hold(struct key *k); /* one more reference */

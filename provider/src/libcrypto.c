@@ -22,7 +22,7 @@ static const struct row async[] = {
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
 /*
- * Looks up the rows. Where base is not NULL, only what is in the file that is mapped there counts:
+ * Looks up the rows. Where base is not NULL, only functions of the file that is mapped there count:
  * a program that hides its own libcrypto may have another one among its libraries, and the two
  * must not be mixed. Returns NULL, or the name of the first function that is not there.
  */

@@ -1,4 +1,4 @@
-/* What all connections to key servers share. */
+/* The parts that all connections to key servers have. */
 #ifndef AP_LINK_H
 #define AP_LINK_H
 
@@ -31,7 +31,7 @@ struct inbox {
 };
 
 /*
- * Receives what there is, without waiting. Returns true if that was something, or nothing yet;
+ * Receives the bytes that have come, without waiting. Returns true if there were some, or none yet;
  * otherwise the connection has ended and errno says why: 0 if the server has closed it.
  */
 bool inbox_receive(struct inbox *in, int fd);

@@ -20,7 +20,7 @@ static void forget_whole(struct message *m)
     m->size = 0;
 }
 
-/* Goes on with hashing what has been gathered. */
+/* Hashes the message from here on, and first the part that has been gathered. */
 static bool hash_from_here(struct message *m, const struct provider *p, const struct digest *d)
 {
     const struct libcrypto *l = &p->libcrypto;

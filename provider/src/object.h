@@ -7,7 +7,7 @@
 #include <openssl/core.h>
 
 /*
- * Hands a key on, with its one reference, and returns what the callback does. A key that was not
+ * Hands a key on, with its one reference, and returns the callback's result. A key that was not
  * taken over is released.
  */
 int object_give(struct key *k, OSSL_CALLBACK *callback, void *argument);

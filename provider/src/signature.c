@@ -274,7 +274,7 @@ int signature_sign(void *ctx, unsigned char *out, size_t *size, size_t room, con
     return ask_signature(s, &r, out, size);
 }
 
-/* The caller's message is what it has appended so far, and data. */
+/* The message consists of all that the caller has appended so far, and of data. */
 int signature_digest_sign(void *ctx, unsigned char *out, size_t *size, size_t room, const unsigned char *data,
                           size_t n)
 {

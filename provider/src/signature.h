@@ -1,6 +1,6 @@
 /*
- * Signatures by a key server: contexts of OpenSSL's operation SIGNATURE. This file has what the
- * kinds of keys share, and signature_KIND.c the rest. Nothing here verifies.
+ * Signatures by a key server: contexts of OpenSSL's operation SIGNATURE. This file has the
+ * parts of all kinds of keys, and signature_KIND.c those of one. Nothing here verifies.
  *
  * A digest of a long message is computed by the providers of the library context, as its default
  * properties say. No function takes parameters of the digest: those that key servers know have none
@@ -26,7 +26,7 @@
 
 struct signature;
 
-/* What distinguishes a kind of keys. The functions raise an error and return false if they must. */
+/* A kind of keys. Its functions that fail raise an error and return false. */
 struct scheme {
     const char *key_type; /* see key.h */
     bool exact;           /* all signatures of a key are equally long */
@@ -38,8 +38,8 @@ struct scheme {
 
 enum signature_state {
     SIGNATURE_NOT_READY,
-    SIGNATURE_OF_INPUT,  /* after sign_init: of what sign is given */
-    SIGNATURE_OF_MESSAGE /* after digest_sign_init: of what is hashed */
+    SIGNATURE_OF_INPUT,  /* after sign_init: of the input of sign */
+    SIGNATURE_OF_MESSAGE /* after digest_sign_init: of a message */
 };
 
 struct signature {
@@ -58,7 +58,7 @@ struct signature {
 /* Makes a context, for the functions of a kind. */
 void *signature_new(const struct provider *provider, const struct scheme *scheme);
 
-/* What tables of functions have in common: the rows from the second to the last. */
+/* The rows that all tables of functions have: from the second to the last. */
 #define SIGNATURE_FUNCTIONS \
     { OSSL_FUNC_SIGNATURE_FREECTX, FUNCTION(signature_free) }, \
     { OSSL_FUNC_SIGNATURE_DUPCTX, FUNCTION(signature_dup) }, \

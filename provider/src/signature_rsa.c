@@ -120,7 +120,7 @@ static int salt_size(const struct signature *s)
     return s->salt;
 }
 
-/* Checks what PSS needs. */
+/* Checks the digests of PSS. */
 static bool check_pss(const struct signature *s)
 {
     if (s->digest == NULL) {
