@@ -29,16 +29,14 @@ static int encode(void *provider, OSSL_CORE_BIO *out, const void *key, const OSS
 {
     const struct provider *p = provider;
     const struct key *k = key;
-    char text[512], id[2 * sizeof k->id + 1];
-    size_t i, written;
+    char text[512], id[KEY_ID_TEXT];
+    size_t written;
     int n;
 
     (void)abstract, (void)selection, (void)passphrase, (void)passphrase_argument;
-    for (i = 0; i < sizeof k->id; i++)
-        snprintf(id + 2 * i, 3, "%02x", k->id[i]);
     n = snprintf(text, sizeof text,
                  "Private-Key: %s, %d bit, on the key server at %s\nSHA-256 of the public key: %s\n", key_type(k), k->bits,
-                 server_path(p->server), id);
+                 server_path(p->server), key_print_id(k, id));
     return n < (int)sizeof text && p->f.bio_write(out, text, (size_t)n, &written) == 1;
 }
 

@@ -1,6 +1,7 @@
 #include "key.h"
 #include "provider.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,6 +130,7 @@ static struct key *new_key(const struct provider *p, struct bytes spki)
 
 struct key *key_from_spki(const struct provider *p, struct bytes spki)
 {
+    char id[KEY_ID_TEXT];
     struct key *k;
 
     if (spki.size > KEY_SPKI_MAX) {
@@ -141,8 +143,7 @@ struct key *key_from_spki(const struct provider *p, struct bytes spki)
     case GOOD:
         if (!set_id(k))
             break;
-        DEBUG("%s key of %d bits; its id begins with %02x%02x%02x%02x", key_type(k), k->bits, k->id[0], k->id[1],
-              k->id[2], k->id[3]);
+        DEBUG("%s key of %d bits; its id begins with %.8s", key_type(k), k->bits, key_print_id(k, id));
         return k;
     case MALFORMED:
         RAISE(p, REASON_HANDLE, "its public key can't be read; make the handle anew");
@@ -216,6 +217,15 @@ const char *key_type(const struct key *k)
     case KEY_ED25519: return "ED25519";
     default: return "EC";
     }
+}
+
+const char *key_print_id(const struct key *k, char text[KEY_ID_TEXT])
+{
+    size_t i;
+
+    for (i = 0; i < sizeof k->id; i++)
+        snprintf(text + 2 * i, 3, "%02x", k->id[i]);
+    return text;
 }
 
 const char *key_group(const struct key *k)

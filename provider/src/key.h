@@ -65,6 +65,10 @@ void key_release(struct key *k);     /* k may be NULL */
 /* The type for OpenSSL: "RSA", "EC" or "ED25519". The key is not empty. */
 const char *key_type(const struct key *k);
 
+/* Writes the id in hexadecimal digits, and returns text. */
+enum { KEY_ID_TEXT = 2 * 32 + 1 };
+const char *key_print_id(const struct key *k, char text[KEY_ID_TEXT]);
+
 /* OpenSSL's name of the curve, or NULL if the key is none of EC. */
 const char *key_group(const struct key *k);
 

@@ -203,22 +203,14 @@ static bool wants_signature(const struct signature *s, const void *out, size_t *
     return room >= most;
 }
 
-/* The key's number in hexadecimal digits. */
-static void print_id(const struct key *k, char text[2 * sizeof k->id + 1])
-{
-    for (size_t i = 0; i < sizeof k->id; i++)
-        snprintf(text + 2 * i, 3, "%02x", k->id[i]);
-}
-
 static bool take_answer(const struct signature *s, const struct answer *a, unsigned char *out, size_t *size)
 {
     const struct provider *p = s->provider;
     size_t most = s->key->max_signature;
-    char id[2 * sizeof s->key->id + 1];
+    char id[KEY_ID_TEXT];
 
     if (a->status != ASK_OK) {
-        print_id(s->key, id);
-        refusal_raise(p, a, id);
+        refusal_raise(p, a, key_print_id(s->key, id));
         return false;
     }
     if (a->size > most || (a->size < most && s->scheme->exact) || a->size == 0) {
@@ -234,6 +226,7 @@ static bool take_answer(const struct signature *s, const struct answer *a, unsig
 static bool ask_signature(const struct signature *s, struct request *r, unsigned char *out, size_t *size)
 {
     struct answer a;
+    char id[KEY_ID_TEXT];
     bool ok;
 
     r->op = OP_SIGN;
@@ -246,9 +239,8 @@ static bool ask_signature(const struct signature *s, struct request *r, unsigned
         return false;
     }
     ask(s->provider, r, &a);
-    DEBUG("sign by key %02x%02x%02x%02x: %s, digest %s, padding %d, salt %d, %s of %zu bytes: status %d", s->key->id[0],
-          s->key->id[1], s->key->id[2], s->key->id[3], s->scheme->key_type, digest_name(s->digest), r->padding, r->salt,
-          r->message ? "message" : "digest", r->size, a.status);
+    DEBUG("sign by key %.8s: %s, digest %s, padding %d, salt %d, %s of %zu bytes: status %d", key_print_id(s->key, id),
+          s->scheme->key_type, digest_name(s->digest), r->padding, r->salt, r->message ? "message" : "digest", r->size, a.status);
     ok = take_answer(s, &a, out, size);
     free(a.data);
     return ok;
