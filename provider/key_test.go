@@ -52,6 +52,20 @@ func TestContexts(t *testing.T) {
 	cTest{name: "contexts", link: []string{"-lcrypto"}, server: k}.each(t, plain, clang, asan, tsan, valgrind)
 }
 
+// TestBegin looks when the thread of jobs begins.
+func TestBegin(t *testing.T) {
+	t.Parallel()
+	k := newKeyServer(t)
+	for _, setting := range []string{"early", "late"} {
+		t.Run(setting, func(t *testing.T) {
+			for _, v := range []variant{plain, clang, asan, valgrind} {
+				v.env = append(v.env, "OPENSSL_CONF="+k.config(v, "thread = "+setting), "KEYS="+filepath.Dir(keyFile(t, "ca.pem")))
+				cTest{name: "begin", link: []string{"-lcrypto"}, args: []string{setting}}.each(t, v)
+			}
+		})
+	}
+}
+
 // TestNames loads keys by name, while the key server is there and while it is not.
 func TestNames(t *testing.T) {
 	t.Parallel()

@@ -1,4 +1,6 @@
 #include "key.h"
+
+#include "client.h"
 #include "provider.h"
 
 #include <stdio.h>
@@ -144,6 +146,8 @@ struct key *key_from_spki(const struct provider *p, struct bytes spki)
         if (!set_id(k))
             break;
         DEBUG("%s key of %d bits; its id begins with %.8s", key_type(k), k->bits, key_print_id(k, id));
+        if (p->begins_early)
+            server_begin(p->server);
         return k;
     case MALFORMED:
         RAISE(p, REASON_HANDLE, "its public key can't be read; make the handle anew");

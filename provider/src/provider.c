@@ -184,8 +184,7 @@ static void configure(struct provider *p)
         set_fault(p, REASON_SETTING, "socket = %s can't be the path of a socket: it is empty or too long", path);
     else
         set_fault(p, REASON_MEMORY, "no memory for the key server at %s", path);
-    if (p->server != NULL && strcmp(thread, "early") == 0)
-        server_begin(p->server);
+    p->begins_early = p->server != NULL && strcmp(thread, "early") == 0;
 }
 
 __attribute__((visibility("default")))

@@ -19,6 +19,7 @@ struct provider {
     struct libcrypto libcrypto;
     OSSL_LIB_CTX *libctx;  /* for fetches */
     struct server *server; /* never freed: it is the process's; NULL if there is a fault */
+    bool begins_early;     /* server_begin with the first key */
     struct {
         enum reason reason; /* 0: none */
         char text[512];

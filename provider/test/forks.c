@@ -378,6 +378,7 @@ static void busy_parent(void)
     struct job jobs[5];
     int i, k;
 
+    atomic_store(&over, false);
     for (i = 0; i < 3; i++)
         CHECK(pthread_create(&threads[i], NULL, work, NULL) == 0);
     for (i = 0; i < repetitions(300, 10); i++) {
@@ -415,8 +416,11 @@ int main(void)
     deadline_in_child();
     child_begins_with_nothing();
     fork_in_callback();
-    if (getenv("CHECK_SLOW") == NULL) /* valgrind takes a switch to a job for a growth of the thread's stack */
+    if (getenv("CHECK_SLOW") == NULL) { /* valgrind takes a switch to a job for a growth of the thread's stack */
         busy_parent();
+        server_begin(p.server); /* now each child begins a thread at once */
+        busy_parent();
+    }
     fake_end(&f);
     return 0;
 }
