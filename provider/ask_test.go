@@ -25,6 +25,14 @@ func TestForks(t *testing.T) {
 	cTest{name: "forks", link: clientSources, keyless: true}.each(t, plain, asan, threads, valgrind, preloaded)
 }
 
+// TestLimits asks where there are no threads, file descriptors or memory more.
+func TestLimits(t *testing.T) {
+	threads := tsan
+	threads.env = []string{"TSAN_OPTIONS=halt_on_error=1 die_after_fork=0"}
+	link := append([]string{"-Wl,--wrap=realloc"}, clientSources...)
+	cTest{name: "limits", link: link, keyless: true}.each(t, plain, clang, asan, threads, valgrind, preloaded)
+}
+
 // TestEarly begins the thread of jobs early, and forbids new threads.
 func TestEarly(t *testing.T) {
 	threads := tsan

@@ -1,7 +1,6 @@
 #include "client.h"
 
 #include "blocking.h"
-#include "core.h"
 #include "hub.h"
 #include "link.h"
 #include "provider.h"
@@ -163,7 +162,6 @@ void ask(const struct provider *p, const struct request *request, struct answer 
     if (ctx == NULL) {
         blocking_ask(s->endpoint->pool, request, s->timeout_ms, answer);
     } else if (!hub_ask(s->endpoint->hub, l, ctx, request, s->timeout_ms, answer)) {
-        DEBUG("no memory, file descriptor or thread to pause a job: it blocks");
         blocking_ask(s->endpoint->pool, request, s->timeout_ms, answer);
         l->ASYNC_WAIT_CTX_set_status(ctx, answer->status < ASK_NO_SERVER ? ASYNC_STATUS_OK : ASYNC_STATUS_ERR);
     }

@@ -90,6 +90,7 @@ struct connection {
 
 struct hub {
     const char *path;
+    atomic_bool has_blocked; /* a job */
     /* Held while the thread connects: so a forked child knows of the socket. Locked before mutex. */
     pthread_mutex_t connecting;
     pthread_mutex_t mutex; /* guards all that follows; nobody waits for the system with it */
@@ -694,6 +695,13 @@ static bool can_start(struct hub *h)
     return can;
 }
 
+/* Says so once. */
+static void note_block(struct hub *h)
+{
+    if (!atomic_exchange(&h->has_blocked, true))
+        DEBUG("key server at %s: no memory, file descriptor or thread to pause a job: it blocks", h->path);
+}
+
 /* Adds a call to those under way. Called with mutex. */
 static bool add(struct hub *h, struct call *c)
 {
@@ -770,27 +778,33 @@ bool hub_ask(struct hub *h, const struct libcrypto *l, ASYNC_WAIT_CTX *ctx, cons
 {
     struct call *c = can_start(h) ? call_new(h, r, timeout_ms) : NULL;
     unsigned news = NEWS_LOST;
-    int status;
+    int status = ASYNC_STATUS_ERR;
 
+    if (c == NULL || !wake_begin(&c->wake, l, ctx, job_is_gone))
+        note_block(h);
     if (c == NULL)
         return false;
-    if (!wake_begin(&c->wake, l, ctx, job_is_gone) && is_of_hub) {
+    if (c->wake.waiter == NULL && is_of_hub) {
         call_release(c);
         return false;
     }
     for (; (news & NEWS_DONE) == 0; news = wake_wait(&c->wake, l)) {
         status = (news & NEWS_LOST) != 0 ? submit(h, c) : ASYNC_STATUS_EAGAIN;
-        l->ASYNC_WAIT_CTX_set_status(ctx, status);
-        if (status == ASYNC_STATUS_ERR)
+        if (status == ASYNC_STATUS_ERR && c->wake.callback != NULL)
             break;
+        if (status == ASYNC_STATUS_ERR) /* the context may have a new fd: the job must pause once */
+            wake_send(&c->wake, NEWS_DONE);
+        l->ASYNC_WAIT_CTX_set_status(ctx, status);
     }
-    if ((news & NEWS_DONE) != 0) {
+    if (status == ASYNC_STATUS_ERR) {
+        note_block(h);
+    } else {
         collect(c, a);
         l->ASYNC_WAIT_CTX_set_status(ctx, a->status < ASK_NO_SERVER ? ASYNC_STATUS_OK : ASYNC_STATUS_ERR);
     }
     wake_end(&c->wake);
     leave(c);
-    return (news & NEWS_DONE) != 0;
+    return status != ASYNC_STATUS_ERR;
 }
 
 /* Forks. */
