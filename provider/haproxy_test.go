@@ -36,6 +36,10 @@ frontend f
     http-request return status 200 content-type text/plain string "hello"
 `
 
+// earlyThread is the provider's setting for HAProxy, which lets none of its processes begin a thread after
+// it has its own, unless it runs as root or has the keyword insecure-fork-wanted.
+const earlyThread = "thread = early"
+
 // haproxy starts HAProxy, with lines for the section global.
 func haproxy(s *site, global ...string) {
 	s.t.Helper()
@@ -65,8 +69,8 @@ func reloadHAProxy(s *site) {
 func TestHAProxy(t *testing.T) {
 	program{
 		start: func(s *site) {
-			s.useConfig()
-			haproxy(s, "ssl-mode-async", "insecure-fork-wanted")
+			s.useConfig(earlyThread)
+			haproxy(s, "ssl-mode-async")
 		},
 		resumes: true, mutual: true, updates: true, early: true, jobs: true,
 		reload: reloadHAProxy, times: 100,
@@ -91,23 +95,57 @@ func TestHAProxyProviderKeywords(t *testing.T) {
 func TestHAProxyOnLibasync(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "rsa2048", false)
-	s.env = append(s.env, "LD_PRELOAD="+libasync(t), "ASYNC_STATS=1")
-	s.useConfig()
-	haproxy(s, "ssl-mode-async", "insecure-fork-wanted")
+	s.useConfig(earlyThread)
+	haproxyOnLibasync(s)
 	s.handshakes(repetitions(50, 200))
 	s.survives(true)
 	s.reloads(2, func() { reloadHAProxy(s) })
 	s.forgets()
+	if pauses, made := endHAProxy(s), int(s.made.Load()); pauses < made {
+		t.Errorf("%d pauses in %d handshakes", pauses, made)
+	}
+}
+
+// TestHAProxyWithoutThread has HAProxy forbid the provider its thread. No handshake fails: each blocks.
+func TestHAProxyWithoutThread(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "p256", false)
+	s.useConfig()
+	s.env = append(s.env, "ASYNCCRYPTO_PROVIDER_DEBUG=1")
+	haproxyOnLibasync(s)
+	s.handshakes(repetitions(50, 200))
+	s.survives(false)
+	s.reloads(2, func() { reloadHAProxy(s) })
+	s.forgets()
+	if pauses := endHAProxy(s); pauses != 0 {
+		t.Errorf("%d pauses", pauses)
+	}
+	if !strings.Contains(s.output(), "or thread to pause a job") {
+		t.Errorf("it does not say why handshakes block:\n%s", s.output())
+	}
+}
+
+// haproxyOnLibasync starts HAProxy with libasync, which counts its jobs.
+func haproxyOnLibasync(s *site) {
+	s.t.Helper()
+	s.env = append(s.env, "LD_PRELOAD="+libasync(s.t), "ASYNC_STATS=1")
+	haproxy(s, "ssl-mode-async")
+}
+
+// endHAProxy ends it, and returns how often its jobs have paused. All must have finished.
+func endHAProxy(s *site) (pauses int) {
+	s.t.Helper()
 	s.main.end(syscall.SIGUSR1)
-	pauses := 0
-	for _, line := range regexp.MustCompile(`libasync: process \d+: (\d+) starts, (\d+) pauses, (\d+) finishes\n`).FindAllStringSubmatch(s.output(), -1) {
+	counts := regexp.MustCompile(`libasync: process \d+: (\d+) starts, (\d+) pauses, (\d+) finishes\n`).FindAllStringSubmatch(s.output(), -1)
+	if counts == nil {
+		s.fatal("libasync has counted nothing")
+	}
+	for _, line := range counts {
 		if line[1] != line[3] {
-			t.Errorf("jobs have not finished: %s", line[0])
+			s.t.Errorf("jobs have not finished: %s", line[0])
 		}
 		n, _ := strconv.Atoi(line[2])
 		pauses += n
 	}
-	if made := int(s.made.Load()); pauses < made {
-		t.Errorf("%d pauses in %d handshakes", pauses, made)
-	}
+	return pauses
 }

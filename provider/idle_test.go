@@ -30,10 +30,10 @@ func TestHAProxyIdleConnections(t *testing.T) {
 	n := min(repetitions(500, 10_000), int(limit.Cur)/2-500)
 	cost := func(n int, plain bool) (files, bytes float64) {
 		s := newSite(t, "p256", plain)
-		s.useConfig()
+		s.useConfig(earlyThread)
 		global := []string{"maxconn " + strconv.Itoa(n+100)}
 		if !plain {
-			global = append(global, "ssl-mode-async", "insecure-fork-wanted")
+			global = append(global, "ssl-mode-async")
 		}
 		haproxy(s, global...)
 		s.hold(16) // it allocates what it keeps

@@ -135,11 +135,12 @@ func (s *site) chroot(name string) (dir string) {
 // too.
 const deadline = "timeout = 240000"
 
-// useConfig has OpenSSL load the provider by OPENSSL_CONF, in the programs that are started from now on.
-func (s *site) useConfig() {
+// useConfig has OpenSSL load the provider by OPENSSL_CONF, in the programs that are started from now on. It
+// may have further lines for the provider's section.
+func (s *site) useConfig(lines ...string) {
 	s.t.Helper()
 	if !s.plain {
-		s.conf = s.k.configFor(plain.provider(s.t), s.k.socket, deadline)
+		s.conf = s.k.config(plain, append(lines, deadline)...)
 		s.env = append(s.env, "OPENSSL_CONF="+s.conf)
 	}
 }
