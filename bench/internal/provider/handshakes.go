@@ -13,20 +13,24 @@ import (
 	"asynccrypto/bench/internal/tlsclient"
 )
 
-// server starts a program with a key. In its environment it may have a configuration that loads the
-// provider: withProvider says so.
-type server func(cpu int, k programs.Key, withProvider bool, env []string) (*programs.Server, error)
+// server is a program and the settings of its provider.
+type server struct {
+	// start starts it with a key. In its environment it may have a configuration that loads the provider:
+	// withProvider says so.
+	start    func(cpu int, k programs.Key, withProvider bool, env []string) (*programs.Server, error)
+	settings string
+}
 
 func haproxyServer(h *programs.HAProxy) server {
-	return func(cpu int, k programs.Key, withProvider bool, env []string) (*programs.Server, error) {
+	return server{func(cpu int, k programs.Key, withProvider bool, env []string) (*programs.Server, error) {
 		return h.Start(cpu, programs.HAProxyServer{Key: k, Async: withProvider, Env: env})
-	}
+	}, earlyThread}
 }
 
 func nginxServer(workers int) server {
-	return func(cpu int, k programs.Key, _ bool, env []string) (*programs.Server, error) {
+	return server{func(cpu int, k programs.Key, _ bool, env []string) (*programs.Server, error) {
 		return programs.Nginx{Key: k, Workers: workers, Env: env}.Start(cpu)
-	}
+	}, ""}
 }
 
 // duel is a program with a key of its own beside the same program with the provider.
@@ -147,18 +151,18 @@ func (u *under) after(ctx context.Context, d time.Duration) (m moment, err error
 
 // load measures a program under the load of clients that handshake without end. It also returns the
 // share of the server's core, or of the clients' if that is less, that other programs left.
-func (s *session) load(ctx context.Context, start server, k *key, withProvider bool) (f figures, share float64, err error) {
+func (s *session) load(ctx context.Context, program server, k *key, withProvider bool) (f figures, share float64, err error) {
 	u := &under{session: s}
 	serverKey := k.plain
 	var env []string
 	if withProvider {
-		if u.keys, err = s.startKeyServer(k); err != nil {
+		if u.keys, err = s.startKeyServer(k, program.settings); err != nil {
 			return f, 0, err
 		}
 		defer u.keys.Close()
 		serverKey, env = k.handle, u.keys.env
 	}
-	if u.server, err = start(s.serverCPU, serverKey, withProvider, env); err != nil {
+	if u.server, err = program.start(s.serverCPU, serverKey, withProvider, env); err != nil {
 		return f, 0, err
 	}
 	defer u.server.Close()

@@ -69,7 +69,7 @@ func (i *idle) hold(ctx context.Context, s *session, withProvider bool) (h holdi
 	serverKey := k.plain
 	var env []string
 	if withProvider {
-		keys, err := s.startKeyServer(k)
+		keys, err := s.startKeyServer(k, earlyThread)
 		if err != nil {
 			return h, err
 		}

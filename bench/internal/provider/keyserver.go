@@ -117,12 +117,17 @@ socket = %s
 activate = 1
 `
 
-// startKeyServer starts a key server for a key, with a configuration of OpenSSL that names it.
-func (s *session) startKeyServer(k *key) (*keyServing, error) {
+// earlyThread is the setting without which HAProxy, unless it runs as root, keeps the provider from
+// beginning its thread.
+const earlyThread = "thread = early\n"
+
+// startKeyServer starts a key server for a key, with a configuration of OpenSSL that names it and has
+// further settings of the provider.
+func (s *session) startKeyServer(k *key, settings string) (*keyServing, error) {
 	s.started++
 	socket := filepath.Join(s.dir, fmt.Sprint("s", s.started))
 	conf := filepath.Join(s.dir, fmt.Sprint("c", s.started))
-	if err := os.WriteFile(conf, fmt.Appendf(nil, opensslConf, s.module, socket), 0o600); err != nil {
+	if err := os.WriteFile(conf, fmt.Appendf(nil, opensslConf+settings, s.module, socket), 0o600); err != nil {
 		return nil, err
 	}
 	child, err := harness.StartChild(s.program, roleKeyServer, s.serverCPU, keyServerProcs, false)

@@ -135,12 +135,12 @@ func TestFinds(t *testing.T) {
 	alone := func(cpu int, _ programs.Key, _ bool, _ []string) (*programs.Server, error) {
 		return h.Start(cpu, programs.HAProxyServer{Key: k.plain})
 	}
-	if _, _, err := s.load(t.Context(), alone, k, true); err == nil || !strings.Contains(err.Error(), "the key server signed 0 times") {
+	if _, _, err := s.load(t.Context(), server{start: alone}, k, true); err == nil || !strings.Contains(err.Error(), "the key server signed 0 times") {
 		t.Error(err)
 	}
 	none := errors.New("none")
 	dead := func(int, programs.Key, bool, []string) (*programs.Server, error) { return nil, none }
-	if _, _, err := s.load(t.Context(), dead, k, true); err != none {
+	if _, _, err := s.load(t.Context(), server{start: dead}, k, true); err != none {
 		t.Error(err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
