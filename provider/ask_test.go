@@ -33,10 +33,11 @@ func TestLimits(t *testing.T) {
 	cTest{name: "limits", link: link, keyless: true}.each(t, plain, clang, asan, threads, valgrind, preloaded)
 }
 
-// TestEarly begins the thread of jobs early, and forbids new threads.
+// TestEarly begins the thread of jobs early, and forbids new threads. It forks while the thread may be
+// about to free a request, which the child then never does: valgrind would tell of that.
 func TestEarly(t *testing.T) {
 	threads := tsan
 	threads.env = []string{"TSAN_OPTIONS=halt_on_error=1 die_after_fork=0"}
 	link := append([]string{"-Wl,--wrap=pthread_create"}, clientSources...)
-	cTest{name: "early", link: link, keyless: true}.each(t, plain, asan, threads, valgrind, preloaded)
+	cTest{name: "early", link: link, keyless: true}.each(t, plain, asan, threads, preloaded)
 }

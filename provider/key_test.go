@@ -58,7 +58,7 @@ func TestBegin(t *testing.T) {
 	k := newKeyServer(t)
 	for _, setting := range []string{"early", "late"} {
 		t.Run(setting, func(t *testing.T) {
-			for _, v := range []variant{plain, clang, asan, valgrind} {
+			for _, v := range []variant{plain, clang, valgrind} {
 				v.env = append(v.env, "OPENSSL_CONF="+k.config(v, "thread = "+setting), "KEYS="+filepath.Dir(keyFile(t, "ca.pem")))
 				cTest{name: "begin", link: []string{"-lcrypto"}, args: []string{setting}}.each(t, v)
 			}
