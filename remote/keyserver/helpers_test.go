@@ -15,8 +15,8 @@ import (
 	"sync"
 	"testing"
 
-	"asynccrypto/internal/testwait"
 	"asynccrypto/internal/testunix"
+	"asynccrypto/internal/testwait"
 	"asynccrypto/remote/internal/testkeys"
 	"asynccrypto/remote/internal/wire"
 )
