@@ -18,11 +18,12 @@ func TestFaults(t *testing.T) {
 	cTest{name: "faults", link: clientSources, keyless: true}.each(t, plain, asan, tsan, valgrind, preloaded)
 }
 
-// TestForks forks between requests and answers.
+// TestForks forks between requests and answers. A fork may find a lock of ASan's allocator held, and may
+// come when a thread is about to free a request, which the child then never does: valgrind tells of that.
 func TestForks(t *testing.T) {
 	threads := tsan
 	threads.env = []string{"TSAN_OPTIONS=halt_on_error=1 die_after_fork=0"}
-	cTest{name: "forks", link: clientSources, keyless: true}.each(t, plain, asan, threads, valgrind, preloaded)
+	cTest{name: "forks", link: clientSources, keyless: true}.each(t, plain, threads, preloaded)
 }
 
 // TestLimits asks where there are no threads, file descriptors or memory more.

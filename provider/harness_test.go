@@ -16,21 +16,25 @@ import (
 	"time"
 )
 
-// With CI=true in the environment the tests run everything, with all repetitions. By default they
-// take samples: see repetitions, inCIOnly, and CHECK_QUICK in the C programs.
+// With CI=true in the environment a test fails that lacks what it needs, instead of skipping.
 var inCI = os.Getenv("CI") == "true"
 
-// inCIOnly skips a test that only CI has the time for.
-func inCIOnly(t *testing.T) {
+// whole says that the tests run with all their repetitions and variants, which take a quarter of an
+// hour: "make check" sets it. By default they take samples: see repetitions, wholeOnly, and CHECK_QUICK in
+// the C programs.
+var whole = os.Getenv("CHECK_WHOLE") == "true"
+
+// wholeOnly skips a test that takes long.
+func wholeOnly(t *testing.T) {
 	t.Helper()
-	if !inCI {
-		t.Skip("runs with CI=true")
+	if !whole {
+		t.Skip("runs with CHECK_WHOLE=true, as make check has it")
 	}
 }
 
-// repetitions returns all in CI, and few otherwise.
+// repetitions returns all for a whole run, and few otherwise.
 func repetitions(few, all int) int {
-	if inCI {
+	if whole {
 		return all
 	}
 	return few
@@ -79,7 +83,7 @@ func lasting(env []string, name string, args ...string) *exec.Cmd {
 func commandUntil(ctx context.Context, env []string, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), env...)
-	if !inCI {
+	if !whole {
 		cmd.Env = append(cmd.Env, "CHECK_QUICK=1")
 	}
 	cmd.WaitDelay = time.Second
@@ -167,7 +171,7 @@ func libasync(t *testing.T) string {
 // node returns the path of a Node by its name in test/node/package.json.
 func node(t *testing.T, name string) string {
 	t.Helper()
-	inCIOnly(t)
+	wholeOnly(t)
 	need(t, "npm")
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the packages are for amd64")

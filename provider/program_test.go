@@ -56,7 +56,7 @@ func (p program) subtests(t *testing.T) {
 	for _, key := range append(p.keys, "p256") {
 		t.Run(key, func(t *testing.T) {
 			if key != "p256" {
-				inCIOnly(t)
+				wholeOnly(t)
 			}
 			s := newSite(t, key, false)
 			p.start(s)

@@ -22,10 +22,10 @@ func TestPythonClient(t *testing.T) {
 	clients(t, "python3", "test/python/client.py")
 }
 
-// TestNode runs in CI, beside Node 20, versions that have OpenSSL 3.5.
+// TestNode runs as a whole, beside Node 20, versions that have OpenSSL 3.5.
 func TestNode(t *testing.T) {
 	t.Parallel()
-	if !inCI {
+	if !whole {
 		need(t, "node")
 		testNode(t, "node")
 		return
