@@ -74,7 +74,7 @@ type Server struct {
 	clients   map[string]*client
 	named     int // clients with statistics of their own
 	requests  int // for signatures, under way
-	latest    latest
+	callers   callers
 	sessions  map[*session]struct{}
 	listeners map[net.Listener]struct{}
 	working   int           // sessions and single calls that have not ended

@@ -92,7 +92,7 @@ func (ss *session) handle(r *wire.Request, bad error, last bool) bool {
 	}
 	switch {
 	case r.Op == wire.OpSign:
-		stay := ss.server.worksFor(ss) && last
+		stay := ss.server.onlyCaller(ss) && last
 		ss.server.sign(ss.ctx, ss.client, r, bad, stay, func(a wire.Answer, here bool) { ss.answer(wire.OpSign, a, here) })
 	case bad != nil:
 		ss.answer(r.Op, wire.Answer{ID: r.ID, Status: wire.Bad, Text: bad.Error()}, last)

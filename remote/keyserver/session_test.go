@@ -474,21 +474,23 @@ func TestAlone(t *testing.T) {
 	}
 }
 
-// A session works alone unless another one has just asked for a signature.
-func TestWorksFor(t *testing.T) {
+// A session is the only caller unless another one has asked for a signature, too, within a crowd.
+func TestOnlyCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t, Config{Keys: map[string]crypto.Signer{"rsa": rsaKey}, Allow: []byte("allow uid:1 sign rsa")})
 		a, b := new(session), new(session)
 		for i, step := range []struct {
 			after time.Duration
 			by    *session
-			alone bool
+			only  bool
 		}{
-			{0, a, true}, {0, a, true}, {0, b, false}, {0, b, true}, {crowd - 1, a, false}, {crowd, b, true},
+			{0, a, true}, {0, a, true},
+			{0, b, false}, {0, b, false}, {crowd - 1, b, false}, {1, b, true},
+			{crowd - 1, a, false}, {crowd, b, true}, {0, b, true},
 		} {
 			time.Sleep(step.after)
-			if alone := s.worksFor(step.by); alone != step.alone {
-				t.Errorf("step %d: alone: %v", i, alone)
+			if only := s.onlyCaller(step.by); only != step.only {
+				t.Errorf("step %d: the only caller: %v", i, only)
 			}
 		}
 	})

@@ -98,8 +98,8 @@ func (s *Server) done(ss *session) {
 	defer s.mu.Unlock()
 	s.working--
 	delete(s.sessions, ss)
-	if ss != nil && s.latest.session == ss {
-		s.latest.session = nil
+	if ss != nil && s.callers.latest == ss {
+		s.callers.latest = nil
 	}
 	s.checkIdleLocked()
 }

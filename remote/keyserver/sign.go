@@ -64,26 +64,31 @@ func (s *Server) sign(ctx context.Context, c *client, r *wire.Request, bad error
 	go s.operate(ctx, c, r, bad, false, finish)
 }
 
-// latest is the session that asked for a signature last, and when.
-type latest struct {
-	session *session
-	at      time.Time
+// callers tells whether one session asks for signatures, or several.
+type callers struct {
+	latest  *session  // that has asked
+	asked   time.Time // when it did
+	crowded time.Time // when two sessions had last asked within a crowd
 }
 
 // crowd is how long a session that has asked for a signature is taken to ask for more. Several such
-// sessions on the machine's busy processors, each with one request at a time, look like one: while the
-// server signs for one, the others do not run. Workers of low priority let them ask first, and then sign
-// for all of them at once.
-const crowd = 10 * time.Millisecond
+// sessions of a busy machine, each with one request at a time, look like one: while the server signs for
+// one, the others do not run. Workers of low priority let them ask first, and then sign for all of them
+// at once. A batch of large keys takes a tenth of this.
+const crowd = 100 * time.Millisecond
 
-// worksFor notes that a session asks for a signature, and reports whether no other one has just done so.
-func (s *Server) worksFor(ss *session) bool {
+// onlyCaller notes that a session asks for a signature, and reports whether it is the only one that does
+// so in these moments.
+func (s *Server) onlyCaller(ss *session) bool {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	alone := s.latest.session == ss || now.Sub(s.latest.at) >= crowd
-	s.latest = latest{ss, now}
-	return alone
+	c := &s.callers
+	if c.latest != ss && now.Sub(c.asked) < crowd {
+		c.crowded = now
+	}
+	c.latest, c.asked = ss, now
+	return now.Sub(c.crowded) >= crowd
 }
 
 // operate makes a signature, or refuses to, and has it recorded. done is called once, by the
