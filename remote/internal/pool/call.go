@@ -218,8 +218,9 @@ func (c *Call) nextRound(now time.Duration) time.Duration {
 	return now + jitter(backoff)
 }
 
-// jitter returns a duration between 3/4 and 5/4 of d.
-func jitter(d time.Duration) time.Duration { return d*3/4 + rand.N(d/2) }
+// jitter returns a duration between 3/4 of d and d, but less than d: a call that waits for
+// [maxBackoff] sees an attempt to connect to each node.
+func jitter(d time.Duration) time.Duration { return d*3/4 + rand.N(d/4) }
 
 // waits puts c into the line: until retry, or until something changes if retry is 0, but not beyond
 // a limit. mu is held.
