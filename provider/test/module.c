@@ -175,6 +175,12 @@ static int job_main(void *args)
     return 1;
 }
 
+/*
+ * Newer OpenSSLs sign without a copy of the context where they get none for want of memory, and keep
+ * the error of that.
+ */
+static const bool keeps_errors = OPENSSL_VERSION_NUMBER >= 0x30100000L;
+
 static void run_in_job(struct task *t)
 {
     ASYNC_WAIT_CTX *w = ASYNC_WAIT_CTX_new();
@@ -185,7 +191,7 @@ static void run_in_job(struct task *t)
         struct pollfd p = { .events = POLLIN };
         size_t n;
 
-        CHECK(ERR_peek_error() == 0); /* libssl would report it in place of the pause */
+        CHECK(keeps_errors || ERR_peek_error() == 0); /* libssl would report it in place of the pause */
         CHECK(ASYNC_WAIT_CTX_get_all_fds(w, NULL, &n) && n == 1);
         CHECK(ASYNC_WAIT_CTX_get_all_fds(w, &p.fd, &n) && poll(&p, 1, -1) == 1);
     }
@@ -207,7 +213,7 @@ static void without_memory(void (*run_task)(struct task *), bool by_name, size_t
         atomic_store(&before_failure, i);
         run_task(&t);
         failed = atomic_exchange(&before_failure, -1) < 0;
-        CHECK(t.done == (ERR_peek_error() == 0));
+        CHECK(t.done ? keeps_errors || ERR_peek_error() == 0 : ERR_peek_error() != 0);
         CHECK(failed || t.done);
         ERR_clear_error();
         run_task(&t);
