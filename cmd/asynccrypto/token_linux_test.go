@@ -292,7 +292,8 @@ func TestSignTokenFails(t *testing.T) {
 			{"-key", test.uri, "-fallback-key", cert.KeyFile},
 			{"-key", test.uri},
 		} {
-			cmd := exec.Command("asynccrypto", append([]string{"sign", "-out", t.TempDir(), cert.File}, args...)...)
+			// One session: SoftHSM answers CKR_GENERAL_ERROR to a process while another one logs in.
+			cmd := exec.Command("asynccrypto", append([]string{"sign", "-key-sessions", "1", "-out", t.TempDir(), cert.File}, args...)...)
 			out, err := cmd.CombinedOutput()
 			if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != status || !bytes.Contains(out, []byte(test.want)) || bytes.Contains(out, []byte("pin-value")) {
 				t.Errorf("%q: %v\n%s", args, err, out)
