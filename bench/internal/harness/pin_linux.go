@@ -28,9 +28,8 @@ func ChoosePin() (int, error) {
 	return cpu, nil
 }
 
-// ChoosePins picks the CPU of [ChoosePin] for servers, and another one for their clients, if
-// there is one.
-func ChoosePins() (servers, clients int, err error) {
+// choosePins returns the CPUs of [Run.PinServers].
+func choosePins() (servers, clients int, err error) {
 	if servers, err = ChoosePin(); err != nil {
 		return NoPin, NoPin, err
 	}

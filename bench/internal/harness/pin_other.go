@@ -12,8 +12,8 @@ func ChoosePin() (int, error) {
 	return NoPin, errors.New("only possible on linux")
 }
 
-// ChoosePins: see pin_linux.go.
-func ChoosePins() (servers, clients int, err error) {
+// choosePins: see pin_linux.go.
+func choosePins() (servers, clients int, err error) {
 	_, err = ChoosePin()
 	return NoPin, NoPin, err
 }

@@ -8,6 +8,10 @@ package harness
 // tries bounds how often a slice is measured. A quick run measures it once.
 const tries = 4
 
+// SlicesAtMost bounds how long a clock runs, in slices, if nothing is done: on a machine that is busy
+// otherwise.
+const SlicesAtMost = 100
+
 // Quietly measures a slice, again while other programs have a part of the cores, and returns
 // the quietest. Slice returns the process's share of its CPU. A slice that stays disturbed is
 // counted in all of the rows.

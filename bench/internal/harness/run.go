@@ -37,6 +37,21 @@ func (r *Run) Pinned(cpu int, text string) {
 	r.siblings = siblingsOf(cpu)
 }
 
+// PinServers picks a CPU for servers and another one for their clients, if there is one, and notes
+// both by the names of the two groups. Where it can't pin it returns [NoPin].
+func (r *Run) PinServers(servers, clients string) (serverCPU, clientCPU int) {
+	serverCPU, clientCPU, err := choosePins()
+	text := fmt.Sprintf("%s on cpu %d, %s on cpu %d", servers, serverCPU, clients, clientCPU)
+	switch {
+	case err != nil:
+		text = "not pinned: " + err.Error()
+	case serverCPU == clientCPU:
+		text = fmt.Sprintf("all on cpu %d, the only one", serverCPU)
+	}
+	r.Pinned(serverCPU, text)
+	return serverCPU, clientCPU
+}
+
 // Dir makes a folder for the run's files. Call remove when done.
 func (r *Run) Dir() (dir string, remove func(), err error) {
 	dir, err = os.MkdirTemp("", "bench")

@@ -98,12 +98,7 @@ func (o *options) prepare(run *harness.Run) (*session, error) {
 	if s.material, err = newMaterial(); err != nil {
 		return nil, err
 	}
-	s.nodeCPU, s.clientCPU, err = harness.ChoosePins()
-	pinning := fmt.Sprintf("nodes and the local engine on cpu %d, clients on cpu %d", s.nodeCPU, s.clientCPU)
-	if err != nil {
-		pinning = "not pinned: " + err.Error()
-	}
-	run.Pinned(s.nodeCPU, pinning)
+	s.nodeCPU, s.clientCPU = run.PinServers("nodes and the local engine", "clients")
 	if ok, reason := multibuffer.Supported(); !ok {
 		run.Result.Notes = append(run.Result.Notes, "no gain by batches here: "+reason)
 	}

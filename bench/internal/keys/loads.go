@@ -214,10 +214,6 @@ func momentOf(n *node, c *harness.Child, do string) (m moment, err error) {
 	return m, err
 }
 
-// slicesAtMost bounds how long the clock runs, in slices, if nothing is done: on a machine that is
-// busy otherwise.
-const slicesAtMost = 100
-
 // turn measures a way for a part of its slice.
 func (s *session) turn(ctx context.Context, n *node, c *harness.Child, l load, into *span) error {
 	if err := c.Do(clientOrder{Do: "begin", Load: &callers{N: l.callers}}, nil); err != nil {
@@ -231,7 +227,7 @@ func (s *session) turn(ctx context.Context, n *node, c *harness.Child, l load, i
 		return err
 	}
 	end := begin
-	for range slicesAtMost {
+	for range harness.SlicesAtMost {
 		if err := wait(ctx, s.Slice/turns); err != nil {
 			return err
 		}

@@ -175,9 +175,14 @@ func (s *session) load(ctx context.Context, program server, k *key, withProvider
 	if err != nil {
 		return f, 0, err
 	}
-	end, err := u.after(ctx, s.Slice)
-	if err != nil {
-		return f, 0, err
+	end := begin
+	for range harness.SlicesAtMost {
+		if end, err = u.after(ctx, s.Slice); err != nil {
+			return f, 0, err
+		}
+		if end.clients.Done > begin.clients.Done {
+			break
+		}
 	}
 	if f, share, err = between(begin, end); err != nil {
 		return f, 0, err

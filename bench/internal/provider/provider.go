@@ -119,12 +119,7 @@ func (o *options) prepare(ctx context.Context, run *harness.Run) (*session, erro
 			return nil, err
 		}
 	}
-	s.serverCPU, s.clientCPU, err = harness.ChoosePins()
-	pinning := fmt.Sprintf("programs and key servers on cpu %d, clients on cpu %d", s.serverCPU, s.clientCPU)
-	if err != nil {
-		pinning = "not pinned: " + err.Error()
-	}
-	run.Pinned(s.serverCPU, pinning)
+	s.serverCPU, s.clientCPU = run.PinServers("programs and key servers", "clients")
 	if ok, reason := multibuffer.Supported(); !ok {
 		run.Result.Notes = append(run.Result.Notes, "no gain by batches here: "+reason)
 	}

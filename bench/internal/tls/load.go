@@ -106,10 +106,6 @@ func after(ctx context.Context, d time.Duration, server *served, clients *harnes
 	return m, nil
 }
 
-// slicesAtMost bounds how long the clock runs, in slices, if nothing is done: on a machine that
-// is busy otherwise.
-const slicesAtMost = 100
-
 // between lets the load warm up, and measures it. It also returns how many handshakes a second
 // others make, if any.
 func (s *session) between(ctx context.Context, server *served, procs int, clients *harness.Child, others ...*harness.Child) (sp span, storm float64, err error) {
@@ -118,7 +114,7 @@ func (s *session) between(ctx context.Context, server *served, procs int, client
 		return sp, 0, err
 	}
 	end := begin
-	for range slicesAtMost {
+	for range harness.SlicesAtMost {
 		if end, err = after(ctx, s.Slice, server, clients, others); err != nil {
 			return sp, 0, err
 		}

@@ -66,8 +66,7 @@ func (o options) prepare(ctx context.Context, run *harness.Run) (*session, error
 	if s.keys, err = newKeys(); err != nil {
 		return nil, err
 	}
-	s.serverCPU, s.clientCPU, err = harness.ChoosePins()
-	run.Pinned(s.serverCPU, pinning(s.serverCPU, s.clientCPU, err))
+	s.serverCPU, s.clientCPU = run.PinServers("servers", "clients")
 	s.tables()
 	if err := s.findNginx(ctx); err != nil {
 		return nil, err
@@ -106,16 +105,6 @@ func (s *session) findNginx(ctx context.Context) error {
 	}
 	s.Result.Beside = append(s.Result.Beside, version)
 	return nil
-}
-
-func pinning(server, clients int, err error) string {
-	switch {
-	case err != nil:
-		return "not pinned: " + err.Error()
-	case server == clients:
-		return fmt.Sprintf("all on cpu %d, the only one", server)
-	}
-	return fmt.Sprintf("servers on cpu %d, clients on cpu %d", server, clients)
 }
 
 // round measures everything once, with processes of a new copy of this program: see
