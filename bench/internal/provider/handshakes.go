@@ -118,7 +118,7 @@ type moment struct {
 	cpu     int64 // of the server
 	keys    keyServerAccount
 	clients tlsclient.Account
-	busy    int64 // of the server's core
+	busy    map[int]int64 // of the cores of servers and clients
 }
 
 // under is a program under load.
@@ -143,10 +143,31 @@ func (u *under) after(ctx context.Context, d time.Duration) (m moment, err error
 	if err = u.clients.Do(tlsclient.Order{Do: "account"}, &m.clients); err != nil {
 		return m, err
 	}
-	if u.serverCPU != harness.NoPin {
-		m.busy, _, err = proc.BusyCPU(u.serverCPU)
+	m.busy = map[int]int64{}
+	for _, cpu := range []int{u.serverCPU, u.clientCPU} {
+		if cpu == harness.NoPin {
+			continue
+		}
+		if m.busy[cpu], _, err = proc.BusyCPU(cpu); err != nil {
+			return m, err
+		}
 	}
-	return m, err
+	return m, nil
+}
+
+// share returns the part of the core of servers, or of clients if that is less, that other programs
+// left from one moment to another. That threads wait does not show it: a client's own ones wait for
+// each other.
+func (u *under) share(begin, end moment) float64 {
+	ours := map[int]int64{u.serverCPU: end.cpu - begin.cpu + end.keys.CPU - begin.keys.CPU}
+	ours[u.clientCPU] += end.clients.CPU - begin.clients.CPU
+	share := 1.0
+	for cpu, busy := range end.busy {
+		if busy -= begin.busy[cpu]; busy > 0 {
+			share = min(share, float64(ours[cpu])/float64(busy))
+		}
+	}
+	return max(share, 0.01)
 }
 
 // load measures a program under the load of clients that handshake without end. It also returns the
@@ -184,17 +205,17 @@ func (s *session) load(ctx context.Context, program server, k *key, withProvider
 			break
 		}
 	}
-	if f, share, err = between(begin, end); err != nil {
+	if f, err = between(begin, end); err != nil {
 		return f, 0, err
 	}
-	return f, share, u.finish()
+	return f, u.share(begin, end), u.finish()
 }
 
 // between returns what was done from one moment to another.
-func between(begin, end moment) (f figures, share float64, err error) {
+func between(begin, end moment) (f figures, err error) {
 	done := float64(end.clients.Done - begin.clients.Done)
 	if done == 0 {
-		return f, 0, errors.New("no handshake was made while the clock ran")
+		return f, errors.New("no handshake was made while the clock ran")
 	}
 	took := end.clients.Time - begin.clients.Time
 	f.server = float64(end.cpu-begin.cpu) / 1e3 / done
@@ -203,11 +224,7 @@ func between(begin, end moment) (f figures, share float64, err error) {
 	if batches := end.keys.Batches - begin.keys.Batches; batches > 0 {
 		f.batch = float64(end.keys.Batched-begin.keys.Batched) / float64(batches)
 	}
-	share = 1 - float64(end.clients.Waited-begin.clients.Waited)/float64(took)
-	if busy := end.busy - begin.busy; busy > 0 {
-		share = min(share, float64(end.cpu-begin.cpu+end.keys.CPU-begin.keys.CPU)/float64(busy))
-	}
-	return f, max(share, 0.01), nil
+	return f, nil
 }
 
 // finish stops the clients, and checks that no handshake failed, and that the key server made the

@@ -155,14 +155,31 @@ func TestFinds(t *testing.T) {
 
 func TestBetween(t *testing.T) {
 	var begin, end moment
-	if _, _, err := between(begin, end); err == nil {
+	if _, err := between(begin, end); err == nil {
 		t.Error("a figure of no handshake")
 	}
-	end.cpu, end.keys.CPU, end.busy = 3e6, 1e6, 8e6
-	end.clients.Done, end.clients.Time, end.clients.Waited = 10, time.Second, 1e8
+	end.cpu, end.keys.CPU = 3e6, 1e6
+	end.clients.Done, end.clients.Time, end.clients.CPU = 10, time.Second, 1e6
 	end.keys.Batches, end.keys.Batched = 2, 10
-	f, share, err := between(begin, end)
-	if want := (figures{server: 300, keyServer: 100, rate: 10, batch: 5}); f != want || share != 0.5 || err != nil {
-		t.Errorf("%+v, %v, %v", f, share, err)
+	f, err := between(begin, end)
+	if want := (figures{server: 300, keyServer: 100, rate: 10, batch: 5}); f != want || err != nil {
+		t.Errorf("%+v, %v", f, err)
+	}
+	for _, test := range []struct {
+		servers, clients int
+		busy             map[int]int64
+		want             float64
+	}{
+		{1, 0, map[int]int64{1: 5e6, 0: 1e6}, 0.8},
+		{1, 0, map[int]int64{1: 4e6, 0: 2e6}, 0.5},
+		{0, 0, map[int]int64{0: 10e6}, 0.5},
+		{1, 0, map[int]int64{1: 4e6, 0: 0}, 1},
+		{harness.NoPin, harness.NoPin, nil, 1},
+	} {
+		u := &under{session: &session{serverCPU: test.servers, clientCPU: test.clients}}
+		end.busy = test.busy
+		if got := u.share(begin, end); got != test.want {
+			t.Errorf("%+v: %v", test, got)
+		}
 	}
 }
