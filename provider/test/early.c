@@ -166,7 +166,8 @@ int main(void)
     late();
     late_without_server();
     no_descriptors();
-    early();
+    if (MAY_FORK)
+        early();
     fake_end(&f);
     return 0;
 }

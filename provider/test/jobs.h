@@ -9,6 +9,16 @@
 
 #include <dirent.h>
 
+/*
+ * Whether a process with threads may fork. A child of gcc 12's ASan finds a lock of the allocator held
+ * for ever, if one of the other threads had it at that moment.
+ */
+#ifdef __SANITIZE_ADDRESS__
+enum { MAY_FORK = false };
+#else
+enum { MAY_FORK = true };
+#endif
+
 /* A provider without OpenSSL around it. */
 static inline struct provider provider_for(const char *path, uint32_t timeout_ms)
 {

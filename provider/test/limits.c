@@ -233,8 +233,10 @@ int main(void)
     *strrchr(f.path, '/') = '\0';
     CHECK(chmod(f.path, 0755) == 0);
     f.path[strlen(f.path)] = '/';
-    no_threads_late();
-    no_threads_early();
+    if (MAY_FORK) {
+        no_threads_late();
+        no_threads_early();
+    }
     no_fds();
     no_memory();
     fake_end(&f);
