@@ -4,6 +4,7 @@ package tlsserver_test
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net"
 	"os"
 	"runtime"
@@ -78,19 +79,27 @@ func dialRaw(t testing.TB, addr string) *net.TCPConn {
 // ask sends p and wants it back.
 func ask(t testing.TB, c net.Conn, p string) {
 	t.Helper()
-	if _, err := c.Write([]byte(p)); err != nil {
+	if err := echoed(c, p); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// echoed sends p, and returns an error unless it comes back.
+func echoed(c net.Conn, p string) error {
+	if _, err := c.Write([]byte(p)); err != nil {
+		return err
 	}
 	got := make([]byte, len(p))
 	for n := 0; n < len(got); {
 		m, err := c.Read(got[n:])
 		if n += m; err != nil {
-			t.Fatal(err)
+			return err
 		}
 	}
 	if string(got) != p {
-		t.Fatalf("%q, not %q", got, p)
+		return fmt.Errorf("%q, not %q", got, p)
 	}
+	return nil
 }
 
 // openFDs counts the process's fds, where there is a directory of them.

@@ -102,9 +102,7 @@ func TestServerMaxPending(t *testing.T) {
 		}
 		defer c.Close()
 		c.SetDeadline(testwait.Limit())
-		_, wrote := c.Write([]byte("x"))
-		_, read := c.Read(make([]byte, 1))
-		return wrote == nil && read == nil
+		return echoed(c, "the last in line") == nil
 	})
 	if st := s.Stats(); st.TimedOut <= 20 { // the first two lots of ten, and one of the third
 		t.Errorf("%+v", st)
