@@ -8,9 +8,20 @@ package harness
 // tries bounds how often a slice is measured. A quick run measures it once.
 const tries = 4
 
-// SlicesAtMost bounds how long a clock runs, in slices, if nothing is done: on a machine that is busy
+// slicesAtMost bounds how long a clock runs, in slices, if nothing is done: on a machine that is busy
 // otherwise.
-const SlicesAtMost = 100
+const slicesAtMost = 100
+
+// Slices measures slices of a load that goes on, until something has been done since the clock began:
+// mostly one. It returns the moment at the end of the last.
+func Slices[M any](slice func() (M, error), done func(M) bool) (end M, err error) {
+	for range slicesAtMost {
+		if end, err = slice(); err != nil || done(end) {
+			break
+		}
+	}
+	return end, err
+}
 
 // Quietly measures a slice, again while other programs have a part of the cores, and returns
 // the quietest. Slice returns the process's share of its CPU. A slice that stays disturbed is

@@ -226,17 +226,14 @@ func (s *session) turn(ctx context.Context, n *node, c *harness.Child, l load, i
 	if err != nil {
 		return err
 	}
-	end := begin
-	for range harness.SlicesAtMost {
+	end, err := harness.Slices(func() (moment, error) {
 		if err := wait(ctx, s.Slice/turns); err != nil {
-			return err
+			return moment{}, err
 		}
-		if end, err = momentOf(n, c, "account"); err != nil {
-			return err
-		}
-		if end.client.Done > begin.client.Done {
-			break
-		}
+		return momentOf(n, c, "account")
+	}, func(m moment) bool { return m.client.Done > begin.client.Done })
+	if err != nil {
+		return err
 	}
 	if err := c.Do(clientOrder{Do: "end"}, nil); err != nil {
 		return err

@@ -143,16 +143,25 @@ func (u *under) after(ctx context.Context, d time.Duration) (m moment, err error
 	if err = u.clients.Do(tlsclient.Order{Do: "account"}, &m.clients); err != nil {
 		return m, err
 	}
-	m.busy = map[int]int64{}
-	for _, cpu := range []int{u.serverCPU, u.clientCPU} {
+	m.busy, err = busy(u.serverCPU, u.clientCPU)
+	return m, err
+}
+
+// busy returns how long CPUs have computed since the system started: all together for [harness.NoPin].
+func busy(cpus ...int) (map[int]int64, error) {
+	times := map[int]int64{}
+	for _, cpu := range cpus {
+		var err error
 		if cpu == harness.NoPin {
-			continue
+			times[cpu], _, err = proc.Busy()
+		} else {
+			times[cpu], _, err = proc.BusyCPU(cpu)
 		}
-		if m.busy[cpu], _, err = proc.BusyCPU(cpu); err != nil {
-			return m, err
+		if err != nil {
+			return nil, err
 		}
 	}
-	return m, nil
+	return times, nil
 }
 
 // share returns the part of the core of servers, or of clients if that is less, that other programs
@@ -196,14 +205,11 @@ func (s *session) load(ctx context.Context, program server, k *key, withProvider
 	if err != nil {
 		return f, 0, err
 	}
-	end := begin
-	for range harness.SlicesAtMost {
-		if end, err = u.after(ctx, s.Slice); err != nil {
-			return f, 0, err
-		}
-		if end.clients.Done > begin.clients.Done {
-			break
-		}
+	end, err := harness.Slices(
+		func() (moment, error) { return u.after(ctx, s.Slice) },
+		func(m moment) bool { return m.clients.Done > begin.clients.Done })
+	if err != nil {
+		return f, 0, err
 	}
 	if f, err = between(begin, end); err != nil {
 		return f, 0, err

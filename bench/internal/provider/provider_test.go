@@ -174,6 +174,7 @@ func TestBetween(t *testing.T) {
 		{1, 0, map[int]int64{1: 4e6, 0: 2e6}, 0.5},
 		{0, 0, map[int]int64{0: 10e6}, 0.5},
 		{1, 0, map[int]int64{1: 4e6, 0: 0}, 1},
+		{harness.NoPin, harness.NoPin, map[int]int64{harness.NoPin: 10e6}, 0.5},
 		{harness.NoPin, harness.NoPin, nil, 1},
 	} {
 		u := &under{session: &session{serverCPU: test.servers, clientCPU: test.clients}}

@@ -113,14 +113,11 @@ func (s *session) between(ctx context.Context, server *served, procs int, client
 	if err != nil {
 		return sp, 0, err
 	}
-	end := begin
-	for range harness.SlicesAtMost {
-		if end, err = after(ctx, s.Slice, server, clients, others); err != nil {
-			return sp, 0, err
-		}
-		if end.clients.Done > begin.clients.Done {
-			break
-		}
+	end, err := harness.Slices(
+		func() (moment, error) { return after(ctx, s.Slice, server, clients, others) },
+		func(m moment) bool { return m.clients.Done > begin.clients.Done })
+	if err != nil {
+		return sp, 0, err
 	}
 	sp = span{
 		serverCPU: end.server.CPU - begin.server.CPU, clientCPU: end.clients.CPU - begin.clients.CPU,
